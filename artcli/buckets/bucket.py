@@ -1,0 +1,65 @@
+"""A bucket is a place that keeps named bytes: a directory, memory, later a server or an object store.
+
+Four verbs are the whole contract. There is one way to write, `add`, and it never overwrites: whoever adds a name first
+has won it, which is all that the numbered log needs to be safe among many writers. A bucket knows no digest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from artcli.content import Buffer
+
+KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+KEY_LENGTH = 512
+
+
+class Missing(KeyError):
+    """No object has this key."""
+
+
+class Item(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    size: int
+    """Bytes."""
+    time: float
+    """Seconds since 1970 by the bucket's own clock; information, never used for correctness."""
+
+
+class Bucket(Protocol):
+    """Keys are relative paths of the grammar `KEY`; anything else raises `ValueError`."""
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        """The object's bytes from `start`, at most `length` of them; fewer (even none) past its end.
+
+        Raises `Missing` if there is no such object.
+        """
+
+    def view(self, key: str) -> memoryview:
+        """The whole object, memory-mapped where the bucket can; raises `Missing`."""
+
+    def add(self, key: str, data: Buffer | Sequence[Buffer]) -> bool:
+        """Keep `data` (joined, if a sequence) under `key`, durably when this returns; False if the name is taken.
+
+        All or nothing: no reader ever sees a part. An object that exists is never touched, whatever its bytes.
+        """
+
+    def list(self, prefix: str, after: str = "") -> Iterator[Item]:
+        """Objects whose key starts with `prefix` and sorts after `after`, sorted by key.
+
+        A hint, never the truth: an object added meanwhile may be missing. Names outside the grammar are left out.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove the object; removing what is not there is no error."""
+
+
+def check_key(key: str) -> str:
+    """`key` itself; raises `ValueError` unless it is of the grammar, so that no key can leave the bucket."""
+    if len(key) > KEY_LENGTH or not KEY.fullmatch(key):
+        raise ValueError(f"not a key: {key!r}")
+    return key
