@@ -1,9 +1,10 @@
 """Work in threads, seen from one thread.
 
-`ahead` is `map` with the next few calls already running; `Background` carries out jobs in order behind its
-owner's back. Plain threads and plain locks: importing `concurrent.futures` alone costs 5 ms. Both bound what they
-hold, both hand a failure, with its traceback, to whoever asks for the result, and neither leaves a thread behind.
-The threads are daemons all the same, so that a generator kept alive by a traceback cannot hang the program's exit.
+`ahead` is `map` with the next few calls already running; `Background` carries out jobs in order behind
+its owner's back. Plain threads and plain locks: importing `concurrent.futures` alone costs 5 ms. Both
+bound what they hold, both hand a failure, with its traceback, to whoever asks for the result, and neither
+leaves a thread behind. The threads are daemons all the same, so that a generator kept alive by a
+traceback cannot hang the program's exit.
 """
 
 from __future__ import annotations
@@ -70,9 +71,10 @@ def ahead(
     """`map(function, items)`, in order, running ahead in up to `workers` threads.
 
     At most `depth` items (default `2 * workers`) are taken whose results were not consumed; a result counts
-    as consumed when the next one is asked for. `items` is iterated in the caller's thread. An exception of
-    `function` or of `items` is raised at its place in the order and ends the iteration. When the iteration ends,
-    fails or is closed, calls not yet begun are dropped, those running are waited for, and the threads are gone.
+    as consumed when the next one is asked for. `items` is iterated in the caller's thread. An exception
+    of `function` or of `items` is raised at its place in the order and ends the iteration. When the
+    iteration ends, fails or is closed, calls not yet begun are dropped, those running are waited for, and
+    the threads are gone.
     """
     if workers < 1 or (depth is not None and depth < 1):
         raise ValueError(f"not a number of workers and a depth: {workers}, {depth}")
