@@ -1,0 +1,337 @@
+"""A bucket in a directory: one file an object, its path the key.
+
+The order of the steps of `add` is the whole safety: write a temporary file, fsync it, give it its name with
+`link` (which refuses a name that is taken), fsync the folder. A power cut or a kill leaves at most a
+temporary file or an object nobody was told of; a name never shows a part. What others may plant in the
+directory (symbolic links, FIFOs) is never followed nor waited for. `tmp/` below the root is the bucket's own.
+
+The surprise: a folder that holds anything is durable. Whoever makes a folder, or finds it still empty, fsyncs
+the folder above before adding; so one look into it, once, saves an fsync of every folder above on each `add`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from artcli.buckets import exclusive
+from artcli.buckets.bucket import KEY, KEY_LENGTH, Item, Missing, check_key
+from artcli.buckets.folders import (
+    ABSENT,
+    Handle,
+    OpenFiles,
+    is_empty,
+    make_folders,
+    open_file,
+    open_folder,
+    sync,
+    sync_folder,
+    unlink,
+)
+from artcli.content import Buffer
+from artcli.errors import ArtError, ConflictError, NotFoundError, SpaceError
+
+TEMPORARY = "tmp"
+BUFFERS_A_CALL = 1024  # IOV_MAX of Linux and macOS
+MOST_KNOWN_FOLDERS = 10_000
+
+
+class DiskBucket:
+    """The bucket in the directory `root`; safe among threads, processes and, on NFS, hosts."""
+
+    def __init__(self, root: Path, *, create: bool = False) -> None:
+        """Open the directory, after making it (and what is missing above it) if `create`.
+
+        Raises `NotFoundError` "bucket-not-found" if there is no such directory.
+        """
+        self.root = root
+        self._files = OpenFiles()
+        self._durable: set[str] = set()
+        if create:
+            try:
+                make_folders(os.fspath(root))
+            except OSError as error:
+                raise self._explained(error, 0) from error
+        try:
+            self._root = Handle(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError("bucket-not-found", f"there is no directory {root}") from None
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        if start < 0 or (length is not None and length < 0):
+            raise ValueError(f"not a range: {start}, {length}")
+        file = self._open(key)
+        wanted = max(0, file.size - start)
+        if length is not None:
+            wanted = min(wanted, length)
+        data = os.pread(file.fd, wanted, start)
+        if len(data) == wanted:
+            return data
+        parts = [data]  # one call reads 2 GiB at most
+        while parts[-1]:
+            done = sum(map(len, parts))
+            parts.append(os.pread(file.fd, wanted - done, start + done))
+        return b"".join(parts)
+
+    def view(self, key: str) -> memoryview:
+        file = self._open(key)
+        if not file.size:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fd, 0, access=mmap.ACCESS_READ))
+
+    def add(self, key: str, data: Buffer | Sequence[Buffer]) -> bool:
+        """See `Bucket.add`. Also when it returns False, the object that has the name is durable.
+
+        Raises `SpaceError` "disk-full", `ArtError` "cannot-write" (read-only, no permission) or
+        "no-exclusive-write", `ConflictError` "not-an-object" if something else stands in the way.
+        """
+        parts = _split(key)[:-1]
+        buffers = [data] if isinstance(data, (bytes, bytearray, memoryview)) else data
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        try:
+            folder = self._folder(parts, make=True)
+            added = not self._is_taken(folder, key) and self._write(views, folder, key)
+            sync_folder(folder)
+        except OSError as error:
+            raise self._explained(error, sum(view.nbytes for view in views), key) from error
+        return added
+
+    def list(self, prefix: str, after: str = "") -> Iterator[Item]:
+        if prefix:
+            _split(prefix + "0")
+        return self._list(prefix, after)
+
+    def delete(self, key: str) -> None:
+        """See `Bucket.delete`. Not fsynced: after a power cut the object may be back."""
+        *parts, name = _split(key)
+        self._files.drop(key)
+        try:
+            unlink(name, self._folder(parts))
+        except OSError as error:
+            if error.errno not in ABSENT | {errno.EISDIR}:
+                raise self._explained(error, 0, key) from error
+
+    def sweep_temporary(self, older_than_seconds: float) -> int:
+        """Remove temporary files that killed writers have left; returns how many.
+
+        A writer locks its file, so one whose owner lives stays whatever its age. Ages are by the clock of
+        the file system; a file of the future counts as old, for the clock was set back since.
+        """
+        try:
+            temporary = open_folder(TEMPORARY, self._root)
+        except FileNotFoundError:
+            return 0
+        os.utime(temporary.fd)
+        now = os.fstat(temporary.fd).st_mtime
+        with os.scandir(temporary.fd) as entries:
+            names = [entry.name for entry in entries if entry.name != exclusive.LOCK]
+        return sum(_sweep(name, temporary, now, older_than_seconds) for name in names)
+
+    def _open(self, key: str) -> Handle:
+        """The object's file; raises `Missing`."""
+        file = self._files.get(key)
+        if file is not None:
+            return file
+        *parts, name = _split(key)
+        try:
+            file = self._open_file(parts, name)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise Missing(key) from None
+            raise
+        status = os.fstat(file.fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Missing(key)
+        file.size = status.st_size
+        self._files.put(key, file)
+        return file
+
+    def _open_file(self, parts: Sequence[str], name: str) -> Handle:
+        try:
+            return open_file(name, self._folder(parts))
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+        self._files.clear()
+        return open_file(name, self._folder(parts))
+
+    def _folder(self, parts: Sequence[str], *, make: bool = False) -> Handle:
+        """The folder below the root; if `make`, what is missing of it is made, and all of it is durable."""
+        folder, path = self._root, ""
+        for part in parts:
+            path += part + "/"
+            try:
+                inner = open_folder(part, folder)
+                durable = not make or path in self._durable or not is_empty(inner)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                inner, durable = _make_folder(part, folder), False
+            if not durable:
+                sync_folder(folder)
+            if make:
+                if len(self._durable) >= MOST_KNOWN_FOLDERS:
+                    self._durable.clear()
+                self._durable.add(path)
+            folder = inner
+        return folder
+
+    def _is_taken(self, folder: Handle, key: str) -> bool:
+        """Whether an object has the key; raises `ConflictError` if something else has its place."""
+        try:
+            mode = os.stat(key.rpartition("/")[2], dir_fd=folder.fd, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISREG(mode):
+            raise self._in_the_way(key)
+        return True
+
+    def _in_the_way(self, key: str) -> ConflictError:
+        return ConflictError("not-an-object", f"something else than an object stands at {self.root / key}")
+
+    def _write(self, views: Sequence[memoryview], folder: Handle, key: str) -> bool:
+        try:
+            temporary = open_folder(TEMPORARY, self._root)
+        except FileNotFoundError:
+            temporary = _make_folder(TEMPORARY, self._root)
+        scratch, file = _new_file(temporary)
+        try:
+            _write_all(file.fd, views)
+            sync(file.fd)
+            name = key.rpartition("/")[2]
+            placed = exclusive.place(exclusive.Move(file.fd, temporary.fd, scratch, folder.fd, name))
+        finally:
+            _remove(scratch, temporary)
+        if not placed:
+            self._is_taken(folder, key)
+        return placed
+
+    def _list(self, prefix: str, after: str) -> Iterator[Item]:
+        path = prefix[: prefix.rfind("/") + 1]
+        try:
+            folder = self._folder(path.split("/")[:-1])
+        except OSError as error:
+            if error.errno in ABSENT:
+                return
+            raise
+        yield from _items(folder, path, prefix, after)
+
+    def _explained(self, error: OSError, size: int, key: str = "") -> Exception:
+        """What an error of the system means to the user; itself, if that is not known."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            full = "the disk is full" if error.errno == errno.ENOSPC else "the quota of the disk is used up"
+            status = os.statvfs(self._root.fd)
+            free = status.f_bavail * status.f_frsize
+            return SpaceError("disk-full", f"{full}: {_mib(size)} needed, {_mib(free)} free in {self.root}")
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            reason = os.strerror(error.errno).lower()
+            return ArtError("cannot-write", f"cannot write ({reason}) in {self.root}")
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            return self._in_the_way(key)
+        return error
+
+
+def _split(key: str) -> Sequence[str]:
+    """The components of a key; raises `ValueError` for what is none, or would lie in the temporary folder."""
+    parts = check_key(key).split("/")
+    if parts[0].lower() == TEMPORARY and len(parts) > 1:  # lower: some file systems know no difference
+        raise ValueError(f"not a key: {key!r}")
+    return parts
+
+
+def _make_folder(name: str, inside: Handle) -> Handle:
+    try:
+        os.mkdir(name, dir_fd=inside.fd)
+    except FileExistsError:
+        pass  # another writer was quicker
+    return open_folder(name, inside)
+
+
+def _new_file(temporary: Handle) -> tuple[str, Handle]:
+    """A new file, read-only from the start, locked so that nobody sweeps it while its owner lives."""
+    name = os.urandom(16).hex()
+    file = Handle(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444, dir_fd=temporary.fd))
+    try:
+        fcntl.flock(file.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        pass  # a file system without locks: its age alone must tell
+    return name, file
+
+
+def _write_all(fd: int, views: Sequence[memoryview]) -> None:
+    rest = [view for view in views if view.nbytes]
+    first = 0
+    while first < len(rest):
+        written = os.writev(fd, rest[first : first + BUFFERS_A_CALL])
+        while first < len(rest) and written >= rest[first].nbytes:
+            written -= rest[first].nbytes
+            first += 1
+        if written:
+            rest[first] = rest[first][written:]
+
+
+def _remove(name: str, temporary: Handle) -> None:
+    try:
+        unlink(name, temporary)
+    except OSError:
+        pass  # renamed already; or it stays, and is swept later
+
+
+def _sweep(name: str, temporary: Handle, now: float, older_than_seconds: float) -> bool:
+    try:
+        file = open_file(name, temporary)
+        status = os.fstat(file.fd)
+        if not stat.S_ISREG(status.st_mode) or abs(now - status.st_mtime) < older_than_seconds:
+            return False
+        try:
+            fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # a file system without locks
+        unlink(name, temporary)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno in ABSENT:
+            return False  # a link or a socket: none of ours
+        raise
+    return True
+
+
+def _items(folder: Handle, path: str, prefix: str, after: str) -> Iterator[Item]:
+    """The objects below `folder`, whose keys begin with `path`; one folder a level is held at a time."""
+    with os.scandir(folder.fd) as entries:
+        found = {
+            path + entry.name + "/" * entry.is_dir(follow_symlinks=False): entry
+            for entry in entries
+            if KEY.fullmatch(entry.name) and (path or entry.name != TEMPORARY)
+        }
+    for key in sorted(found):
+        entry = found[key]
+        if len(key) > KEY_LENGTH:
+            continue
+        if key.endswith("/"):
+            if (key.startswith(prefix) or prefix.startswith(key)) and (key > after or after.startswith(key)):
+                try:
+                    inner = open_folder(entry.name, folder)
+                except OSError as error:
+                    if error.errno in ABSENT:
+                        continue
+                    raise
+                yield from _items(inner, key, prefix, after)
+        elif key.startswith(prefix) and key > after and entry.is_file(follow_symlinks=False):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # deleted meanwhile
+            yield Item(key, status.st_size, status.st_mtime)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
