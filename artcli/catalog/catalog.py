@@ -1,0 +1,215 @@
+"""What exists: artifacts, versions, aliases, tags, and who changed them when. Questions only; facts answer through the fold.
+
+Rows are plain tuples with names. A version is told by its fact id; its number is what the fold gave it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from artcli.catalog import facts
+from artcli.catalog.facts import Fact
+from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.manifest import Root
+
+
+class Artifact(NamedTuple):
+    """A name with its versions."""
+
+    id: int
+    project: str
+    name: str
+    type: str
+    description: str | None
+    note: str | None
+    keep_last: int | None
+    created: str
+    changed: str
+
+
+class Version(NamedTuple):
+    """One version of an artifact."""
+
+    id: str
+    artifact: int
+    project: str
+    name: str
+    type: str
+    number: int
+    state: str
+    page: str
+    digest: str
+    entries: int
+    size: int
+    """Bytes of all its files."""
+    new_entries: int
+    """Entries whose content the repository did not have when it was logged."""
+    new_size: int
+    """Bytes of content, before compression, that the repository did not have."""
+    stored: int
+    """Bytes that logging it added to the store."""
+    description: str | None
+    note: str | None
+    metadata: dict[str, Any]
+    base: str | None
+    time: str
+    actor: str
+    machine: str
+    reason: str | None
+    deleted: str | None
+
+    @property
+    def ref(self) -> str:
+        """`name:vN`, without the project."""
+        return f"{self.name}:v{self.number}"
+
+    @property
+    def root(self) -> Root:
+        return Root(bytes.fromhex(self.page), bytes.fromhex(self.digest), self.entries, self.size)
+
+
+class Alias(NamedTuple):
+    alias: str
+    version: str
+    protected: bool
+    time: str
+
+
+class Event(NamedTuple):
+    """A fact with what the fold made of it."""
+
+    seq: int
+    fact: Fact
+    n: int
+    version: str | None
+    artifact: int | None
+    applied: bool
+    undone_by: str | None
+
+
+_VERSION = (
+    "SELECT v.id, v.artifact, a.project, a.name, a.type, v.number, v.state, v.page, v.digest, v.entries, v.size,"
+    " v.new_entries, v.new_size, v.stored, v.description, v.note, v.metadata, v.base, v.time, v.actor, v.machine,"
+    " v.reason, v.deleted FROM versions v JOIN artifacts a ON a.id = v.artifact "
+)
+_ARTIFACT = "SELECT id, project, name, type, description, note, keep_last, created, changed FROM artifacts "
+_EVENT = "SELECT seq, line, n, version, artifact, applied, undone_by FROM facts "
+
+
+class Catalog:
+    """Asks the tables of a fold."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    def artifacts(self, project: str | None = None) -> list[Artifact]:
+        """All artifacts (of one project), by project and name."""
+        where = "WHERE project = ? " if project is not None else ""
+        rows = self.database.execute(_ARTIFACT + where + "ORDER BY project, name", (project,) if where else ())
+        return [Artifact(*row) for row in rows]
+
+    def artifact(self, project: str, name: str) -> Artifact | None:
+        """The artifact of this name, or the one that once had it."""
+        row = self.database.execute(
+            _ARTIFACT + "WHERE id = (SELECT artifact FROM names WHERE project = ? AND name = ?)",
+            (project, name),
+        ).fetchone()
+        return Artifact(*row) if row else None
+
+    def artifact_by_id(self, artifact: int) -> Artifact:
+        return Artifact(*self.database.execute(_ARTIFACT + "WHERE id = ?", (artifact,)).fetchone())
+
+    def projects_with(self, name: str) -> list[str]:
+        """Projects that have an artifact of this name."""
+        rows = self.database.execute("SELECT project FROM names WHERE name = ? ORDER BY project", (name,))
+        return [row[0] for row in rows]
+
+    def versions(self, artifact: int | None = None, states: Sequence[str] = (LIVE,)) -> Iterator[Version]:
+        """Versions in these states (of one artifact), oldest first."""
+        marks = ", ".join("?" * len(states))
+        where = f"WHERE v.state IN ({marks})" + (" AND v.artifact = ?" if artifact is not None else "")
+        values = [*states, *([artifact] if artifact is not None else [])]
+        for row in self.database.execute(_VERSION + where + " ORDER BY v.artifact, v.number", values):
+            yield _version(row)
+
+    def version(self, id: str) -> Version | None:
+        return self._version("WHERE v.id = ?", id)
+
+    def numbered(self, artifact: int, number: int) -> Version | None:
+        """Version `number` of an artifact, in whatever state."""
+        return self._version("WHERE v.artifact = ? AND v.number = ?", artifact, number)
+
+    def latest(self, artifact: int) -> Version | None:
+        """The newest live version."""
+        return self._version("WHERE v.artifact = ? AND v.state = ? ORDER BY v.number DESC LIMIT 1", artifact, LIVE)
+
+    def aliased(self, artifact: int, alias: str) -> Version | None:
+        return self._version(
+            "WHERE v.id = (SELECT version FROM aliases WHERE artifact = ? AND alias = ?)", artifact, alias
+        )
+
+    def with_digest(self, prefix: str, artifact: int | None = None) -> list[Version]:
+        """Live versions whose digest starts with `prefix` (hex), newest first."""
+        where = "WHERE v.state = ? AND v.digest >= ? AND v.digest < ?" + (" AND v.artifact = ?" if artifact else "")
+        values = [LIVE, prefix, prefix + "g", *([artifact] if artifact else [])]
+        rows = self.database.execute(_VERSION + where + " ORDER BY v.time DESC, v.number DESC", values)
+        return [_version(row) for row in rows]
+
+    def aliases(self, artifact: int) -> list[Alias]:
+        """The artifact's aliases by name, without the computed `latest`."""
+        rows = self.database.execute(
+            "SELECT alias, version, protected, time FROM aliases WHERE artifact = ? ORDER BY alias",
+            (artifact,),
+        )
+        return [Alias(alias, version, bool(protected), time) for alias, version, protected, time in rows]
+
+    def aliases_of(self, version: Version) -> list[str]:
+        """Aliases of a version, `latest` among them where it is that."""
+        rows = self.database.execute("SELECT alias FROM aliases WHERE version = ? ORDER BY alias", (version.id,))
+        names = [row[0] for row in rows]
+        latest = self.latest(version.artifact)
+        return ["latest", *names] if latest and latest.id == version.id else names
+
+    def tags_of(self, version: Version) -> list[str]:
+        rows = self.database.execute("SELECT tag FROM tags WHERE version = ? ORDER BY tag", (version.id,))
+        return [row[0] for row in rows]
+
+    def indexes(self) -> list[str]:
+        """Names of the live indexes."""
+        return [row[0] for row in self.database.execute("SELECT name FROM indexes ORDER BY name")]
+
+    def events(self, artifact: int | None = None, version: str | None = None) -> Iterator[Event]:
+        """Facts in the order of the log (about one artifact or one version)."""
+        where, values = "", []
+        if version is not None:
+            where, values = "WHERE version = ? ", [version]
+        elif artifact is not None:
+            where, values = "WHERE artifact = ? ", [artifact]
+        for row in self.database.execute(_EVENT + where + "ORDER BY seq", values):
+            yield _event(row)
+
+    def event(self, id_prefix: str) -> list[Event]:
+        """Facts whose id starts with this prefix."""
+        rows = self.database.execute(_EVENT + "WHERE id >= ? AND id < ?", (id_prefix, id_prefix + "g"))
+        return [_event(row) for row in rows]
+
+    def trash(self) -> list[Version]:
+        return list(self.versions(states=(TRASH,)))
+
+    def _version(self, where: str, *values: Any) -> Version | None:
+        row = self.database.execute(_VERSION + where, values).fetchone()
+        return _version(row) if row else None
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    values = list(row)
+    values[16] = json.loads(values[16])
+    return Version(*values)
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    seq, line, n, version, artifact, applied, undone_by = row
+    return Event(seq, facts.parse(line), n, version, artifact, bool(applied), undone_by)

@@ -1,0 +1,143 @@
+"""Facts: all change in a repository, each one line of JSON.
+
+A fact says what happened, who did it, where and when. It is made once, named by its bytes (the first 128 bits of their
+BLAKE3) and copied as opaque bytes ever after: between places, into later formats, by programs that do not know its kind.
+What a repository is, is the fold (`catalog.fold`) of its facts in the order of its log. Kinds and their data are listed
+in FORMAT.md; unknown kinds are carried along, and an unknown kind marked `required` stops a reader or a writer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from artcli.content import digest_of
+from artcli.errors import IntegrityError
+
+FACT_SIZE = 256 * 1024
+"""Bytes of the longest fact; longer texts are chunks that a fact names."""
+
+PLAUSIBLE_SINCE = 1767225600
+"""2026-01-01: a clock before this is a board without a battery, not the truth."""
+
+
+class Draft(NamedTuple):
+    """A fact before it is made: what changes, not yet who and when."""
+
+    kind: str
+    data: Mapping[str, Any]
+    reason: str | None = None
+    undoes: str | None = None
+
+
+class Fact(NamedTuple):
+    """A fact as it lies in the log."""
+
+    id: str
+    line: bytes
+    kind: str
+    data: Mapping[str, Any]
+    actor: str
+    machine: str
+    time: str
+    """RFC 3339, UTC, by the clock of the machine that made it: information, never used for order."""
+    reason: str | None
+    undoes: str | None
+    required: str | None
+
+
+def fact_id(line: bytes) -> str:
+    """32 hex digits: the first 128 bits of the line's BLAKE3."""
+    return digest_of(line)[:16].hex()
+
+
+def make(draft: Draft, actor: str, machine: str, now: float | None = None) -> Fact:
+    """Stamp `draft` with a nonce, its maker and the time (`now`: seconds since 1970)."""
+    now = time.time() if now is None else now
+    body: dict[str, Any] = {
+        "kind": draft.kind,
+        "nonce": os.urandom(16).hex(),
+        "actor": actor,
+        "machine": machine,
+        "time": timestamp(now),
+        "data": draft.data,
+    }
+    if now < PLAUSIBLE_SINCE:
+        body["clock"] = "suspect"
+    if draft.reason:
+        body["reason"] = draft.reason
+    if draft.undoes:
+        body["undoes"] = draft.undoes
+    line = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return parse(line)
+
+
+def parse(line: bytes) -> Fact:
+    """Read a fact from its line; raises `IntegrityError` (`damaged-fact`) if it is none."""
+    try:
+        if len(line) > FACT_SIZE:
+            raise ValueError(f"longer than {FACT_SIZE} bytes")
+        body = json.loads(line)
+        data = body["data"]
+        if not isinstance(data, dict):
+            raise ValueError("data is no object")
+        texts = {name: body[name] for name in ("kind", "actor", "machine", "time")}
+        texts |= {name: body.get(name) for name in ("reason", "undoes", "required")}
+        if not all(isinstance(text, str | None) for text in texts.values()) or not texts["kind"]:
+            raise ValueError("a field is no text")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError("damaged-fact", f"a fact in the log cannot be read: {error}") from error
+    return Fact(id=fact_id(line), line=line, data=data, **texts)
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+
+
+def this_machine() -> str:
+    """The name of this machine, as facts carry it."""
+    return socket.gethostname() or "unknown"
+
+
+def this_actor() -> str:
+    """Who acts: ART_USER, else git's identity, else login@host."""
+    if user := os.environ.get("ART_USER"):
+        return user
+    return _git_identity() or f"{_login()}@{this_machine()}"
+
+
+def _git_identity() -> str | None:
+    name, email = os.environ.get("GIT_AUTHOR_NAME"), os.environ.get("GIT_AUTHOR_EMAIL")
+    if not (name or email):
+        name, email = _git_config()
+    if name and email:
+        return f"{name} <{email}>"
+    return name or email or None
+
+
+def _git_config() -> tuple[str | None, str | None]:
+    try:
+        done = subprocess.run(
+            ["git", "config", "--get-regexp", r"^user\.(name|email)$"],
+            capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None, None  # no git here: its identity is only the second choice
+    found = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    return found.get("user.name"), found.get("user.email")
+
+
+def _login() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"uid{os.getuid()}"  # a container without a passwd entry
