@@ -1,0 +1,68 @@
+"""What there is to measure, and what one run of the harness is asked to do."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]  # one measurement: work, tool, round, then columns; the line of JSON that is kept of it
+
+
+class Work(NamedTuple):
+    """A work, the rivals its limit names, and those that take part at full size only."""
+
+    title: str
+    judged: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+WORKS = {
+    "W1": Work("add a model of float32", ("borg",), ("hf-xet", "restic", "dvc")),
+    "W5-model": Work("bring the model back", ("restic",), ("borg", "hf-xet", "dvc")),
+    "tuned": Work("add its fine-tuned copy", (), ("borg", "hf-xet", "restic")),
+    "W4": Work("1 KiB inserted, 64 KiB overwritten", ("hf-xet",)),
+    "W2": Work("add many files", ("borg", "hf-xet"), ("restic", "dvc")),
+    "W5-images": Work("bring the files back", ("restic",), ("borg", "dvc")),
+    "W3": Work("add again, 1 changed and 5 new", ("restic", "borg"), ("hf-xet", "dvc")),
+    "W3-same": Work("add again, unchanged", ("scan",), ("restic", "borg")),
+    "W6": Work("switch to another version in place", ("dvc",)),
+    "W6-same": Work("already in place", ("scan",), ("dvc",)),
+    "CSV": Work("add a table of CSV", (), ("borg", "hf-xet", "restic")),
+    "start": Work("start-up"),
+    "fsync": Work("calls of fsync"),
+    "million": Work("ten times as many files"),
+}
+SCENES = {
+    "model": ("W1", "W5-model", "tuned", "W4"),
+    "images": ("W2", "W5-images", "W3", "W3-same", "W6", "W6-same"),
+    "table": ("CSV",),
+    "start": ("start",),
+    "fsync": ("fsync",),
+    "million": ("million",),
+}
+
+
+@dataclass
+class Plan:
+    """What one run of the harness is asked to do."""
+
+    size: str
+    root: Path
+    works: Sequence[str]
+    tools: Sequence[str]
+    chosen: bool = False  # the tools were named on the command line: all of them take part in every work
+    repeats: int = 3
+    edits: int = 15
+    starts: int = 15
+    calm: float = 0.0
+    timeout: float = 900.0
+    profile: str | None = None
+
+
+def median(rows: Iterable[Row], column: str) -> float | None:
+    """The median of what the rows have in this column; None if none has it."""
+    values = [row[column] for row in rows if row.get(column) is not None and "failed" not in row]
+    return statistics.median(values) if values else None
