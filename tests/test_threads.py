@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from artcli import threads
 from artcli.threads import Background, ahead, worker_count
 
 
@@ -278,9 +277,9 @@ def test_background_refuses_nonsense() -> None:
 def test_worker_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= worker_count() <= 8
     for count, expected in [(None, 1), (1, 1), (5, 5), (64, 8)]:
-        monkeypatch.setattr(threads.os, "process_cpu_count", lambda count=count: count, raising=False)
+        monkeypatch.setattr(os, "process_cpu_count", lambda count=count: count, raising=False)
         assert worker_count() == expected
-    monkeypatch.delattr(threads.os, "process_cpu_count", raising=False)
+    monkeypatch.delattr(os, "process_cpu_count", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3)), raising=False)
     assert worker_count() == 3
     monkeypatch.delattr(os, "sched_getaffinity")

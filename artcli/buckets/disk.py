@@ -124,13 +124,15 @@ class DiskBucket:
         """
         try:
             temporary = open_folder(TEMPORARY, self._root)
+            os.utime(temporary.fd)
+            now = os.fstat(temporary.fd).st_mtime
+            with os.scandir(temporary.fd) as entries:
+                names = [entry.name for entry in entries if entry.name != exclusive.LOCK]
+            return sum(_sweep(name, temporary, now, older_than_seconds) for name in names)
         except FileNotFoundError:
             return 0
-        os.utime(temporary.fd)
-        now = os.fstat(temporary.fd).st_mtime
-        with os.scandir(temporary.fd) as entries:
-            names = [entry.name for entry in entries if entry.name != exclusive.LOCK]
-        return sum(_sweep(name, temporary, now, older_than_seconds) for name in names)
+        except OSError as error:
+            raise self._explained(error, 0, TEMPORARY) from error
 
     def _open(self, key: str) -> Handle:
         """The object's file; raises `Missing`."""
@@ -207,6 +209,7 @@ class DiskBucket:
             placed = exclusive.place(exclusive.Move(file.fd, temporary.fd, scratch, folder.fd, name))
         finally:
             _remove(scratch, temporary)
+            file.close()  # not when an exception is forgotten: a full disk needs the space now
         if not placed:
             self._is_taken(folder, key)
         return placed

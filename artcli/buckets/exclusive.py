@@ -43,7 +43,7 @@ def place(move: Move) -> bool:
 
     Raises `ArtError` "no-exclusive-write" where the file system can promise no single winner, else `OSError`.
     """
-    failure: OSError | None = None
+    first = 0  # the errno, not the error: that would hold this frame, and with it the caller's descriptors
     for rung in (_by_link, _by_rename, _by_lock):
         try:
             rung(move)
@@ -55,9 +55,8 @@ def place(move: Move) -> bool:
                 return False
             if error.errno not in UNABLE:
                 raise
-            failure = failure or error
-    assert failure is not None
-    raise failure
+            first = first or error.errno
+    raise OSError(first, os.strerror(first), move.name)
 
 
 def _is_placed(move: Move) -> bool:

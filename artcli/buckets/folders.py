@@ -37,8 +37,13 @@ class Handle:
         self.size = 0
         self.opened = time.monotonic()
 
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
-        close(self.fd)
+    def close(self, close: Callable[[int], None] = os.close) -> None:
+        """Close it now; for its only holder."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            close(fd)
+
+    __del__ = close
 
 
 class OpenFiles:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import pytest
 
 from artcli.buckets.bucket import KEY_LENGTH, Bucket, Missing
+from artcli.content import Buffer
 
 Raw: TypeAlias = Callable[[str], "bytes | None"]
 
@@ -193,7 +194,7 @@ class BucketSuite:
             assert view[number << 20 : (number + 1) << 20] == block
 
     def test_sequences_of_every_buffer(self, bucket: Bucket, raw: Raw) -> None:
-        parts = [b"ab", bytearray(b"cd"), memoryview(b"-ef-")[1:3], b"", memoryview(bytearray(b"gh"))]
+        parts: list[Buffer] = [b"ab", bytearray(b"cd"), memoryview(b"-ef-")[1:3], b"", memoryview(bytearray(b"gh"))]
         assert bucket.add("a/1", parts)
         assert raw("a/1") == b"abcdefgh"
         assert bucket.add("a/2", bytearray(b"xyz"))
