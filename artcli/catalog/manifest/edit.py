@@ -1,0 +1,155 @@
+"""Editing a manifest: the old tree is walked beside the sorted edits.
+
+Ends in the pages that `build` would make of the same entries. A page is passed on unread where no edit falls into it
+and the new tree is at a page's start; after an edit the new cuts are back in step with the old ones a page or two
+later. The surprise is the last page of each level: no cut ended it, so it stands only if nothing follows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from artcli.catalog.manifest.build import TreeWriter
+from artcli.catalog.manifest.entry import Entry, Pages, PageSource, Root, check_paths, nested, shown
+from artcli.catalog.manifest.page import Inner, Leaf, check_sorted
+from artcli.catalog.manifest.read import find, leaves, open_child, open_root
+from artcli.errors import UsageError
+
+
+def apply(pages: Pages, root: Root, edits: Iterable[tuple[bytes, Entry | None]]) -> Root:
+    """Keep the manifest that results from edits, sorted by path: an entry to set, or None to remove the path's entry.
+
+    Equal to `build` of the resulting entries, byte for byte. Removing what is not there changes nothing. Raises as
+    `build` does.
+    """
+    return _Walk(pages, root, edits).run()
+
+
+class _Walk:
+    """One walk of a tree beside its edits."""
+
+    def __init__(self, pages: Pages, root: Root, edits: Iterable[tuple[bytes, Entry | None]]) -> None:
+        self._pages = pages
+        self._root = root
+        self._tree = TreeWriter(pages)
+        self._names = _Names(pages, root)
+        self._edits = iter(edits)
+        self._path: bytes | None = None
+        """The path of the next edit; None when there are no more."""
+        self._entry: Entry | None = None
+        self._next()
+
+    def run(self) -> Root:
+        if self._path is None:
+            return self._root
+        self._walk(open_root(self._pages, self._root), b"", rightmost=True)
+        while self._path is not None:
+            self._edit(None, None)
+        self._names.finish()
+        return self._tree.finish()
+
+    def _walk(self, page: Leaf | Inner, floor: bytes, rightmost: bool) -> None:
+        if isinstance(page, Leaf):
+            self._merge(page)
+            return
+        for at, row in enumerate(page.items):
+            last = rightmost and at + 1 == len(page.items)
+            untouched = self._path is None or (not last and self._path > row.last)
+            if untouched and self._tree.fits(page.level):
+                self._tree.keep(page.level, row)
+            else:
+                below = page.paths[at - 1] if at else floor
+                self._walk(open_child(self._pages, row, page.level, below), below, last)
+
+    def _merge(self, leaf: Leaf) -> None:
+        start = 0
+        while self._path is not None and leaf.paths and self._path <= leaf.paths[-1]:
+            at = bisect_left(leaf.paths, self._path, start)
+            self._tree.add(leaf.items[start:at])
+            start = at + (leaf.paths[at] == self._path)
+            self._edit(leaf.paths[at - 1] if at else None, leaf.paths[at])
+        self._tree.add(leaf.items[start:])
+
+    def _edit(self, before: bytes | None, here: bytes | None) -> None:
+        """Carry out the next edit, which falls after the old path `before` and at or before the old path `here`."""
+        assert self._path is not None
+        self._names.edit(self._path, self._entry is not None, before, here)
+        if self._entry is not None:
+            self._tree.add((self._entry,))
+        self._next()
+
+    def _next(self) -> None:
+        path, entry = next(self._edits, (None, None))
+        if path is not None:
+            if self._path is not None:
+                check_sorted((self._path, path))
+            if entry is not None and entry.path != path:
+                raise ValueError(f"the edit of {shown(path)} sets {shown(entry.path)}")
+        self._path, self._entry = path, entry
+
+
+class _Step:
+    """An edit whose path later ones may start with."""
+
+    def __init__(self, path: bytes, present: bool, below: int) -> None:
+        self.path = path
+        self.present = present
+        self.below = below
+        """Old entries that have this path as a directory, less those removed so far."""
+
+
+class _Names:
+    """Sees to it that no edit makes a name that is an entry and a directory at once.
+
+    Keeps the edits that are a prefix of the present one, and asks the old tree only for directories that are new and
+    for entries under a name that becomes an entry.
+    """
+
+    def __init__(self, pages: PageSource, root: Root) -> None:
+        self._pages = pages
+        self._root = root
+        self._trail: list[_Step] = []
+        self._added = b""
+
+    def edit(self, path: bytes, present: bool, before: bytes | None, here: bytes | None) -> None:
+        """Judge the next edit, which leaves `path` present or not and falls between the old paths `before` and
+        `here`."""
+        while self._trail and not path.startswith(self._trail[-1].path):
+            self._leave(self._trail.pop())
+        below = 0
+        if present and path != here:
+            check_paths((path,), UsageError)
+            self._check_parents(path, before, here)
+            self._added = path
+            below = self._count_below(path + b"/", here)
+        elif not present and path == here:
+            for step in self._trail:
+                step.below -= step.present and path.startswith(step.path + b"/")
+        self._trail.append(_Step(path, present, below))
+
+    def finish(self) -> None:
+        """Judge what the end of the edits leaves open."""
+        while self._trail:
+            self._leave(self._trail.pop())
+
+    def _leave(self, step: _Step) -> None:
+        if step.below > 0:
+            raise nested(step.path, UsageError)
+
+    def _check_parents(self, path: bytes, before: bytes | None, here: bytes | None) -> None:
+        end = path.rfind(b"/")
+        # what has been found to be a directory of the last new entry needs no second look
+        while end > 0 and not self._added.startswith(path[: end + 1]):
+            parent = path[:end]
+            step = next((step for step in self._trail if step.path == parent), None)
+            known = any(near and near.startswith(path[: end + 1]) for near in (before, here))
+            if step.present if step else not known and find(self._pages, self._root, parent):
+                raise nested(parent, UsageError)
+            end = path.rfind(b"/", 0, end)
+
+    def _count_below(self, directory: bytes, here: bytes | None) -> int:
+        """How many old entries are in this directory, if `here` is the first old path after its name."""
+        if here is None or (here > directory and not here.startswith(directory)):
+            return 0
+        return sum(map(len, leaves(self._pages, self._root, directory)))
