@@ -1,0 +1,63 @@
+"""The commands, by group: name and what it does in one line. A command's code is the file of its name here.
+
+Nothing is imported before a command is used. A new command is a new file and a line in this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Repository": {
+        "init": "make a repository in a directory",
+        "config": "read and change settings",
+    },
+    "Artifacts": {},
+    "History": {},
+    "Maintenance": {},
+    "Help": {
+        "help": "explain a command, a topic or an error",
+    },
+}
+
+COMMANDS: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
+
+COMMON = ("init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "status", "verify", "help")
+"""What `art` alone lists."""
+
+ELSEWHERE: Mapping[str, str] = {
+    "put": "art log-artifact NAME PATH",
+    "add": "art log-artifact NAME PATH",
+    "commit": "art log-artifact NAME PATH",
+    "upload": "art log-artifact NAME PATH",
+    "save": "art log-artifact NAME PATH",
+    "backup": "art log-artifact NAME PATH",
+    "checkout": "art use REF",
+    "switch": "art use REF",
+    "pull": "art use REF",
+    "download": "art get REF DIRECTORY",
+    "copy": "art get REF DIRECTORY",
+    "cp": "art get REF DIRECTORY",
+    "list": "art ls",
+    "history": "art log NAME",
+    "info": "art show REF",
+    "describe": "art show REF",
+    "inspect": "art show REF",
+    "compare": "art diff REF REF",
+    "check": "art verify REF",
+    "delete": "art rm REF",
+    "remove": "art rm REF",
+    "undelete": "art restore REF",
+    "mv": "art edit NAME --rename NEW",
+    "rename": "art edit NAME --rename NEW",
+    "label": "art tag REF TAG",
+    "revert": "art undo",
+    "archive": "art export REF --format tar -o FILE",
+    "prune": "art gc",
+    "clean": "art gc",
+    "repack": "art gc",
+    "create": "art init",
+    "settings": "art config list",
+    "man": "art help",
+}
+"""Words of other tools, and what to type instead."""

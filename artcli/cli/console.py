@@ -1,0 +1,294 @@
+"""What a command says: data on stdout, all talk on stderr, in the form that flags and terminal ask for.
+
+A command gets one `Console` (`ctx.obj`). It hands over items with their schema, lines and receipts, and never
+asks itself whether a terminal listens.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from artcli.cli import formatting, tables
+from artcli.cli.formatting import Item, Schema, printable
+from artcli.cli.options import Flags, enter_directories
+from artcli.config import Settings, find_repository
+from artcli.errors import ArtError, UsageError
+
+if TYPE_CHECKING:
+    from artcli.catalog.repository import Repository
+    from artcli.progress import Progress
+
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+class Console:
+    """The flags, settings and streams of one command. `arguments` is the command line without `art`."""
+
+    def __init__(self, arguments: Sequence[str] = (), out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.flags = Flags()
+        self.arguments = list(arguments)
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+        self._settings: Settings | None = None
+        self._color = "never"
+        self.for_person = self.out.isatty()
+        """Somebody sees stdout: human sizes and ages; else integers and RFC 3339."""
+
+    def begin(self) -> None:
+        """Work where `-C` says. Called once, when the command line has been read."""
+        enter_directories(self.flags.directories)
+        self._color = self.settings.text("color")
+
+    # what holds for this command
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            here = Path.cwd()
+            found = find_repository(here)
+            self._settings = Settings(flags=self.flags.settings, repository=found, beside=None if found else here)
+        return self._settings
+
+    @property
+    def project(self) -> str:
+        return self.settings.text("project")
+
+    @property
+    def jobs(self) -> int | None:
+        """Threads that the user wants; None leaves it to the flow."""
+        return self.settings.number("jobs") or None
+
+    @property
+    def quiet(self) -> bool:
+        return self.flags.quiet > 0
+
+    def repository(self) -> Repository:
+        """The repository of the directory, read to the end of its log. Raises NoRepositoryError."""
+        from artcli.catalog.repository import Repository
+
+        found = Repository.open(Path.cwd(), self.settings.repository)
+        found.refresh()
+        return found
+
+    # data, on stdout
+
+    def size(self, count: int) -> str:
+        return formatting.size(count) if self.for_person else str(count)
+
+    def when(self, moment: str | float) -> str:
+        if self.for_person:
+            return formatting.for_person(moment, "time", time.time())
+        return str(formatting.plain(moment, "time"))
+
+    def rows(self, schema: Schema, items: Iterable[Item], *, columns: Sequence[str] | None = None) -> None:
+        """A list of items: aligned on a terminal, else TSV, or as --json, --format, --field, -q want it."""
+        if self._special:
+            self._each(schema, items, "\n")
+        elif self.for_person:
+            names = columns or schema.columns
+            tables.aligned(self._write, schema, items, names, lambda title: self.style(title, "dim"))
+        else:
+            tables.separated(self._write, schema, items, columns or schema.columns, header=self.flags.header)
+
+    def lines(self, schema: Schema, items: Iterable[Item], *, end: str = "\n") -> None:
+        """A list of items of which only the key is printed, one a line: paths, references."""
+        self._each(schema, items, end)
+
+    def record(
+        self, schema: Schema, item: Item, *, text: Callable[[], str] | None = None, receipt: str = "",
+        summary: bool = False,
+    ) -> None:  # fmt: skip
+        """One item: `text` (its key by default) for a person, else as --json, --format, --field, -q want it.
+
+        `receipt` goes to stderr; `summary` marks the last of several JSON Lines.
+        """
+        flags = self.flags
+        if flags.json and not flags.field:
+            kind = {"message_type": "summary"} if summary else {}
+            document = {**kind, "schema": schema.title, **schema.document(item)}
+            self._write(tables.dumps(document) + "\n")
+        elif self._special or text is None:
+            self._each(schema, [item], "\n")
+        else:
+            self._write(text().rstrip("\n") + "\n")
+        if receipt and not flags.json:
+            self.say(receipt)
+
+    def event(self, message_type: str, document: Mapping[str, Any]) -> None:
+        """One of a stream's JSON Lines; nothing without --json."""
+        if self.flags.json:
+            self._write(tables.dumps({"message_type": message_type, **document}) + "\n")
+
+    def line(self, text: str = "") -> None:
+        """A line of data, made printable for a terminal."""
+        if self.flags.quiet < 2:
+            self._write((printable(text) if self.for_person else text) + "\n")
+
+    def text(self, text: str) -> None:
+        """Lines of data, such as a page of help."""
+        for line in text.rstrip("\n").split("\n"):
+            self.line(line)
+
+    def bytes_out(self) -> Any:
+        """The binary stream for a file's own bytes. Raises UsageError where they would meet a terminal."""
+        if self.for_person:
+            raise UsageError("bytes-to-terminal", "bytes are not written to a terminal", hint=f"{self.again()} > FILE")
+        self.out.flush()
+        return self.out.buffer
+
+    @property
+    def _special(self) -> bool:
+        flags = self.flags
+        return bool(flags.json or flags.field or flags.format or flags.quiet)
+
+    def _each(self, schema: Schema, items: Iterable[Item], end: str) -> None:
+        flags = self.flags
+        if flags.json and not flags.field:
+            tables.json_list(self._write, schema, items)
+            return
+        if flags.field:
+            path = flags.field
+            lines = (formatting.scalar(item, path, schema) for item in items)
+        elif flags.format is not None:
+            template = formatting.Template(flags.format, schema, safe=self.for_person)
+            lines = (template.render(item) for item in items)
+        else:
+            key = schema.field(schema.key)
+            lines = (formatting.for_program(item[key.name], key.kind) for item in items)
+        safe = self.for_person and flags.format is None
+        for line in lines:
+            if flags.quiet < 2:
+                self._write((printable(line) if safe else line) + end)
+
+    def _write(self, text: str) -> None:
+        self.out.write(text)
+
+    # talk, on stderr
+
+    def say(self, text: str) -> None:
+        """A message: a receipt, what was inferred, what to do next. Not with -q."""
+        if not self.quiet:
+            self._tell(text)
+
+    def detail(self, text: str) -> None:
+        """A message for those who asked with -v."""
+        if self.flags.verbose and not self.quiet:
+            self._tell(text)
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know though the work goes on. Not with -qq."""
+        if self.flags.quiet < 2:
+            self._tell(self.style("warning:", "yellow", self.err) + " " + printable(text))
+
+    def error(self, error: ArtError) -> None:
+        """The error, what exists instead, and the command to try."""
+        if self.flags.json:
+            document = {
+                "message_type": "error",
+                "code": error.slug,
+                "exit": error.exit_code,
+                "message": error.message,
+                "facts": list(error.facts),
+                "hint": error.hint,
+            }
+            self.err.write(tables.dumps(document) + "\n")
+            return
+        lines = [self.style("error:", "red", self.err) + " " + printable(error.message)]
+        lines += ["  " + printable(fact) for fact in error.facts]
+        if error.hint:
+            lines.append(self.style("hint:", "cyan", self.err) + " " + printable(error.hint))
+        self.err.write("\n".join(lines) + "\n")
+
+    def _tell(self, text: str) -> None:
+        self.out.flush()
+        self.err.write(text + "\n")
+
+    def style(self, text: str, name: str, stream: TextIO | None = None) -> str:
+        """The text in a colour or weight, where the stream shows it."""
+        seen = self.for_person if stream is None else stream.isatty()
+        on = self._color == "always" or (self._color == "auto" and seen and os.environ.get("TERM") != "dumb")
+        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if on else text
+
+    # questions
+
+    @property
+    def can_ask(self) -> bool:
+        """Somebody sits at a terminal and has not forbidden questions."""
+        there = sys.stdin is not None and sys.stdin.isatty() and self.err.isatty()
+        return there and not self.settings.truth("no-input")
+
+    def confirm(self, question: str) -> None:
+        """Go on only if the user wants it. Raises UsageError("confirmation-needed") if nobody can be asked."""
+        if self.flags.yes:
+            return
+        if not self.can_ask:
+            raise UsageError("confirmation-needed", f"not confirmed: {question}", hint=self.again("--yes"))
+        self.err.write(f"{printable(question)} [y/N] ")
+        self.err.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise ArtError("not-confirmed", "nothing was done")
+
+    def words(self) -> list[str]:
+        """The arguments that are art's own: those before `--`."""
+        end = self.arguments.index("--") if "--" in self.arguments else None
+        return self.arguments[:end]
+
+    def again(self, *more: str) -> str:
+        """This command line once more, to paste."""
+        from shlex import join
+
+        return join(["art", *self.arguments, *more])
+
+    # waiting
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """What a flow is given to tell how far it is."""
+        from artcli.cli.progress import Shown
+
+        shown = Shown(self._progress_mode(), self.err, self.warn)
+        try:
+            yield shown
+        finally:
+            shown.close()
+
+    def _progress_mode(self) -> str:
+        mode = self.settings.text("progress")
+        if self.quiet:
+            return "off"
+        if mode != "auto":
+            return mode
+        moving = self.err.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+        return "bar" if moving else "plain"
+
+    @contextmanager
+    def pager(self) -> Iterator[None]:
+        """Long output to a terminal goes through the pager. Leaving the pager early is no error."""
+        command = self.settings.text("pager")
+        if not (self.for_person and self.flags.page and command not in ("", "cat")):
+            yield
+            return
+        import subprocess
+
+        self.out.flush()
+        process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, text=True, errors="replace")
+        assert process.stdin is not None
+        terminal, self.out = self.out, process.stdin
+        try:
+            yield
+            self.out.flush()
+        except BrokenPipeError:
+            pass
+        finally:
+            self.out = terminal
+            try:
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            process.wait()

@@ -1,0 +1,103 @@
+"""From the words of a command line to an exit code. The one place where errors are caught and shown."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from artcli.cli.console import Console
+from artcli.cli.parser import Art
+
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Not an `Exception`, so that it passes through like Ctrl-C and every `finally` runs."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `art` with these arguments (without `art` itself); the exit code."""
+    console = Console(arguments)
+    try:
+        code = _parse_and_invoke(console)
+        console.out.flush()
+        return code
+    except BrokenPipeError:
+        _drop_stdout()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _stopped(console, "interrupted", INTERRUPTED)
+    except Terminated:
+        return _stopped(console, "terminated", TERMINATED)
+    except Exception as failure:
+        return _failed(console, failure)
+
+
+def main() -> None:
+    """The `art` command."""
+    _prepare_streams()
+    signal.signal(signal.SIGTERM, _on_terminate)
+    code = run(sys.argv[1:])
+    # A full disk or a closed pipe under stdout would otherwise be met again, and shown, by the interpreter's exit.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
+    sys.exit(code)
+
+
+def _parse_and_invoke(console: Console) -> int:
+    try:
+        with Art().make_context("art", list(console.arguments), obj=console) as context:
+            context.command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
+
+
+def _failed(console: Console, failure: Exception) -> int:
+    from artcli.cli.failures import translated
+
+    if console.flags.debug:
+        import traceback
+
+        traceback.print_exception(failure, file=console.err)
+    # A mistake may stand before --json, so that the parser never came to it.
+    console.flags.json |= "--json" in console.words()
+    error = translated(failure)
+    try:
+        console.out.flush()
+    except OSError:
+        _drop_stdout()
+    console.error(error)
+    return error.exit_code
+
+
+def _stopped(console: Console, word: str, code: int) -> int:
+    console.say(f"{word}: what was stored so far is kept and found again by the same command")
+    if console.arguments:
+        console.say("hint: " + console.again())
+    return code
+
+
+def _on_terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _prepare_streams() -> None:
+    """Names that are no UTF-8 go out as the bytes they are; nothing that is written fails for its letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape" if stream is sys.stdout else "backslashreplace")
+
+
+def _drop_stdout() -> None:
+    """What is still buffered has no reader: it must not fail once more when the interpreter ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

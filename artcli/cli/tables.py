@@ -1,0 +1,79 @@
+"""Lists of items as text: aligned for a person, TAB-separated for a program, or one JSON document.
+
+Lists may be long: the first items decide the widths (and whether anything is printed at all), the rest
+streams.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from artcli.cli.formatting import Item, Schema, for_person, for_program, printable, width
+
+AHEAD = 1000
+"""Items read before the first is printed: a failure among them leaves stdout empty."""
+_RIGHT = frozenset({"count", "size", "percent"})
+
+Write = Callable[[str], Any]
+
+
+def aligned(
+    write: Write, schema: Schema, items: Iterable[Item], columns: Sequence[str], style: Callable[[str], str]
+) -> None:
+    """A table with a header line, columns as wide as the first items need. No items: nothing at all."""
+    now = time.time()
+    fields = [schema.field(name) for name in columns]
+    rows = ([for_person(item.get(f.name), f.kind, now) for f in fields] for item in items)
+    first = list(islice(rows, AHEAD))
+    if not first:
+        return
+    titles = [f.name.replace("_", " ").upper() for f in fields]
+    widths = [max(map(width, column)) for column in zip(titles, *first, strict=True)]
+    right = [f.kind in _RIGHT for f in fields]
+    write(style(_line(titles, widths, right)) + "\n")
+    for row in chain(first, rows):
+        write(_line(row, widths, right) + "\n")
+
+
+def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    cells = []
+    for text, wide, to_right in zip(row, widths, right, strict=True):
+        space = " " * (wide - width(text))
+        cells.append(space + text if to_right else text + space)
+    return "  ".join(cells).rstrip()
+
+
+def separated(write: Write, schema: Schema, items: Iterable[Item], columns: Sequence[str], *, header: bool) -> None:
+    """TSV: full values, integers, RFC 3339; control characters spelt out, so that a row stays one line."""
+    fields = [schema.field(name) for name in columns]
+    ready = _read_ahead(items)
+    if header:
+        write("\t".join(columns) + "\n")
+    for item in ready:
+        write("\t".join(printable(for_program(item.get(f.name), f.kind)) for f in fields) + "\n")
+
+
+def json_list(write: Write, schema: Schema, items: Iterable[Item]) -> None:
+    """`{"schema": …, "items": […]}`, one item a line."""
+    ready = _read_ahead(items)
+    write(f'{{"schema":{dumps(schema.title)},"items":[')
+    separator = "\n"
+    for item in ready:
+        write(separator + dumps(schema.document(item)))
+        separator = ",\n"
+    write("]}\n" if separator == "\n" else "\n]}\n")
+
+
+def dumps(document: Any) -> str:
+    """JSON on one line, ASCII only: nothing in it can move a cursor, and bytes that are no UTF-8 survive."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _read_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    source = iter(items)
+    first = list(islice(source, AHEAD))
+    return chain(first, source)
