@@ -65,9 +65,7 @@ class _Call(Generic[T, R]):
             del error  # else the traceback and this frame hold each other, and with them the buffers
 
 
-def ahead(
-    function: Callable[[T], R], items: Iterable[T], *, workers: int, depth: int | None = None
-) -> Iterator[R]:
+def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int, depth: int | None = None) -> Iterator[R]:
     """`map(function, items)`, in order, running ahead in up to `workers` threads.
 
     At most `depth` items (default `2 * workers`) are taken whose results were not consumed; a result counts
@@ -131,9 +129,7 @@ def _end(threads: list[threading.Thread], queue: SimpleQueue[_Call[T, R] | None]
     for _ in threads:
         queue.put(None)
     for thread in threads:
-        if (
-            thread is not threading.current_thread()
-        ):  # the garbage collector may close a generator from anywhere
+        if thread is not threading.current_thread():  # the garbage collector may close a generator from anywhere
             thread.join()
 
 

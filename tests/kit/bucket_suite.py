@@ -74,6 +74,59 @@ BAD_KEYS = [
 ]
 
 
+RANGES: list[tuple[int, int | None, bytes]] = [
+    (0, None, b"0123456789"),
+    (3, None, b"3456789"),
+    (3, 4, b"3456"),
+    (0, 3, b"012"),
+    (7, 3, b"789"),
+    (8, 5, b"89"),
+    (9, 1, b"9"),
+    (10, 1, b""),
+    (10, None, b""),
+    (10**12, None, b""),
+    (10**12, 5, b""),
+    (5, 0, b""),
+    (2, 10**12, b"23456789"),
+]
+
+LISTINGS = [
+    ("log/", ""),
+    ("log", ""),
+    ("l", ""),
+    ("log/0000001", ""),
+    ("log/0000001/", ""),
+    ("log/0000001/00000000", ""),
+    ("log/0000001/0000000013", ""),
+    ("log/0000001/0000000013x", ""),
+    ("log/0000009/", ""),
+    ("none/", ""),
+    ("zzz", ""),
+    ("", "log/0000001/0000000012"),
+    ("", "log/0000001/"),
+    ("", "log/0000001"),
+    ("", "log/00000011"),
+    ("", "log"),
+    ("", "a"),
+    ("", "zzz"),
+    ("log/", "log/0000001/0000000012"),
+    ("log/", "log/0000001/00000000125"),
+    ("log/0000002/", "log/0000001/0000000012"),
+    ("log/0000001/", "log/0000002/0000000020"),
+    ("packs/", "log/0000001/0000000012"),
+    ("log/", "../../not a key, compared all the same"),
+    ("log/", "log/zzz"),
+]
+
+
+def refuses(verb: Callable[[str], object], key: str) -> bool:
+    try:
+        verb(key)
+    except ValueError:
+        return True
+    return False
+
+
 class BucketSuite:
     """Inherit; the name of the subclass begins with `Test`."""
 
@@ -100,40 +153,21 @@ class BucketSuite:
             assert bucket.get(key) == key.encode() == raw(key)
         assert [item.key for item in bucket.list("")] == sorted(keys)
 
-    @pytest.mark.parametrize(
-        ("start", "length", "expected"),
-        [
-            (0, None, b"0123456789"),
-            (3, None, b"3456789"),
-            (3, 4, b"3456"),
-            (0, 3, b"012"),
-            (7, 3, b"789"),
-            (8, 5, b"89"),
-            (9, 1, b"9"),
-            (10, 1, b""),
-            (10, None, b""),
-            (10**12, None, b""),
-            (10**12, 5, b""),
-            (5, 0, b""),
-            (2, 10**12, b"23456789"),
-        ],
-    )
-    def test_ranges(self, bucket: Bucket, start: int, length: int | None, expected: bytes) -> None:
+    def test_ranges(self, bucket: Bucket) -> None:
         bucket.add("a/b", b"0123456789")
-        for _ in range(2):  # the second time perhaps from a cache
-            assert bucket.get("a/b", start, length) == expected
+        for start, length, expected in RANGES * 2:  # the second time perhaps from a cache
+            assert bucket.get("a/b", start, length) == expected, (start, length)
 
-    @pytest.mark.parametrize(("start", "length"), [(-1, None), (-1, 3), (0, -1)])
-    def test_ranges_that_are_none(self, bucket: Bucket, start: int, length: int | None) -> None:
+    def test_ranges_that_are_none(self, bucket: Bucket) -> None:
         bucket.add("a/b", b"0123456789")
-        with pytest.raises(ValueError):
-            bucket.get("a/b", start, length)
+        for start, length in [(-1, None), (-1, 3), (0, -1)]:
+            with pytest.raises(ValueError):
+                bucket.get("a/b", start, length)
 
-    @pytest.mark.parametrize("key", ["a", "a/b", "a/b/c/d", "packs", "log/0000000/0000000000"])
-    def test_missing(self, bucket: Bucket, key: str) -> None:
+    def test_missing(self, bucket: Bucket) -> None:
         bucket.add("a/b/c/e", b"x")
         bucket.add("packs/ab/cd", b"x")
-        for _ in range(2):
+        for key in ["a", "a/b", "a/b/c/d", "packs", "log/0000000/0000000000"] * 2:
             with pytest.raises(Missing):
                 bucket.get(key)
             with pytest.raises(Missing):
@@ -225,43 +259,14 @@ class BucketSuite:
         (item,) = bucket.list("")
         assert abs(item.time - time.time()) < 600
 
-    @pytest.mark.parametrize(
-        ("prefix", "after"),
-        [
-            ("log/", ""),
-            ("log", ""),
-            ("l", ""),
-            ("log/0000001", ""),
-            ("log/0000001/", ""),
-            ("log/0000001/00000000", ""),
-            ("log/0000001/0000000013", ""),
-            ("log/0000001/0000000013x", ""),
-            ("log/0000009/", ""),
-            ("none/", ""),
-            ("zzz", ""),
-            ("", "log/0000001/0000000012"),
-            ("", "log/0000001/"),
-            ("", "log/0000001"),
-            ("", "log/00000011"),
-            ("", "log"),
-            ("", "a"),
-            ("", "zzz"),
-            ("log/", "log/0000001/0000000012"),
-            ("log/", "log/0000001/00000000125"),
-            ("log/0000002/", "log/0000001/0000000012"),
-            ("log/0000001/", "log/0000002/0000000020"),
-            ("packs/", "log/0000001/0000000012"),
-            ("log/", "../../not a key, compared all the same"),
-            ("log/", "log/zzz"),
-        ],
-    )
-    def test_list_prefix_and_after(self, bucket: Bucket, prefix: str, after: str) -> None:
+    def test_list_prefix_and_after(self, bucket: Bucket) -> None:
         keys = [f"log/{number // 10:07}/{number:010}" for number in range(30)]
         keys += ["config", "packs/ab/cd", "packs/ac/00", "log-book", "logs/1"]
         for key in keys:
             bucket.add(key, b"x")
-        expected = sorted(key for key in keys if key.startswith(prefix) and key > after)
-        assert [item.key for item in bucket.list(prefix, after)] == expected
+        for prefix, after in LISTINGS:
+            expected = sorted(key for key in keys if key.startswith(prefix) and key > after)
+            assert [item.key for item in bucket.list(prefix, after)] == expected, (prefix, after)
 
     def test_list_of_more_than_1000(self, bucket: Bucket) -> None:
         keys = [f"log/{number // 700:07}/{number:010}" for number in range(1200)]
@@ -333,22 +338,15 @@ class BucketSuite:
         bucket.delete("a/1")
         assert bytes(view) == b"one"
 
-    @pytest.mark.parametrize("key", BAD_KEYS)
-    def test_bad_keys(self, bucket: Bucket, key: str) -> None:
-        with pytest.raises(ValueError):
-            bucket.get(key)
-        with pytest.raises(ValueError):
-            bucket.view(key)
-        with pytest.raises(ValueError):
-            bucket.add(key, b"x")
-        with pytest.raises(ValueError):
-            bucket.delete(key)
+    def test_bad_keys(self, bucket: Bucket) -> None:
+        verbs = (bucket.get, bucket.view, bucket.delete, lambda key: bucket.add(key, b"x"))
+        accepted = [(verb, key) for verb in verbs for key in BAD_KEYS if not refuses(verb, key)]
+        assert accepted == []
         assert list(bucket.list("")) == []
 
-    @pytest.mark.parametrize("prefix", ["/", "../", "a/../", "a//", ".", "a/.", "-", "a\n", "a\0", "a b", "é", "/etc/"])
-    def test_bad_prefixes(self, bucket: Bucket, prefix: str) -> None:
-        with pytest.raises(ValueError):
-            list(bucket.list(prefix))
+    def test_bad_prefixes(self, bucket: Bucket) -> None:
+        prefixes = ["/", "../", "a/../", "a//", ".", "a/.", "-", "a\n", "a\0", "a b", "é", "/etc/"]
+        assert [it for it in prefixes if not refuses(lambda prefix: list(bucket.list(prefix)), it)] == []
 
     def test_many_threads_many_keys(self, bucket: Bucket) -> None:
         def work(name: int) -> None:
