@@ -7,7 +7,7 @@ compared. Since cuts depend on the entries alone, equal stretches come to equal 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from artcli.catalog.manifest.entry import Entry, PageSource, Root
 from artcli.catalog.manifest.page import Inner, Leaf, Row
@@ -28,19 +28,7 @@ def diff(pages: PageSource, a: Root, b: Root) -> Iterator[tuple[Entry | None, En
             left.step()
             right.step()
         elif left.height == right.height == 0:
-            assert isinstance(one, Entry)
-            assert isinstance(other, Entry)
-            if one.path <= other.path:
-                left.step()
-            if other.path <= one.path:
-                right.step()
-            if one.path == other.path:
-                if one[1:4] != other[1:4]:
-                    yield one, other
-            elif one.path < other.path:
-                yield one, None
-            else:
-                yield None, other
+            yield from _two_leaves(left, right)
         elif one[0] <= right.floor:
             for entry in left.drain():
                 yield entry, None
@@ -58,6 +46,27 @@ def diff(pages: PageSource, a: Root, b: Root) -> Iterator[tuple[Entry | None, En
     while right.item is not None:
         for entry in right.drain():
             yield None, entry
+
+
+def _two_leaves(left: _Cursor, right: _Cursor) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """Compare two cursors that are on entries, until one of them is past its leaf."""
+    these, those = left.rest(), right.rest()
+    at = to = 0
+    while at < len(these) and to < len(those):
+        one, other = these[at], those[to]
+        if one[0] == other[0]:
+            at += 1
+            to += 1
+            if one[3] != other[3] or one[1:3] != other[1:3]:
+                yield one, other
+        elif one[0] < other[0]:
+            at += 1
+            yield one, None
+        else:
+            to += 1
+            yield None, other
+    left.step(at)
+    right.step(to)
 
 
 class _Cursor:
@@ -86,9 +95,14 @@ class _Cursor:
         """All paths of the item are greater."""
         return self._page.paths[self._at - 1] if self._at else self._bound
 
-    def step(self) -> None:
-        """Go past the item, unread."""
-        self._at += 1
+    def rest(self) -> Sequence[Entry]:
+        """The entries from here to the end of the leaf."""
+        assert isinstance(self._page, Leaf)
+        return self._page.items[self._at :]
+
+    def step(self, count: int = 1) -> None:
+        """Go past `count` items of the page, unread."""
+        self._at += count
         while self._at == len(self._page.items) and self._above:
             self._page, self._at, self._bound = self._above.pop()
             self._at += 1

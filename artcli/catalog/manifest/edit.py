@@ -8,7 +8,8 @@ later. The surprise is the last page of each level: no cut ended it, so it stand
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from artcli.catalog.manifest.build import TreeWriter
 from artcli.catalog.manifest.entry import Entry, Pages, PageSource, Root, check_paths, nested, shown
@@ -24,6 +25,18 @@ def apply(pages: Pages, root: Root, edits: Iterable[tuple[bytes, Entry | None]])
     `build` does.
     """
     return _Walk(pages, root, edits).run()
+
+
+class _Place(NamedTuple):
+    """Where an edit falls in the old tree: before the `at`-th of a leaf's paths, or on it."""
+
+    floor: bytes
+    """The last old path before the leaf."""
+    paths: Sequence[bytes]
+    at: int
+
+    def holds(self, path: bytes) -> bool:
+        return self.at < len(self.paths) and self.paths[self.at] == path
 
 
 class _Walk:
@@ -44,14 +57,14 @@ class _Walk:
         if self._path is None:
             return self._root
         self._walk(open_root(self._pages, self._root), b"", rightmost=True)
-        while self._path is not None:
-            self._edit(None, None)
         self._names.finish()
         return self._tree.finish()
 
     def _walk(self, page: Leaf | Inner, floor: bytes, rightmost: bool) -> None:
         if isinstance(page, Leaf):
-            self._merge(page)
+            self._tree.add(self._merged(page, floor))
+            if rightmost:
+                self._tree.add(self._appended(page.paths[-1] if page.paths else b""))
             return
         for at, row in enumerate(page.items):
             last = rightmost and at + 1 == len(page.items)
@@ -62,22 +75,28 @@ class _Walk:
                 below = page.paths[at - 1] if at else floor
                 self._walk(open_child(self._pages, row, page.level, below), below, last)
 
-    def _merge(self, leaf: Leaf) -> None:
-        start = 0
-        while self._path is not None and leaf.paths and self._path <= leaf.paths[-1]:
-            at = bisect_left(leaf.paths, self._path, start)
-            self._tree.add(leaf.items[start:at])
-            start = at + (leaf.paths[at] == self._path)
-            self._edit(leaf.paths[at - 1] if at else None, leaf.paths[at])
-        self._tree.add(leaf.items[start:])
+    def _merged(self, leaf: Leaf, floor: bytes) -> Iterator[Entry]:
+        """The entries of an old leaf after the edits that fall into it."""
+        paths, start = leaf.paths, 0
+        while self._path is not None and paths and self._path <= paths[-1]:
+            at = bisect_left(paths, self._path, start)
+            yield from leaf.items[start:at]
+            start = at + (paths[at] == self._path)
+            yield from self._edit(_Place(floor, paths, at))
+        yield from leaf.items[start:]
 
-    def _edit(self, before: bytes | None, here: bytes | None) -> None:
-        """Carry out the next edit, which falls after the old path `before` and at or before the old path `here`."""
-        assert self._path is not None
-        self._names.edit(self._path, self._entry is not None, before, here)
-        if self._entry is not None:
-            self._tree.add((self._entry,))
+    def _appended(self, floor: bytes) -> Iterator[Entry]:
+        """The entries of the edits that fall behind the last old path `floor`."""
+        while self._path is not None:
+            yield from self._edit(_Place(floor, (), 0))
+
+    def _edit(self, place: _Place) -> tuple[Entry, ...]:
+        """Carry out the next edit: the entry to set, if it sets one."""
+        path, entry = self._path, self._entry
+        assert path is not None
+        self._names.edit(path, entry is not None, place)
         self._next()
+        return () if entry is None else (entry,)
 
     def _next(self) -> None:
         path, entry = next(self._edits, (None, None))
@@ -90,7 +109,7 @@ class _Walk:
 
 
 class _Step:
-    """An edit whose path later ones may start with."""
+    """An edit that added or removed a path which later ones may start with."""
 
     def __init__(self, path: bytes, present: bool, below: int) -> None:
         self.path = path
@@ -102,8 +121,8 @@ class _Step:
 class _Names:
     """Sees to it that no edit makes a name that is an entry and a directory at once.
 
-    Keeps the edits that are a prefix of the present one, and asks the old tree only for directories that are new and
-    for entries under a name that becomes an entry.
+    Keeps the edits that are a prefix of the present one, and looks in the old tree only for the parents of what is new,
+    and for entries under a name that becomes an entry. The leaf at hand answers almost all of it.
     """
 
     def __init__(self, pages: PageSource, root: Root) -> None:
@@ -112,21 +131,22 @@ class _Names:
         self._trail: list[_Step] = []
         self._added = b""
 
-    def edit(self, path: bytes, present: bool, before: bytes | None, here: bytes | None) -> None:
-        """Judge the next edit, which leaves `path` present or not and falls between the old paths `before` and
-        `here`."""
+    def edit(self, path: bytes, present: bool, place: _Place) -> None:
+        """Judge the next edit, which leaves `path` present or not."""
+        existed = place.holds(path)
+        if existed == present:
+            return
         while self._trail and not path.startswith(self._trail[-1].path):
             self._leave(self._trail.pop())
-        below = 0
-        if present and path != here:
+        if present:
             check_paths((path,), UsageError)
-            self._check_parents(path, before, here)
+            self._check_parents(path, place)
+            self._trail.append(_Step(path, True, self._count_below(path + b"/", place)))
             self._added = path
-            below = self._count_below(path + b"/", here)
-        elif not present and path == here:
+        else:
             for step in self._trail:
-                step.below -= step.present and path.startswith(step.path + b"/")
-        self._trail.append(_Step(path, present, below))
+                step.below -= path.startswith(step.path + b"/")
+            self._trail.append(_Step(path, False, 0))
 
     def finish(self) -> None:
         """Judge what the end of the edits leaves open."""
@@ -137,19 +157,28 @@ class _Names:
         if step.below > 0:
             raise nested(step.path, UsageError)
 
-    def _check_parents(self, path: bytes, before: bytes | None, here: bytes | None) -> None:
+    def _check_parents(self, path: bytes, place: _Place) -> None:
         end = path.rfind(b"/")
         # what has been found to be a directory of the last new entry needs no second look
         while end > 0 and not self._added.startswith(path[: end + 1]):
             parent = path[:end]
             step = next((step for step in self._trail if step.path == parent), None)
-            known = any(near and near.startswith(path[: end + 1]) for near in (before, here))
-            if step.present if step else not known and find(self._pages, self._root, parent):
+            if step.present if step else self._was_entry(parent, place):
                 raise nested(parent, UsageError)
             end = path.rfind(b"/", 0, end)
 
-    def _count_below(self, directory: bytes, here: bytes | None) -> int:
-        """How many old entries are in this directory, if `here` is the first old path after its name."""
-        if here is None or (here > directory and not here.startswith(directory)):
+    def _was_entry(self, path: bytes, place: _Place) -> bool:
+        """Whether the old tree has an entry of this path, which lies before the place."""
+        if path <= place.floor:
+            return find(self._pages, self._root, path) is not None
+        at = bisect_left(place.paths, path)
+        return at < len(place.paths) and place.paths[at] == path
+
+    def _count_below(self, directory: bytes, place: _Place) -> int:
+        """How many old entries are in this directory, which lies behind the place."""
+        if not place.paths:
+            return 0
+        at = bisect_left(place.paths, directory, place.at)
+        if at < len(place.paths) and not place.paths[at].startswith(directory):
             return 0
         return sum(map(len, leaves(self._pages, self._root, directory)))

@@ -285,6 +285,9 @@ def _entries(
             value = page[data:end]
             data = end
             entry = _make_entry((path, kind, size, digest_of(value), value, b"", b""))
+            if kind <= EXECUTABLE:
+                entries.append(entry)
+                continue
         reason = entry_fault(entry)
         if reason:
             raise damaged(f"the entry {shown(path)} {reason}")
