@@ -1,0 +1,239 @@
+"""Packs: files of about 16 MiB that hold chunks, the unit of writing, of transfer and of deletion.
+
+    16 random bytes │ frames back to back │ table │ length of the table u32 │ magic, kind
+
+A pack is named by the BLAKE3 of all its bytes; the random ones make two packs of the same chunks two packs, so that
+deleting one never takes the other away. A frame is a chunk as stored, without any frame of its own: the table tells
+where it lies. The table stands at the end, so that a pack is written in one stream and a lost index is made anew from
+packs alone. It is columnar, all integers little-endian:
+
+    count u32 │ digests 32 × count │ stored lengths u32 × count │ lengths u32 × count │ codecs u8 × count
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, repeat
+from struct import Struct, iter_unpack, unpack_from
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from artcli.buckets.bucket import Bucket, Missing
+from artcli.content import DIGEST_SIZE, Buffer, Digest, digest_of
+from artcli.errors import IntegrityError
+from artcli.store.codec import MAX_LENGTH, decode
+
+DATA = 0
+"""The kind of pack that holds chunks of files."""
+METADATA = 1
+"""The kind that holds pages and long texts, so that history can be fetched without data."""
+
+TARGET = 16 * 1024 * 1024
+"""Bytes of frames from which a pack is full."""
+LIMIT = 32 * 1024 * 1024
+"""Bytes that no pack exceeds."""
+
+PREFIX = 16
+_END = Struct("<I8s")
+_MAGIC = {b"artpackD": DATA, b"artpackM": METADATA}
+_MAGIC_OF = {kind: magic for magic, kind in _MAGIC.items()}
+_COUNT = Struct("<I")
+_ROW_SIZE = DIGEST_SIZE + 4 + 4 + 1
+
+
+class Frame(NamedTuple):
+    """A chunk as it will be stored."""
+
+    digest: Digest
+    codec: int
+    length: int
+    """Bytes of the chunk."""
+    stored: int
+    """Bytes of `data`."""
+    data: Sequence[Buffer]
+
+
+class Location(NamedTuple):
+    """Where a chunk lies."""
+
+    pack: Digest
+    offset: int
+    stored: int
+    length: int
+    codec: int
+
+
+class Row(NamedTuple):
+    """A chunk and where it lies, as an index lists it; sorts by digest."""
+
+    digest: Digest
+    pack: Digest
+    offset: int
+    stored: int
+    length: int
+    codec: int
+    kind: int = DATA
+    """Of the pack."""
+
+
+def is_possible(location: Location) -> bool:
+    """Whether a chunk can lie there at all; an index from elsewhere may say anything."""
+    return location.offset >= PREFIX and location.stored <= location.length <= MAX_LENGTH
+
+
+def pack_key(pack: Digest) -> str:
+    """Where a bucket keeps the pack."""
+    name = pack.hex()
+    return f"packs/{name[:2]}/{name}"
+
+
+class Table:
+    """What one pack holds, as compact as in the pack."""
+
+    __slots__ = ("_bytes", "count", "kind", "pack", "raw", "stored")
+
+    def __init__(self, pack: Digest, kind: int, table: bytes) -> None:
+        """`table` was checked, or made by `PackBuilder`."""
+        self.pack = pack
+        self.kind = kind
+        self._bytes = table
+        self.count: int = _COUNT.unpack_from(table)[0]
+        _, stored, lengths, _ = self._columns()
+        self.stored = sum(stored)
+        """Bytes of all frames."""
+        self.raw = sum(lengths)
+        """Bytes of all chunks."""
+
+    def _columns(self) -> tuple[bytes, tuple[int, ...], tuple[int, ...], bytes]:
+        n, table = self.count, self._bytes
+        numbers = unpack_from(f"<{2 * n}I", table, 4 + DIGEST_SIZE * n)
+        return table[4 : 4 + DIGEST_SIZE * n], numbers[:n], numbers[n:], table[len(table) - n :]
+
+    def rows(self) -> Iterator[Row]:
+        """In the order of the pack."""
+        digests, stored, lengths, codecs = self._columns()
+        columns = zip(
+            (digest for (digest,) in iter_unpack(f"{DIGEST_SIZE}s", digests)),
+            repeat(self.pack),
+            accumulate(stored, initial=PREFIX),
+            stored,
+            lengths,
+            codecs,
+            repeat(self.kind),
+            strict=False,
+        )
+        return map(Row._make, columns)
+
+    def find(self, digest: Digest) -> Location | None:
+        """Slow: reads the table from its start."""
+        for row in self.rows():
+            if row.digest == digest:
+                return Location(*row[1:6])
+        return None
+
+
+class PackBuilder:
+    """Gathers frames into one pack; nothing is written."""
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+        self.frames: dict[Digest, Frame] = {}
+        self.size = 0
+
+    def add(self, frame: Frame) -> None:
+        self.frames[frame.digest] = frame
+        self.size += frame.stored
+
+    @property
+    def full(self) -> bool:
+        return self.size >= TARGET
+
+    def finish(self) -> tuple[list[Buffer], Table]:
+        """The pack's bytes, as buffers one after the other, and its table, which knows its name."""
+        frames = self.frames.values()
+        table = b"".join(
+            (
+                _COUNT.pack(len(frames)),
+                *(frame.digest for frame in frames),
+                _u32(frame.stored for frame in frames),
+                _u32(frame.length for frame in frames),
+                bytes(frame.codec for frame in frames),
+            )
+        )
+        buffers: list[Buffer] = [os.urandom(PREFIX)]
+        for frame in frames:
+            buffers.extend(frame.data)
+        buffers.append(table + _END.pack(len(table), _MAGIC_OF[self.kind]))
+        hasher = blake3()
+        for buffer in buffers:
+            hasher.update(buffer)
+        return buffers, Table(hasher.digest(), self.kind, table)
+
+
+def _u32(numbers: Iterable[int]) -> bytes:
+    values = tuple(numbers)
+    return Struct(f"<{len(values)}I").pack(*values)
+
+
+# --- reading, where nothing is trusted --------------------------------------------------------------------------------
+
+
+def read_table(bucket: Bucket, pack: Digest) -> Table:
+    """The table of a pack. Its form is checked, not the digest of the whole pack: see `damages` for that.
+
+    Raises IntegrityError `damaged-pack`, or `missing-pack`.
+    """
+    return _table(_view(bucket, pack), pack)
+
+
+def damages(bucket: Bucket, pack: Digest) -> Iterator[tuple[Row | None, IntegrityError]]:
+    """Reads the whole pack and decodes all its chunks: what is wrong with it, None standing for the pack itself."""
+    try:
+        view = _view(bucket, pack)
+        table = _table(view, pack)
+    except IntegrityError as error:
+        yield None, error
+        return
+    if digest_of(view) != pack:
+        yield None, _damaged(pack, "its bytes are not those it is named by")
+    for row in table.rows():
+        try:
+            plain = decode(row.codec, view[row.offset : row.offset + row.stored], row.length)
+            if digest_of(plain) != row.digest:
+                raise IntegrityError("damaged-chunk", "a chunk's bytes are not those it is named by")
+        except IntegrityError as error:
+            yield row, error
+
+
+def _view(bucket: Bucket, pack: Digest) -> memoryview:
+    try:
+        return bucket.view(pack_key(pack))
+    except Missing:
+        raise IntegrityError("missing-pack", f"pack {pack.hex()} is not there") from None
+
+
+def _table(view: memoryview, pack: Digest) -> Table:
+    if not PREFIX + _COUNT.size + _END.size <= len(view) <= LIMIT:
+        raise _damaged(pack, f"it has {len(view)} bytes")
+    size, magic = _END.unpack_from(view, len(view) - _END.size)
+    if magic not in _MAGIC:
+        raise _damaged(pack, "it does not end as a pack does")
+    start = len(view) - _END.size - size
+    if size < _COUNT.size or start < PREFIX:
+        raise _damaged(pack, "its table is longer than the pack")
+    data = bytes(view[start : start + size])
+    count: int = _COUNT.unpack_from(data)[0]
+    if size != _COUNT.size + count * _ROW_SIZE:
+        raise _damaged(pack, "its table is not as long as its count says")
+    table = Table(pack, _MAGIC[magic], data)
+    if table.stored != start - PREFIX:
+        raise _damaged(pack, "its frames do not fill it")
+    if any(not row.stored <= row.length <= MAX_LENGTH for row in table.rows()):
+        raise _damaged(pack, "a chunk in its table has an impossible length")
+    return table
+
+
+def _damaged(pack: Digest, why: str) -> IntegrityError:
+    return IntegrityError("damaged-pack", f"{why}: pack {pack.hex()}")

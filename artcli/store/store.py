@@ -1,0 +1,186 @@
+"""The store: chunks of a place, found by digest through the live indexes, and verified whenever they are read.
+
+A chunk may lie in several packs, and one of them may be damaged or gone: every copy is tried before a read fails. An
+index that is missing or damaged hides its chunks but harms no others; `Store.damaged` says which those are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from artcli.buckets.bucket import Bucket, Missing
+from artcli.content import Buffer, Digest, digest_of
+from artcli.errors import IntegrityError
+from artcli.store.codec import decode
+from artcli.store.index import Index
+from artcli.store.pack import Location, is_possible, pack_key
+from artcli.store.ranges import Range, ranges
+from artcli.threads import ahead
+
+if TYPE_CHECKING:
+    from artcli.store.writer import Writer
+
+
+class Store:
+    """Chunks of the place that `bucket` is. Any thread may use it."""
+
+    def __init__(self, bucket: Bucket, live: Iterable[str]) -> None:
+        """`live`: names of the live indexes, as the log says. They are opened when the first chunk is asked for."""
+        self.bucket = bucket
+        self._names = list(dict.fromkeys(live))
+        self._lock = threading.Lock()
+        self._opened: list[Index] | None = None
+        self._damaged: list[IntegrityError] = []
+
+    @property
+    def indexes(self) -> list[Index]:
+        """The live indexes that are there and sound."""
+        opened = self._opened
+        if opened is None:
+            with self._lock:
+                opened = self._opened
+                if opened is None:
+                    opened = self._opened = self._open()
+        return opened
+
+    @property
+    def damaged(self) -> list[IntegrityError]:
+        """What is wrong with live indexes: `missing-index` or `damaged-index`, one for each that cannot be used."""
+        return self._damaged if self.indexes or self._damaged else []
+
+    def _open(self) -> list[Index]:
+        opened = []
+        for name in self._names:
+            try:
+                opened.append(Index.open(self.bucket, name))
+            except IntegrityError as error:
+                self._damaged.append(error)
+        return opened
+
+    def find(self, digest: Digest) -> Location | None:
+        """Where the chunk lies, if a live index knows it."""
+        for index in self.indexes:
+            location = index.find(digest)
+            if location is not None:
+                return location
+        return None
+
+    def __contains__(self, digest: Digest) -> bool:
+        return any(index.position(digest) >= 0 for index in self.indexes)
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Those of `digests` that the store has not."""
+        return {digest for digest in digests if digest not in self}
+
+    def get(self, digest: Digest) -> bytes:
+        """The chunk's bytes, verified.
+
+        Raises IntegrityError: `missing-chunk` if no live index knows it or its pack is gone, `damaged-chunk` if its
+        bytes are not those it is named by, `unknown-codec`; naming chunk and pack, after every copy was tried.
+        """
+        failure: IntegrityError | None = None
+        for index in self.indexes:
+            location = index.find(digest)
+            if location is None:
+                continue
+            try:
+                return bytes(fetch(self.bucket, digest, location))
+            except IntegrityError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        raise self._unknown(digest)
+
+    def read(
+        self,
+        digests: Iterable[Digest],
+        *,
+        workers: int,
+        failed: Callable[[Digest, IntegrityError], None] | None = None,
+    ) -> Iterator[tuple[Digest, Buffer]]:
+        """The verified bytes of many chunks: one pair for each of `digests`, in an order that reads packs from front to
+        back, as often as a digest is given.
+
+        Neighbours are fetched by one read, `workers` threads read and decode ahead; at most some 14 MiB a thread are
+        held. A chunk that cannot be had is told to `failed`, and left out; without `failed` its error, as of `get`,
+        is raised.
+        """
+        for results in ahead(self._fetch_range, ranges(self.find, digests), workers=workers):
+            for digest, result in results:
+                if not isinstance(result, IntegrityError):
+                    yield digest, result
+                elif failed is not None:
+                    failed(digest, result)
+                else:
+                    raise result
+
+    def _fetch_range(self, part: Range) -> list[tuple[Digest, Buffer | IntegrityError]]:
+        data = memoryview(b"")
+        if part.pack:
+            try:
+                data = memoryview(self.bucket.get(pack_key(part.pack), part.start, part.end - part.start))
+            except Missing:
+                pass  # each chunk is looked for elsewhere
+        results: list[tuple[Digest, Buffer | IntegrityError]] = []
+        for digest, location in part.chunks:
+            try:
+                if location is None:
+                    raise self._unknown(digest)
+                start = location.offset - part.start
+                results.append((digest, verified(digest, location, data[start : start + location.stored])))
+            except IntegrityError:
+                results.append((digest, self._elsewhere(digest)))
+        return results
+
+    def _elsewhere(self, digest: Digest) -> Buffer | IntegrityError:
+        try:
+            return self.get(digest)
+        except IntegrityError as error:
+            return error
+
+    def _unknown(self, digest: Digest) -> IntegrityError:
+        return IntegrityError(
+            "missing-chunk",
+            f"no live index knows chunk {digest.hex()}",
+            facts=[error.message for error in self.damaged],
+        )
+
+    def writer(self) -> Writer:
+        """Begins additions to this store."""
+        from artcli.store.writer import Writer
+
+        return Writer(self)
+
+
+def fetch(bucket: Bucket, digest: Digest, location: Location) -> Buffer:
+    """The chunk at `location`, verified; raises as `Store.get` does."""
+    if not is_possible(location):
+        raise _damaged(digest, location, "an index gives it an impossible place")
+    try:
+        stored = bucket.get(pack_key(location.pack), location.offset, location.stored)
+    except Missing:
+        raise IntegrityError(
+            "missing-chunk", f"chunk {digest.hex()} is missing because its pack is: {location.pack.hex()}"
+        ) from None
+    return verified(digest, location, stored)
+
+
+def verified(digest: Digest, location: Location, stored: Buffer) -> Buffer:
+    """The chunk that `stored` stands for, if it is the right one; raises as `Store.get` does."""
+    try:
+        if len(stored) != location.stored:
+            raise _damaged(digest, location, "its pack ends before it")
+        plain = decode(location.codec, stored, location.length)
+    except IntegrityError as error:
+        raise IntegrityError(
+            error.slug, f"{error.message}: chunk {digest.hex()} in pack {location.pack.hex()}"
+        ) from error
+    if digest_of(plain) != digest:
+        raise _damaged(digest, location, "its bytes are not those it is named by")
+    return plain
+
+
+def _damaged(digest: Digest, location: Location, why: str) -> IntegrityError:
+    return IntegrityError("damaged-chunk", f"{why}: chunk {digest.hex()} in pack {location.pack.hex()}")
