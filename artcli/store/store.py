@@ -107,7 +107,7 @@ class Store:
         held. A chunk that cannot be had is told to `failed`, and left out; without `failed` its error, as of `get`,
         is raised.
         """
-        for results in ahead(self._fetch_range, ranges(self.find, digests), workers=workers):
+        for results in ahead(self.fetch_range, ranges(self.find, digests), workers=workers):
             for digest, result in results:
                 if not isinstance(result, IntegrityError):
                     yield digest, result
@@ -116,7 +116,8 @@ class Store:
                 else:
                     raise result
 
-    def _fetch_range(self, part: Range) -> list[tuple[Digest, Buffer | IntegrityError]]:
+    def fetch_range(self, part: Range) -> list[tuple[Digest, Buffer | IntegrityError]]:
+        """The verified chunks of one range, or for each what is wrong with it after every copy was tried."""
         data = memoryview(b"")
         if part.pack:
             try:
