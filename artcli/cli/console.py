@@ -162,7 +162,7 @@ class Console:
             key = schema.field(schema.key)
             lines = (formatting.for_program(item[key.name], key.kind) for item in items)
         safe = self.for_person and flags.format is None
-        for line in lines:
+        for line in tables.read_ahead(lines):
             if flags.quiet < 2:
                 self._write((printable(line) if safe else line) + end)
 
@@ -206,14 +206,18 @@ class Console:
         self.err.write("\n".join(lines) + "\n")
 
     def _tell(self, text: str) -> None:
-        self.out.flush()
+        if self.for_person:
+            self.out.flush()
         self.err.write(text + "\n")
+        self.err.flush()
 
     def style(self, text: str, name: str, stream: TextIO | None = None) -> str:
         """The text in a colour or weight, where the stream shows it."""
+        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self._colored(stream) else text
+
+    def _colored(self, stream: TextIO | None) -> bool:
         seen = self.for_person if stream is None else stream.isatty()
-        on = self._color == "always" or (self._color == "auto" and seen and os.environ.get("TERM") != "dumb")
-        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if on else text
+        return self._color == "always" or (self._color == "auto" and seen and os.environ.get("TERM") != "dumb")
 
     # questions
 
@@ -252,7 +256,7 @@ class Console:
         """What a flow is given to tell how far it is."""
         from artcli.cli.progress import Shown
 
-        shown = Shown(self._progress_mode(), self.err, self.warn)
+        shown = Shown(self._progress_mode(), self.err, self.warn, color=self._colored(self.err))
         try:
             yield shown
         finally:

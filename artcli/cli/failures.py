@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from shlex import join as again
 from typing import Any
 
 import typer
@@ -35,7 +36,7 @@ def translated(failure: Exception, arguments: Sequence[str] = ()) -> ArtError:
         return _system(failure)
     return ArtError(
         "bug", f"a mistake in art itself: {type(failure).__name__}: {failure}",
-        hint="--debug after the command shows where",
+        hint=again(["art", *arguments, "--debug"]),
     )  # fmt: skip
 
 

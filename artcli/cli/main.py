@@ -69,7 +69,7 @@ def _failed(console: Console, failure: Exception) -> int:
         traceback.print_exception(failure, file=console.err)
     # A mistake may stand before --json, so that the parser never came to it.
     console.flags.json |= "--json" in console.words()
-    error = translated(failure)
+    error = translated(failure, console.arguments)
     try:
         console.out.flush()
     except OSError:

@@ -57,9 +57,7 @@ class Described(NamedTuple):
 
 def describe_global_options() -> list[Described]:
     """The global options, for `art help`."""
-    return [
-        Described(names, None if metavar == "+" else metavar, help) for names, metavar, _, help in _OPTIONS
-    ]
+    return [Described(names, None if metavar == "+" else metavar, help) for names, metavar, _, help in _OPTIONS]
 
 
 def _option(names: list[str], metavar: str | None, change: Change, help: str) -> TyperOption:

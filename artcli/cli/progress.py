@@ -29,11 +29,20 @@ Clock = Callable[[], float]
 class Shown:
     """Progress in one of the modes `bar`, `plain`, `json`, `off`; the verbs are `artcli.progress.Progress`'s."""
 
-    def __init__(self, mode: str, stream: TextIO, warn: Callable[[str], None], clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        mode: str,
+        stream: TextIO,
+        warn: Callable[[str], None],
+        clock: Clock = time.monotonic,
+        *,
+        color: bool = False,
+    ) -> None:
         self._mode = mode
         self._stream = stream
         self._warn = warn
         self._clock = clock
+        self._color = color
         self._bar: _Bar | None = None
         self._due = 0.0
         self._name = ""
@@ -82,7 +91,7 @@ class Shown:
         while len(self._window) > 2 and self._window[1][0] < now - WINDOW:
             self._window.popleft()
         if self._mode == "bar":
-            self._bar = self._bar or _Bar(self._stream)
+            self._bar = self._bar or _Bar(self._stream, self._color)
             self._bar.draw(self._share(), self._name, "  ".join(self._words(now)))
         elif self._mode == "json":
             self._stream.write(json.dumps(self._document(now)) + "\n")
@@ -142,12 +151,12 @@ class Shown:
 class _Bar:
     """One line at the bottom of a terminal, drawn by rich."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, color: bool) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._live = Live(
-            console=Console(file=stream, highlight=False),
+            console=Console(file=stream, highlight=False, force_terminal=True, no_color=not color),
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,

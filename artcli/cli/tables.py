@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from artcli.cli.formatting import Item, Schema, for_person, for_program, printable, width
 
@@ -19,6 +19,7 @@ AHEAD = 1000
 _RIGHT = frozenset({"count", "size", "percent"})
 
 Write = Callable[[str], Any]
+T = TypeVar("T")
 
 
 def aligned(
@@ -50,7 +51,7 @@ def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> s
 def separated(write: Write, schema: Schema, items: Iterable[Item], columns: Sequence[str], *, header: bool) -> None:
     """TSV: full values, integers, RFC 3339; control characters spelt out, so that a row stays one line."""
     fields = [schema.field(name) for name in columns]
-    ready = _read_ahead(items)
+    ready = read_ahead(items)
     if header:
         write("\t".join(columns) + "\n")
     for item in ready:
@@ -59,7 +60,7 @@ def separated(write: Write, schema: Schema, items: Iterable[Item], columns: Sequ
 
 def json_list(write: Write, schema: Schema, items: Iterable[Item]) -> None:
     """`{"schema": …, "items": […]}`, one item a line."""
-    ready = _read_ahead(items)
+    ready = read_ahead(items)
     write(f'{{"schema":{dumps(schema.title)},"items":[')
     separator = "\n"
     for item in ready:
@@ -73,7 +74,8 @@ def dumps(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
-def _read_ahead(items: Iterable[Item]) -> Iterator[Item]:
+def read_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items, of which the first are made before the first is given."""
     source = iter(items)
     first = list(islice(source, AHEAD))
     return chain(first, source)

@@ -1,0 +1,118 @@
+"""What every command promises, checked for each in the table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artcli.cli import commands, help
+from artcli.cli.commands import COMMANDS, COMMON
+from tests.cli.slugs import slugs
+from tests.kit.command_line import Art
+
+
+def every_command() -> list[dict[str, Any]]:
+    described = []
+    for command in help.tree()["commands"]:
+        described += [command, *command.get("commands", [])]
+    return described
+
+
+DESCRIBED = {command["name"]: command for command in every_command()}
+
+
+def test_a_file_is_a_command_and_a_command_is_a_file() -> None:
+    folder = Path(commands.__file__).parent
+    files = {path.stem.replace("_", "-") for path in folder.glob("*.py") if path.stem != "__init__"}
+    assert files == set(COMMANDS)
+
+
+def test_a_command_file_is_short() -> None:
+    folder = Path(commands.__file__).parent
+    long = {path.name for path in folder.glob("*.py") if len(path.read_text().splitlines()) > 120}
+    assert not long
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_help_starts_with_examples(art: Art, name: str) -> None:
+    result = art(*name.split(), "-h")
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[0] == "Examples:"
+    assert result.lines[1].startswith(f"  art {name.split()[0]}")
+    assert art("help", *name.split()).out == result.out
+    assert art(*name.split(), "--help").out == result.out
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_everything_is_explained(name: str) -> None:
+    command = DESCRIBED[name]
+    assert command["help"]
+    assert command["description"]
+    assert not command["help"].endswith(".")
+    for parameter in (*command["arguments"], *command["options"]):
+        assert parameter["help"], f"art {name}: {parameter} has no help text"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_commands(name: str) -> None:
+    for line in DESCRIBED[name]["examples"]:
+        words = line.split()
+        assert words[0] == "art" or "| art" in line or "(art" in line or "$(art" in line, line
+        if words[0] == "art" and not words[1].startswith("-"):
+            assert words[1] == name
+
+
+def test_every_error_is_explained() -> None:
+    unexplained = {slug: place for slug, place in slugs().items() if slug not in help.errors()}
+    assert not unexplained
+
+
+def test_errors_are_in_order_and_all_in_use() -> None:
+    explained = list(help.errors())
+    assert explained == sorted(explained)
+    source = "\n".join(path.read_text() for path in Path(commands.__file__).parents[2].rglob("*.py"))
+    assert [slug for slug in explained if f'"{slug}"' not in source] == []
+
+
+@pytest.mark.parametrize("topic", help.topics())
+def test_topics(art: Art, topic: str) -> None:
+    result = art("help", topic)
+    assert (result.code, result.err) == (0, "")
+    assert len(result.lines) > 5
+    assert max(map(len, result.lines)) <= 200
+
+
+@pytest.mark.parametrize("slug", help.errors())
+def test_art_help_explains_an_error(art: Art, slug: str) -> None:
+    result = art("help", slug)
+    assert result.lines[0] == slug
+    assert len(result.out) > 40
+
+
+def test_art_alone_lists_commands_without_importing_them(art: Art) -> None:
+    alone = art()
+    assert alone.code == 0
+    assert alone.out == art("help").out == art("-h").out
+    listed = {line.split()[0] for line in alone.lines if re.match(r"  \S", line)}
+    assert listed == set(COMMON) & set(COMMANDS)
+    everything = art("help", "-a").out
+    assert all(f"  {name} " in everything for name in COMMANDS)
+
+
+def test_help_for_programs(art: Art) -> None:
+    document = art("help", "--json").json
+    assert document["schema"] == "art.help/1"
+    assert [command["name"] for command in document["commands"]] == list(COMMANDS)
+    assert {"exit-codes", "refs"} <= set(document["topics"])
+    assert all(option["help"] for option in document["global_options"])
+
+
+def test_help_for_what_is_not_there(art: Art) -> None:
+    result = art("help", "exit-cod", "--json")
+    assert art("help", "exit-cod").code == 5
+    assert result.code == 0  # the tree, whatever the words
+    assert "hint: art help exit-codes" in art("help", "exit-cod").err
+    assert art("help", "config", "nonsense").code == 5
