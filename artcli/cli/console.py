@@ -36,7 +36,7 @@ class Console:
         self.out = out or sys.stdout
         self.err = err or sys.stderr
         self._settings: Settings | None = None
-        self._color = "never"
+        self._color: str | None = None
         self.for_person = self.out.isatty()
         """Somebody sees stdout: human sizes and ages; else integers and RFC 3339."""
 
@@ -116,7 +116,7 @@ class Console:
         elif self._special or text is None:
             self._each(schema, [item], "\n")
         else:
-            self._write(text().rstrip("\n") + "\n")
+            self._write(formatting.harmless(text().rstrip("\n"), colored=self._colored(None)) + "\n")
         if receipt and not flags.json:
             self.say(receipt)
 
@@ -126,9 +126,10 @@ class Console:
             self._write(tables.dumps({"message_type": message_type, **document}) + "\n")
 
     def line(self, text: str = "") -> None:
-        """A line of data, made printable for a terminal."""
+        """A line of data, made harmless for a terminal; a pipe gets it as it is."""
         if self.flags.quiet < 2:
-            self._write((printable(text) if self.for_person else text) + "\n")
+            shown = formatting.harmless(text, colored=self._colored(None)) if self.for_person else text
+            self._write(shown + "\n")
 
     def text(self, text: str) -> None:
         """Lines of data, such as a page of help."""
@@ -184,7 +185,7 @@ class Console:
     def warn(self, text: str) -> None:
         """Something that the user should know though the work goes on. Not with -qq."""
         if self.flags.quiet < 2:
-            self._tell(self.style("warning:", "yellow", self.err) + " " + printable(text))
+            self._tell(self.style("warning:", "yellow", self.err) + " " + text)
 
     def error(self, error: ArtError) -> None:
         """The error, what exists instead, and the command to try."""
@@ -208,7 +209,7 @@ class Console:
     def _tell(self, text: str) -> None:
         if self.for_person:
             self.out.flush()
-        self.err.write(text + "\n")
+        self.err.write(formatting.harmless(text, colored=self._colored(self.err)) + "\n")
         self.err.flush()
 
     def style(self, text: str, name: str, stream: TextIO | None = None) -> str:
@@ -216,8 +217,16 @@ class Console:
         return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self._colored(stream) else text
 
     def _colored(self, stream: TextIO | None) -> bool:
+        if self._color is None:  # a mistake was met before the command began
+            self._color = self._color_anyhow()
         seen = self.for_person if stream is None else stream.isatty()
         return self._color == "always" or (self._color == "auto" and seen and os.environ.get("TERM") != "dumb")
+
+    def _color_anyhow(self) -> str:
+        try:
+            return self.settings.text("color")
+        except (ArtError, OSError):
+            return "never"
 
     # questions
 

@@ -76,7 +76,7 @@ def _unknown_option(context: Any, option: str, message: str, command: str) -> Ar
 
 
 def _synopsis(context: Any) -> list[str]:
-    return [context.get_usage().replace("Usage:", "usage:")] if context else []
+    return [" ".join(context.get_usage().replace("Usage:", "usage:").split())] if context else []
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:

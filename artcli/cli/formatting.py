@@ -20,6 +20,7 @@ Item = Mapping[str, Any]
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that reorder text, and bytes that are not UTF-8."""
+_OWN_STYLE = re.compile("(\x1b\\[[0-9]{1,2}m|[\n\t])")
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|\\[tn0\\]")
 _ESCAPES = {"{{": "{", "}}": "}", r"\t": "\t", r"\n": "\n", r"\0": "\0", r"\\": "\\"}
 
@@ -104,6 +105,15 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return UNSAFE.sub(_spelt, text)
+
+
+def harmless(text: str, *, colored: bool) -> str:
+    """Text of several lines with every control character spelt out but newlines, tabs and, if `colored`, colours."""
+    parts = _OWN_STYLE.split(text)
+    parts[::2] = map(printable, parts[::2])
+    if not colored:
+        parts[1::2] = (part if part in "\n\t" else printable(part) for part in parts[1::2])
+    return "".join(parts)
 
 
 def _spelt(match: re.Match[str]) -> str:

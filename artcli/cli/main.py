@@ -91,9 +91,12 @@ def _on_terminate(number: int, frame: FrameType | None) -> None:
 
 def _prepare_streams() -> None:
     """Names that are no UTF-8 go out as the bytes they are; nothing that is written fails for its letters."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="surrogateescape" if stream is sys.stdout else "backslashreplace")
+    for name, errors in (("stdout", "surrogateescape"), ("stderr", "backslashreplace")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us: no file that is opened later may take its number
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 it stays open to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=errors)
 
 
 def _drop_stdout() -> None:

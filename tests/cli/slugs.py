@@ -11,6 +11,7 @@ from artcli import errors
 
 SOURCE = Path(artcli.__file__).parent
 CLASSES = {name for name, value in vars(errors).items() if isinstance(value, type) and name.endswith("Error")}
+CLASSES |= {"error"}  # the parameter of checks that serve readers and writers alike
 
 
 def slugs() -> dict[str, str]:
@@ -25,9 +26,10 @@ def slugs() -> dict[str, str]:
 def _in_file(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args and _called(node.func) in CLASSES:
-            slug = node.args[0]
-            if isinstance(slug, ast.Constant) and isinstance(slug.value, str):
-                yield slug.value, node.lineno
+            first = node.args[0]
+            for slug in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
+                if isinstance(slug, ast.Constant) and isinstance(slug.value, str):
+                    yield slug.value, node.lineno
 
 
 def _called(function: ast.expr) -> str:

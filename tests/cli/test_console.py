@@ -99,8 +99,9 @@ def test_a_failure_before_the_thousandth_item_leaves_stdout_empty(art: Art, prob
         assert (result.code, result.out) == (5, "")
 
 
-def test_a_terminal_gets_an_aligned_table() -> None:
+def test_a_terminal_gets_an_aligned_table(art: Art) -> None:
     console = Console(out=Terminal(), err=Terminal())
+    console.flags.settings["color"] = "never"
     now = time.time()
     photo = {"path": "写真.jpg", "size": 3_100_000_000, "changed": now - 7200}
     console.rows(FILES, [ITEMS[0], {**ITEMS[1], "changed": now - 3 * 86400}, photo])
@@ -156,6 +157,20 @@ def test_talk_is_on_stderr(art: Art, probe: Probe) -> None:
     assert art("probe").raw_out == b"a.jpg\0"
 
 
+def test_only_our_own_colours_reach_a_terminal(art: Art) -> None:
+    console = Console(out=Terminal(), err=Terminal())
+    console.flags.settings["color"] = "always"
+    console.line(console.style("red", "red") + "\x1b[2J\x1b]0;title\x07")
+    console.record(FILES, ITEMS[0], text=lambda: "two\nlines\x1b[2J")
+    console.say("said\x1b[2J")
+    assert isinstance(console.out, Terminal)
+    assert console.out.getvalue() == (
+        "\x1b[31mred\x1b[0m" + r"\x1b[2J\x1b]0;title\x07" + "\ntwo\nlines" + r"\x1b[2J" + "\n"
+    )
+    assert isinstance(console.err, Terminal)
+    assert console.err.getvalue() == r"said\x1b[2J" + "\n"
+
+
 def test_bytes_do_not_go_to_a_terminal(art: Art, probe: Probe) -> None:
     def cat(ctx: typer.Context) -> None:
         ctx.obj.bytes_out().write(b"\xff\x00")
@@ -201,6 +216,8 @@ def test_colour_only_where_it_is_seen(art: Art) -> None:
         assert "\x1b" not in result.out + result.err
         assert "\x1b" not in art.on_terminal("config", "list", **environment).out
     assert "\x1b[31m" in art("config", "get", "nonsense", "--color", "always").err
+    assert "\x1b[31m" in art.on_terminal("no-command").err
+    assert "\x1b" not in art.on_terminal("no-command", ART_COLOR="red").err
 
 
 def test_the_pager_shows_long_output_on_a_terminal(art: Art) -> None:

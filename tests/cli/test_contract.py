@@ -32,8 +32,8 @@ def test_a_file_is_a_command_and_a_command_is_a_file() -> None:
 
 def test_a_command_file_is_short() -> None:
     folder = Path(commands.__file__).parent
-    long = {path.name for path in folder.glob("*.py") if len(path.read_text().splitlines()) > 120}
-    assert not long
+    long = {path.name for path in folder.glob("*.py") if len(path.read_text().splitlines()) > 150}
+    assert not long, "options, one call, one print: logic goes into the flow"
 
 
 @pytest.mark.parametrize("name", DESCRIBED)

@@ -31,5 +31,6 @@ def test_init_remembers_the_project(art: Art) -> None:
 def test_init_where_a_file_is(art: Art) -> None:
     (art.directory / "file").write_text("")
     result = art("init", "file")
-    assert (result.code, result.out) == (1, "")
-    assert "error: not a directory" in result.err
+    assert (result.code, result.out) == (2, "")
+    place = art.directory / "file"
+    assert result.err == f"error: a repository is made in a directory, and this is a file: {place}\nhint: art init\n"

@@ -164,6 +164,13 @@ def test_a_reader_that_goes_away_is_no_error(art: Art) -> None:
     assert (run.returncode, err) == (141, b"")
 
 
+def test_closed_streams_are_no_error(art: Art) -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        command = f'"$0" -m artcli config get project {closed}'
+        run = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, check=False)
+        assert (run.returncode, run.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_under_stdout_is_said(art: Art) -> None:
     with (

@@ -11,6 +11,7 @@ from artcli.catalog.repository import Repository
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.config import local_file, write_setting
+from artcli.errors import UsageError
 
 EXAMPLES = """
 art init                        # in this directory
@@ -39,7 +40,12 @@ def command(
     Nothing outside its .art folder is touched. Doing it again does no harm.
     """
     console: Console = ctx.obj
-    repository, created = Repository.init((directory or Path()).absolute())
+    place = (directory or Path()).absolute()
+    if place.exists() and not place.is_dir():
+        raise UsageError(
+            "not-a-directory", f"a repository is made in a directory, and this is a file: {place}", hint="art init"
+        )
+    repository, created = Repository.init(place)
     project = console.settings.find("project")
     if project.origin.startswith("flag"):
         write_setting(local_file(repository.path), "project", str(project.value))
