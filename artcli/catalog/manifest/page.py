@@ -54,7 +54,7 @@ from artcli.catalog.manifest.entry import (
     EMPTY_DIGEST,
     EXECUTABLE,
     INLINE,
-    LISTED_HERE,
+    PATH_LIMIT,
     REFERENCE,
     SYMLINK,
     Entry,
@@ -296,23 +296,19 @@ def _entries(
 
 
 def _rows_size(forms: bytes) -> int:
-    """Bytes of the chunk rows at the end of a leaf; raises `IntegrityError` for a count that no writer writes."""
-    if not any(forms):
-        return 0
-    several = [form for form in forms if form and form != LISTED]
-    if several and not 2 <= min(several) <= max(several) <= LISTED_HERE:
-        raise damaged("an entry states a number of chunks that it would not hold itself")
-    return CHUNK_ROW * sum(several) + DIGEST_SIZE * forms.count(LISTED)
+    """Bytes of the chunk rows at the end of a leaf."""
+    listed = forms.count(LISTED)
+    return CHUNK_ROW * (sum(forms) - LISTED * listed) + DIGEST_SIZE * listed
 
 
 def _paths(page: bytes, count: int, at: int) -> tuple[list[bytes], int]:
     """The paths of a page, whose suffixes start at byte `at`, and where these end; each path is safe, sorted, and
     shortened as far as it can be."""
     columns = struct.unpack_from(f"<{2 * count}H", page, HEADER.size)
+    if columns and max(columns) > PATH_LIMIT:
+        raise damaged("a path is longer than any path may be")
     shared, suffixes = columns[:count], columns[count:]
     ends = list(accumulate(suffixes, initial=at))
-    if ends[-1] > len(page):
-        raise damaged("a page is cut short")
     path = b""
     paths = []
     for common, start, end in zip(shared, ends, ends[1:], strict=False):
@@ -323,7 +319,7 @@ def _paths(page: bytes, count: int, at: int) -> tuple[list[bytes], int]:
         path = path[:common] + suffix
         paths.append(path)
     if sum(shared) + sum(suffixes) != sum(map(len, paths)):
-        raise damaged("a path has more in common with the one before than that is long")
+        raise damaged("the lengths of a page's paths do not add up")
     check_paths(paths, IntegrityError)
     Nesting(IntegrityError).add(paths)
     return paths, ends[-1]

@@ -18,15 +18,13 @@ from artcli.errors import IntegrityError
 
 def load_root(pages: PageSource, page: Digest) -> Root:
     """The manifest whose root page has this digest; raises `IntegrityError` if that page is damaged."""
-    top = _load(pages, page)
+    top = _load_top(pages, page)
     return Root(page, top.content, top.entries, top.size)
 
 
 def open_root(pages: PageSource, root: Root) -> Leaf | Inner:
     """The root page, in agreement with what `root` says."""
-    top = _load(pages, root.page)
-    if isinstance(top, Inner) and len(top.items) == 1:
-        raise damaged("the root page has a single row")
+    top = _load_top(pages, root.page)
     if (top.content, top.entries, top.size) != root[1:]:
         raise damaged(f"the root page {root.page.hex()[:12]} is not what its version says")
     return top
@@ -40,6 +38,13 @@ def open_child(pages: PageSource, row: Row, level: int, floor: bytes) -> Leaf | 
     said = (page.paths[-1], row.page, page.content, page.entries, page.size)
     if said != row or page.paths[0] <= floor:
         raise damaged(f"the page that ends at {shown(row.last)} is not what the page above says")
+    return page
+
+
+def _load_top(pages: PageSource, digest: Digest) -> Leaf | Inner:
+    page = _load(pages, digest)
+    if isinstance(page, Inner) and len(page.items) == 1:
+        raise damaged("the root page has a single row")
     return page
 
 

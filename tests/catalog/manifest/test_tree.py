@@ -212,6 +212,9 @@ def test_inserted_range_is_not_compared_entry_by_entry() -> None:
     pages.gets = 0
     assert len(list(diff(pages, a, b))) == 10001
     assert pages.gets < 110
+    pages.gets = 0
+    assert len(list(diff(pages, b, a))) == 10001
+    assert pages.gets < 110
 
 
 def test_nothing_to_do_reads_nothing() -> None:
@@ -277,6 +280,7 @@ class TestNames:
         assert self.clash([*rest, b"a/b"], {b"a": True, b"a/b": False}) is None
         assert self.clash([*rest, b"a/b", b"a/c"], {b"a": True, b"a/b": False}) == "file-and-directory"
         assert self.clash([*rest, b"a/b"], {b"a": False, b"a/c": True}) is None
+        assert self.clash([b"a+", *rest, b"a/b"], {b"a": True, b"a+": False}) == "file-and-directory"
 
     def test_deep_parent(self) -> None:
         assert self.clash([b"a/b", b"c"], {b"a/b/c/d/e": True}) == "file-and-directory"
