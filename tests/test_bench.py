@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from benchmark import data, limits, report, works  # noqa: E402
 from benchmark.compare import difference  # noqa: E402
 from benchmark.measure import Failed, quietly, run, tree_size  # noqa: E402
 from benchmark.plan import Plan, Row  # noqa: E402
-from benchmark.tools import Absent, Art, Tool, Venvs, wipe  # noqa: E402
+from benchmark.tools import Absent, Art, Tool, Trash, Venvs, wipe  # noqa: E402
 
 ENV = dict(os.environ)
 
@@ -205,7 +206,6 @@ def bench(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         plan = Plan("tiny", tmp_path, chosen, tools, chosen=True, **options)
         return works.Bench(plan, Venvs(tmp_path / "venvs", print), rows.append), rows
 
-    (tmp_path / "run").mkdir()
     return make
 
 
@@ -380,6 +380,22 @@ class TestCommand:
         assert done.returncode == 3
         assert "1 other threads" in done.stdout
         assert "(deep)" in done.stdout
+
+
+def test_a_tree_of_many_files_is_removed_behind_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trash, "MANY", 3)
+    trash = Trash(tmp_path / "trash")
+    for name, count in (("few", 3), ("many", 4)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            (tmp_path / name / str(number)).touch()
+        trash.throw(tmp_path / name)
+        assert not (tmp_path / name).exists()
+    trash.throw(tmp_path / "nothing")
+    assert [len(list(tree.iterdir())) for tree in trash.folder.iterdir()] == [4]
+    trash.empty_behind()
+    while trash.folder.exists():
+        time.sleep(0.01)
 
 
 def test_a_read_only_tree_is_wiped(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from benchmark.plan import WORKS, Plan, Row
 from benchmark.tools import CHECKOUT, RIVALS, TOOLS, Venvs
 from benchmark.works import Bench
 
-NEEDED = {"full": 32e9, "small": 3e9, "tiny": 1e8}  # bytes free, for data, stores and restored trees
+NEEDED = {"full": 40e9, "small": 3e9, "tiny": 1e8}  # bytes free, for data, stores and restored trees
 EXAMPLES = """
 examples:
   scripts/bench --small                 every work in under a minute
@@ -134,8 +134,7 @@ def _works(only: list[str] | None, million: bool) -> list[str]:
 
 
 def _prepare(bench: Bench, asked: argparse.Namespace, arguments: Sequence[str] | None) -> dict[str, str]:
-    """Tools, boxes and data; what the report says of the machine."""
-    bench.boxes.mkdir(parents=True, exist_ok=True)
+    """Tools and data; what the report says of the machine."""
     tools = [tool for name in bench.plan.tools if (tool := bench.tool(name))]
     more = ["million"] if "million" in bench.plan.works else []
     bench.data.mkdir(parents=True, exist_ok=True)

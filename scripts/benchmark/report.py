@@ -131,9 +131,12 @@ def _memory() -> str:
 def _file_system(place: Path) -> str:
     try:
         with open("/proc/mounts") as lines:
-            mounts = [line.split()[1:3] for line in lines]
+            mounts = [line.split()[1:4] for line in lines]
     except OSError:
         return ""
     real = str(place.resolve()) + "/"
-    fitting = [(len(point), kind) for point, kind in mounts if real.startswith(point.rstrip("/") + "/")]
-    return max(fitting)[1] if fitting else ""
+    fitting = [mount for mount in mounts if real.startswith(mount[0].rstrip("/") + "/")]
+    if not fitting:
+        return ""
+    _, kind, options = max(fitting, key=lambda mount: len(mount[0]))
+    return kind + (" (discard)" if "discard" in options.split(",") else "")  # makes each unlink slow

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -64,9 +65,10 @@ class Tool:
     name: ClassVar[str]
     box: Path
     switches = False  # can turn a restored tree into another version in place
+    trees = True  # can bring many files back in a time that is worth waiting for
 
     def __init__(self, venvs: Venvs, box: Path) -> None:
-        self.box = box
+        self.box, self.trash = box, Trash(box.parent / ".trash")
         self.program = self.find(venvs)
 
     def find(self, venvs: Venvs) -> str:
@@ -85,7 +87,7 @@ class Tool:
 
     def fresh(self) -> None:
         """An empty box with an empty store."""
-        wipe(self.box)
+        self.trash.throw(self.box)
         for name in ("home", "tmp", "work"):
             (self.box / name).mkdir(parents=True)
         self.create()
@@ -233,6 +235,7 @@ class Xet(Tool):
     """hf-xet's own client against its built-in store on disk; it knows no trees, so paths and hashes lie beside it."""
 
     name = "hf-xet"
+    trees = False  # 4 to 5 ms a file
 
     def find(self, venvs: Venvs) -> str:
         return venvs.program("hf-xet", ["hf-xet"], "python")
@@ -307,7 +310,7 @@ class Dvc(Tool):
         return f"{self.program} add -q {name} && {record}", self.box / "work"
 
     def restore(self, source: Path, tag: str, out: Path) -> tuple[Command, Path]:
-        wipe(self.box / "work" / source.name)  # dvc restores in place only
+        self.trash.throw(self.box / "work" / source.name)  # dvc restores in place only
         return self.switch(source, tag, out)
 
     def restored(self, source: Path, out: Path) -> Path:
@@ -349,6 +352,41 @@ def _venv_or_path(venvs: Venvs, name: str, requirement: Sequence[str], program: 
         if found:
             return found
         raise Absent(f"{reason} (and no {program} on PATH)") from None
+
+
+class Trash:
+    """Where trees of many files go instead of being removed while others wait.
+
+    Removing a file may cost milliseconds (ext4 mounted with `discard` asks the disk about every one), so a tree of
+    100,000 would hold a run up for minutes. It is renamed, and removed after the run by a process of its own.
+    """
+
+    MANY = 2000
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def throw(self, path: Path) -> None:
+        """Takes `path` (a file, a tree or nothing) away."""
+        if path.is_dir() and not path.is_symlink() and _holds_more(path, self.MANY):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path.rename(self.folder / f"{time.time_ns():x}")
+        else:
+            wipe(path)
+
+    def empty_behind(self) -> None:
+        """Removes what was thrown away, without waiting for it."""
+        if self.folder.exists():
+            behind = ["sh", "-c", 'rm -rf "$1" >/dev/null 2>&1 </dev/null &', "sh", str(self.folder)]
+            subprocess.run(behind, check=True, start_new_session=True)
+
+
+def _holds_more(root: Path, count: int) -> bool:
+    for _, folders, files in os.walk(root):
+        count -= len(folders) + len(files)
+        if count < 0:
+            return True
+    return False
 
 
 def wipe(path: Path) -> None:

@@ -19,7 +19,7 @@ from benchmark import data
 from benchmark.compare import difference
 from benchmark.measure import Command, Failed, Measured, quietly, run, tree_size, wait_until_quiet
 from benchmark.plan import SCENES, WORKS, Plan, Row
-from benchmark.tools import TOOLS, Absent, Art, Tool, Venvs, wipe
+from benchmark.tools import TOOLS, Absent, Art, Tool, Trash, Venvs, wipe
 
 SLOW = 20.0  # seconds; a rival that needed more is not asked again within a work
 
@@ -151,12 +151,12 @@ class Bench:
 
     def restore(self, work: str, tool: Tool, source: Path, tag: str, keep: bool = False) -> Row:
         out = tool.box / "out"
-        wipe(out)
+        tool.trash.throw(out)
         out.mkdir()
         row = self.measure(work, tool, *tool.restore(source, tag, out))
         row["differs"] = difference(source, tool.restored(source, out))
         if not keep:
-            wipe(out)
+            tool.trash.throw(out)
         return row
 
     def switch(self, work: str, tool: Tool, tree: data.Tree, state: int) -> Row:
@@ -169,7 +169,15 @@ class Bench:
     # -- scenes
 
     def run(self) -> None:
-        """Runs every scene that holds a wanted work."""
+        """Runs every scene that holds a wanted work; leaves the data as it was and no boxes."""
+        wipe(self.boxes)  # what a run that was cut short left
+        self.boxes.mkdir(parents=True)
+        try:
+            self._scenes()
+        finally:
+            Trash(self.boxes / ".trash").empty_behind()
+
+    def _scenes(self) -> None:
         for scene, works in SCENES.items():
             alone = scene in ("start", "fsync", "million")  # art's own figures
             if any(map(self.wanted, works)) and not (alone and "art" not in self.plan.tools):
@@ -201,7 +209,7 @@ class Bench:
         later = [work for work in SCENES["images"] if self.wanted(work)]
         tools = [tool for tool in self.contenders(*later) if tool.name != "art-flat"]
         self.rounds("W2", tools, lambda tool, n: self.add("W2", tool, source, "v0", fresh=True), needed=True)
-        backs = [tool for tool in self.contenders("W5-images") if tool in tools]
+        backs = [tool for tool in self.contenders("W5-images") if tool in tools and tool.trees]
         switching = self.wanted("W6") or self.wanted("W6-same")
         self.rounds(
             "W5-images",
@@ -334,7 +342,7 @@ class Bench:
 
     def clear(self, tools: Iterable[Tool]) -> None:
         for tool in tools:
-            wipe(tool.box)
+            tool.trash.throw(tool.box)
 
 
 def figures(measured: Measured) -> Row:
