@@ -299,3 +299,13 @@ class TestNames:
         goal = (set(start) | {path for path, on in edits.items() if on}) - {p for p, on in edits.items() if not on}
         fine = without_clashes(sorted(goal)) == sorted(goal)
         assert self.clash(start, edits) == (None if fine else "file-and-directory")
+
+
+def test_format_1_stays_what_it_is() -> None:
+    pages = DictPages()
+    rows = [make_entry(pages, b"%04d/x" % at, at) for at in range(1000)]
+    root = build(pages, rows)
+    top = decode_page(pages.kept[root.page])
+    assert isinstance(top, Inner)
+    assert root.page.hex() == "6e98f0ad7c9505c04da0fd2b1ffbc929c9acf753b10ac227497c45dfece4a3d8"
+    assert root.content.hex() == "6597624307b8a5f4202349a530c6e5c6c11b2bfb905e5d9483100b83158a1675"
