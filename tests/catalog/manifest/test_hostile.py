@@ -166,7 +166,7 @@ class TestNames:
         assert root == forge.leaf_root(DictPages(), [file_entry(name, b"1")])
         assert [row.path for row in entries(pages, root)] == [name]
 
-    @settings(deadline=None, max_examples=400)
+    @settings(deadline=None, max_examples=250)
     @given(st.lists(st.binary(max_size=12) | st.text("./ar\0t", max_size=8).map(str.encode), max_size=4))
     def test_many_are_judged_as_one_by_one(self, paths: list[bytes]) -> None:
         bad = any(path_fault(path) for path in paths)
@@ -473,7 +473,7 @@ class TestLists:
             build(DictPages(), [self.entry(b"short")])
 
 
-def sample_pages(monkeypatch: pytest.MonkeyPatch, count: int = 26) -> tuple[DictPages, Root]:
+def sample_pages(monkeypatch: pytest.MonkeyPatch, count: int = 20) -> tuple[DictPages, Root]:
     """A tree with every kind of entry, several levels, and chunk lists of two levels."""
     monkeypatch.setattr(layers, "CUT_BITS", 3)
     monkeypatch.setattr(layers, "LEAF_MASK", 7)
@@ -515,7 +515,7 @@ def test_flipped_pages_under_their_own_digest(monkeypatch: pytest.MonkeyPatch) -
     assert alive > 0
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(st.integers(0, 10**6), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=6))
 def test_mutated_pages(seed: int, changes: list[tuple[int, int]]) -> None:
     pages = DictPages()

@@ -26,7 +26,7 @@ from artcli.content import digest_of
 from artcli.errors import UsageError
 from tests.catalog.manifest.kit import DictPages, file_entry, make_entry, make_paths, some_digest, without_clashes
 
-slow_enough = settings(deadline=None, max_examples=70, suppress_health_check=list(HealthCheck))
+slow_enough = settings(deadline=None, max_examples=45, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=[(2, 7), (3, 512), (1, 4)], ids=["bits2", "bits3", "bits1"])
