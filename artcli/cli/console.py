@@ -36,6 +36,7 @@ class Console:
         self.out = out or sys.stdout
         self.err = err or sys.stderr
         self._settings: Settings | None = None
+        self._repository: Repository | None = None
         self._color: str | None = None
         self.for_person = self.out.isatty()
         """Somebody sees stdout: human sizes and ages; else integers and RFC 3339."""
@@ -69,12 +70,19 @@ class Console:
         return self.flags.quiet > 0
 
     def repository(self) -> Repository:
-        """The repository of the directory, read to the end of its log. Raises NoRepositoryError."""
-        from artcli.catalog.repository import Repository
+        """The repository of the directory, read to the end of its log, closed with the command; or exit code 10."""
+        if self._repository is None:
+            from artcli.catalog.repository import Repository
 
-        found = Repository.open(Path.cwd(), self.settings.repository)
-        found.refresh()
-        return found
+            self._repository = Repository.open(Path.cwd(), self.settings.repository)
+            self._repository.refresh()
+        return self._repository
+
+    def close(self) -> None:
+        """Let go of what the command had open."""
+        if self._repository is not None:
+            self._repository.close()
+            self._repository = None
 
     # data, on stdout
 

@@ -36,6 +36,8 @@ def run(arguments: Sequence[str]) -> int:
         return _stopped(console, "terminated", TERMINATED)
     except Exception as failure:
         return _failed(console, failure)
+    finally:
+        console.close()
 
 
 def main() -> None:

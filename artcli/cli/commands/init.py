@@ -46,6 +46,7 @@ def command(
             "not-a-directory", f"a repository is made in a directory, and this is a file: {place}", hint="art init"
         )
     repository, created = Repository.init(place)
+    repository.close()
     project = console.settings.find("project")
     if project.origin.startswith("flag"):
         write_setting(local_file(repository.path), "project", str(project.value))
