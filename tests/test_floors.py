@@ -42,7 +42,7 @@ def test_the_shape_of_a_module(name: str) -> None:
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            length = (node.end_lineno or 0) - node.lineno + 1
+            length = (node.end_lineno or 0) - node.body[0].lineno + 1  # a command's options are its signature
             assert length < FUNCTION_LINES, f"{name}: {node.name} is {length} lines long"
     if not name.startswith("cli/"):
         assert not TERMINAL & set(imports(tree)), f"{name}: only the command line knows a terminal"
