@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from artcli.catalog import resolve, spec
-from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.catalog import Artifact, Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import PURGED, TRASH
 from artcli.catalog.repository import Make, Repository
@@ -140,3 +140,16 @@ def _which(ref: str, selection: Selection) -> UsageError:
         f"{ref!r} names no version to delete",
         hint=f"art rm {ref}:v0   or: art rm {ref} --unaliased --keep-last 5",
     )
+
+
+def beyond_keep_last(catalog: Catalog, artifact: Artifact, coming: int = 0) -> list[Version]:
+    """The live versions that the artifact's `keep_last` no longer keeps, when `coming` new ones are being made.
+
+    The newest N stay, and so does whatever has an alias.
+    """
+    if artifact.keep_last is None:
+        return []
+    versions = list(catalog.versions(artifact.id))
+    aliased = {alias.version for alias in catalog.aliases(artifact.id)}
+    surplus = max(0, len(versions) + coming - max(artifact.keep_last, 1))
+    return [version for version in versions[:surplus] if version.id not in aliased]

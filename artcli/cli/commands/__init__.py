@@ -12,7 +12,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "make a repository in a directory",
         "config": "read and change settings",
     },
-    "Artifacts": {},
+    "Artifacts": {
+        "log-artifact": "make a version of a directory or file",
+    },
     "History": {},
     "Maintenance": {},
     "Help": {

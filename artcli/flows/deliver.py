@@ -1,0 +1,166 @@
+"""Entries become files: chunks are read pack by pack, verified, and written by the thread that decoded them.
+
+    take a window of entries; look up the chunks of its small files                        [1]
+    for each range of a pack: read it, decode its chunks, write their files                [2]  in threads
+    files that live in their entry, links, empty directories                               [3]  in threads
+    large files one after the other: chunks decoded in threads, written in order here      [4]
+
+The window bounds memory. A large file is hashed as it is written and only then gets its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from artcli.catalog import manifest
+from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, REFERENCE, SYMLINK, Entry, PageSource, chunk_list
+from artcli.content import Buffer, Digest
+from artcli.errors import IntegrityError
+from artcli.files.writer import Writer
+from artcli.progress import Progress
+from artcli.store.ranges import Range, ranges
+from artcli.store.store import Store
+from artcli.threads import ahead
+
+WINDOW = 8192
+"""Entries taken at a time."""
+PLAIN = 256
+"""Entries that need no chunk, in one job."""
+GROUP = 4 << 20
+"""Bytes of a large file that one job decodes."""
+
+
+class _Files(NamedTuple):
+    """A range of a pack, and the files that each of its chunks is."""
+
+    part: Range
+    entries: dict[Digest, list[Entry]]
+
+
+_Job = _Files | list[Entry]
+
+
+class Delivery:
+    """Writes entries below the root of `writer`."""
+
+    def __init__(
+        self, store: Store, pages: PageSource, writer: Writer, *, workers: int, progress: Progress, mtime: int
+    ) -> None:
+        """`mtime`: what every file gets, in nanoseconds since 1970."""
+        self.store = store
+        self.pages = pages
+        self.writer = writer
+        self.workers = workers
+        self.progress = progress
+        self.mtime = mtime
+        self.references: list[Entry] = []
+        """Entries that have no bytes here."""
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Write them all; raises `IntegrityError` for a chunk that is missing or damaged, `SpaceError`, `UsageError`."""
+        rest = iter(entries)
+        while window := list(islice(rest, WINDOW)):
+            large = [entry for entry in window if entry.chunks or entry.list]
+            for count, size in ahead(self._work, self._jobs(window), workers=self.workers):
+                self.progress.advance(files=count, size=size)
+            for entry in large:
+                self._write_large(entry)
+
+    def _jobs(self, window: list[Entry]) -> Iterator[_Job]:
+        small: dict[Digest, list[Entry]] = {}
+        plain: list[Entry] = []
+        for entry in window:
+            if entry.kind == REFERENCE:
+                self.references.append(entry)
+            elif entry.data is not None or entry.kind == DIRECTORY or not entry.size:
+                plain.append(entry)
+            elif not (entry.chunks or entry.list):
+                small.setdefault(entry.digest, []).append(entry)
+        for start in range(0, len(plain), PLAIN):
+            yield plain[start : start + PLAIN]
+        for part in ranges(self.store.find, small):
+            yield _Files(part, small)
+
+    def _work(self, job: _Job) -> tuple[int, int]:
+        """Write the files of a job; (files, bytes) that it was."""
+        if isinstance(job, list):
+            for entry in job:
+                self._write_plain(entry)
+            return len(job), sum(entry.size for entry in job)
+        count = size = 0
+        for digest, data in self.store.fetch_range(job.part):
+            if isinstance(data, IntegrityError):
+                raise _touched(data, job.entries[digest][0])
+            for entry in job.entries[digest]:
+                _check_size(entry, len(data))
+                self._create(entry, (data,))
+                count, size = count + 1, size + len(data)
+        return count, size
+
+    def _write_plain(self, entry: Entry) -> None:
+        if entry.kind == DIRECTORY:
+            self.writer.directory(entry.path)
+        elif entry.kind == SYMLINK:
+            self.writer.symlink(entry.path, entry.data or b"")
+        else:
+            self._create(entry, (entry.data or b"",))
+
+    def _create(self, entry: Entry, content: Iterable[Buffer]) -> None:
+        self.writer.create(entry.path, content, executable=entry.kind == EXECUTABLE, mtime=self.mtime)
+
+    def _write_large(self, entry: Entry) -> None:
+        self._create(entry, self._content(entry))
+        self.progress.advance(files=1)
+
+    def _content(self, entry: Entry) -> Iterator[Buffer]:
+        """The bytes of a large file, in order; raises before its end if they are not those of the entry's digest."""
+        hasher = blake3()
+        size = 0
+        for parts in ahead(self._decode, _groups(chunk_list(self.pages, entry)), workers=self.workers):
+            for data in parts:
+                hasher.update(data)
+                size += len(data)
+                yield data
+            self.progress.advance(size=sum(map(len, parts)))
+        if hasher.digest() != entry.digest or size != entry.size:
+            raise IntegrityError(
+                "damaged-file", f"the chunks of a file do not make up its digest: {manifest.shown(entry.path)}"
+            )
+
+    def _decode(self, group: list[tuple[Digest, int]]) -> list[Buffer]:
+        """The chunks of a group, in order."""
+        found: dict[Digest, Buffer] = {}
+        for part in ranges(self.store.find, dict.fromkeys(digest for digest, _ in group)):
+            for digest, data in self.store.fetch_range(part):
+                if isinstance(data, IntegrityError):
+                    raise data
+                found[digest] = data
+        return [found[digest] for digest, _ in group]
+
+
+def _groups(chunks: Iterable[tuple[Digest, int]]) -> Iterator[list[tuple[Digest, int]]]:
+    group: list[tuple[Digest, int]] = []
+    size = 0
+    for digest, length in chunks:
+        group.append((digest, length))
+        size += length
+        if size >= GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _check_size(entry: Entry, size: int) -> None:
+    if entry.size != size:
+        raise IntegrityError("damaged-manifest", f"a chunk has not the size of its file: {manifest.shown(entry.path)}")
+
+
+def _touched(error: IntegrityError, entry: Entry) -> IntegrityError:
+    return IntegrityError(
+        error.slug, error.message, facts=[f"needed for {manifest.shown(entry.path)}", *error.facts], hint="art fsck"
+    )

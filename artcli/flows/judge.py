@@ -1,0 +1,63 @@
+"""Whether a file of the user's is what an entry says, and whether the repository holds its bytes at all."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from artcli.catalog.manifest import Entry
+from artcli.content import Digest, digest_of
+from artcli.files import reader
+from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, SYMLINK, Seen
+from artcli.store.chunker import SMALL, cut
+from artcli.store.store import Store
+
+
+class Judgement(NamedTuple):
+    alike: bool
+    """The file has the entry's kind and bytes."""
+    held: bool
+    """Its bytes are in the store, or are those of an entry it was compared with."""
+
+
+def judge(seen: Seen, wanted: Entry | None, before: Entry | None, store: Store) -> Judgement:
+    """Compare what lies on the disk with the entry wanted there, and look for its bytes in the store.
+
+    A file that cannot be read, or that changes meanwhile, is neither alike nor held.
+    """
+    if seen.kind == DIRECTORY:
+        return Judgement(wanted is not None and wanted.kind == DIRECTORY, True)
+    try:
+        if wanted is not None and (wanted.kind, wanted.size) == (seen.kind, _size(seen)):
+            digest = file_digest(seen)
+            if digest == wanted.digest:
+                return Judgement(True, True)
+        return Judgement(False, _is_held(seen, wanted, before, store))
+    except (OSError, reader.Changed):
+        return Judgement(False, False)
+
+
+def file_digest(seen: Seen) -> Digest:
+    """The digest that an entry for this file or link would have; raises `OSError`, `reader.Changed`."""
+    if seen.kind == SYMLINK:
+        return digest_of(reader.read_link(seen.source))
+    if seen.stat.size <= SMALL:
+        return digest_of(reader.read_small(seen.source, seen.stat))
+    hasher = blake3()
+    for block in reader.blocks(seen.source, seen.stat):
+        hasher.update(block)
+    return hasher.digest()
+
+
+def _is_held(seen: Seen, wanted: Entry | None, before: Entry | None, store: Store) -> bool:
+    if seen.kind == SYMLINK or seen.stat.size <= SMALL:
+        digest = file_digest(seen)
+        known = {entry.digest for entry in (wanted, before) if entry is not None}
+        return digest in known or (seen.kind != SYMLINK and digest in store)
+    chunks = cut(reader.blocks(seen.source, seen.stat))
+    return all(digest_of(chunk) in store for batch in chunks for chunk in batch)
+
+
+def _size(seen: Seen) -> int:
+    return seen.stat.size if seen.kind in (FILE, EXECUTABLE) else 0

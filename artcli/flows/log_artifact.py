@@ -1,0 +1,314 @@
+"""A directory becomes a version.
+
+    1. what is there: the artifact, the version it builds on, what the stat cache knows of the directory
+    2. walk, read what changed, add its chunks, edit the manifest            (nothing of this is visible yet)
+    3. flush: packs and index are durable
+    4. commit one log entry: the index, the version, its aliases, tags, edits
+
+The same content as the newest version makes no new version: its aliases and tags are set, and what is said of it is
+edited. A crash before 4 leaves packs that gc takes; the same command then does it all again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from artcli.catalog import manifest, spec
+from artcli.catalog.catalog import Artifact, Catalog, Version
+from artcli.catalog.facts import Draft, Fact
+from artcli.catalog.manifest import PageSource, Root
+from artcli.catalog.repository import Make, Repository
+from artcli.content import Buffer
+from artcli.errors import ArtError, ConflictError, IntegrityError, UsageError
+from artcli.files.ignore import Rules
+from artcli.files.sources import Source
+from artcli.files.statcache import StatCache
+from artcli.files.walk import Scan
+from artcli.flows import alias, edit, kinds, revise, rm, tag
+from artcli.flows.additions import Additions, Tally
+from artcli.flows.ingest import Ingest, Problem
+from artcli.progress import Progress, Silent
+from artcli.store.writer import Flushed
+from artcli.threads import worker_count
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to log."""
+
+    name: str
+    project: str
+    sources: Sequence[Source] = ()
+    rules: Rules = field(default_factory=Rules)
+    stream: tuple[bytes, Iterable[Buffer]] | None = None
+    """A path in the version and its content, which is read once."""
+    base: str | None = None
+    """A version whose manifest is the start; without it the sources are all there is."""
+    changes: revise.Changes = revise.NONE
+    """What to take out of, move in and add to the base."""
+    type: str | None = None
+    aliases: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    description: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    new_version: bool = False
+    """Make a version even if its content is that of the newest."""
+    allow_empty: bool = False
+    keep_going: bool = False
+    """Leave out what cannot be read, instead of making no version."""
+    dry_run: bool = False
+    workers: int | None = None
+
+
+class Logged(NamedTuple):
+    """What came of it."""
+
+    version: Version | None
+    """None after a dry run that would have made one."""
+    created: bool
+    """A new version, not one that was there already."""
+    root: Root
+    new_entries: int
+    new_size: int
+    stored: int
+    """Bytes added to the store."""
+    type: str
+    type_reason: str | None
+    """Why this type, where a rule chose it."""
+    problems: Sequence[Problem]
+    trashed: Sequence[Version]
+    """Older versions that `keep_last` sent to the trash."""
+    seconds: float
+
+
+def log_artifact(repository: Repository, request: Request, progress: Progress | None = None) -> Logged:
+    """Make a version of `request.sources`, or answer the newest if it has the same content.
+
+    Raises `UsageError` (`bad-name`, `nothing-to-log`, …), `NotFoundError`, `ConflictError` (`type-mismatch`,
+    `name-case`, `protected-alias`), `ArtError` (`unreadable-files`), `SpaceError`.
+    """
+    return _Logging(repository, request, progress or Silent()).run()
+
+
+class _Logging:
+    """One run of the flow."""
+
+    def __init__(self, repository: Repository, request: Request, progress: Progress) -> None:
+        self.repository = repository
+        self.request = request
+        self.progress = progress
+        self.started = time.monotonic()
+
+    def run(self) -> Logged:
+        request = self.request
+        spec.check_name(request.name)
+        for word in request.aliases:
+            spec.check_alias(word)
+        for word in request.tags:
+            tag.check_tag(word)
+        with self.repository.writing():
+            _check_artifact(self.repository.catalog, request)
+            store = self.repository.store
+            additions: Additions = Tally(store) if request.dry_run else store.writer()
+            try:
+                return self._log(additions)
+            finally:
+                additions.abandon()
+
+    def _log(self, additions: Additions) -> Logged:
+        request = self.request
+        self.progress.phase("reading")
+        with StatCache(self.repository.path / "cache") as cache:
+            scan, root, ingest = self._manifest(additions, cache)
+            self._check(root, ingest.problems)
+            kind, reason = self._kind(additions, root)
+            flushed = additions.flush()
+            logged = Logged(
+                None, True, root, ingest.new_entries, ingest.new_size, flushed.stored, kind, reason,
+                ingest.problems, (), 0.0,
+            )  # fmt: skip
+            logged = self._dry(logged) if request.dry_run else self._commit(logged, flushed)
+            if scan is not None and not request.dry_run:
+                for problem in ingest.problems:
+                    scan.distrust(problem.path)
+                scan.save(root.page)
+        return logged._replace(seconds=time.monotonic() - self.started)
+
+    # --- the manifest ---
+
+    def _manifest(self, additions: Additions, cache: StatCache) -> tuple[Scan[Root] | None, Root, Ingest]:
+        """The new manifest; the scan to remember, where the sources are the whole version."""
+        request = self.request
+        if request.base is not None or request.stream is not None or request.changes != revise.NONE:
+            return None, *self._revised(additions)
+        scan = Scan(request.sources, request.rules, cache, known_to=lambda page: known_root(additions, page))
+        ingest = self._ingest(additions, scan.known_root)
+        root = scan.known_root or manifest.build(additions, ())
+        return scan, manifest.apply(additions, root, ingest.edits(scan)), ingest
+
+    def _revised(self, additions: Additions) -> tuple[Root, Ingest]:
+        request = self.request
+        root = revise.base(self.repository.catalog, request.base, request.project, additions)
+        root = revise.revise(additions, self.repository.catalog, root, request.changes, request.project)
+        ingest = self._ingest(additions, root)
+        if request.stream is not None:
+            root = manifest.apply(additions, root, ingest.stream(*request.stream))
+        if request.sources:
+            root = manifest.apply(additions, root, ingest.edits(Scan[Root](request.sources, request.rules)))
+        return root, ingest
+
+    def _ingest(self, additions: Additions, base: Root | None) -> Ingest:
+        workers = self.request.workers or worker_count()
+        return Ingest(additions, base, workers=workers, progress=self.progress)
+
+    def _check(self, root: Root, problems: Sequence[Problem]) -> None:
+        failed = [problem for problem in problems if problem.slug != "special-file"]
+        if failed and not self.request.keep_going:
+            raise ArtError(
+                "unreadable-files",
+                f"{len(failed)} files could not be read, and no version was made",
+                facts=[f"{manifest.shown(item.path)}: {item.reason}" for item in failed[:10]],
+                hint="art log-artifact --keep-going …   makes the version without them",
+            )
+        if not root.entries and not self.request.allow_empty:
+            raise UsageError(
+                "nothing-to-log",
+                "there is nothing to log",
+                hint="art log-artifact --allow-empty …   makes an empty version",
+            )
+
+    def _kind(self, additions: Additions, root: Root) -> tuple[str, str | None]:
+        request = self.request
+        known = self.repository.catalog.artifact(request.project, request.name)
+        if known:
+            return known.type, None
+        if request.type:
+            return request.type, None
+        found = kinds.of_name(request.name) or kinds.of_paths(_first_paths(additions, root))
+        return found.type, found.reason
+
+    # --- the commit ---
+
+    def _dry(self, logged: Logged) -> Logged:
+        same = _newest_alike(self.repository.catalog, self.request, logged.root)
+        return logged._replace(version=same, created=same is None)
+
+    def _commit(self, logged: Logged, flushed: Flushed) -> Logged:
+        request = self.request
+        result: list[Logged] = []
+
+        def plan(catalog: Catalog, make: Make) -> list[Fact]:
+            _check_artifact(catalog, request)
+            made = []
+            if flushed.add or flushed.remove:
+                made.append(make(Draft("index", {"add": flushed.add, "remove": flushed.remove})))
+            same = _newest_alike(catalog, request, logged.root)
+            if same:
+                drafts = self._settings(catalog, same)
+                result[:] = [logged._replace(version=same, created=False)]
+            else:
+                fact = make(Draft("version", self._version_data(logged), request.reason))
+                made.append(fact)
+                drafts = self._labels(catalog, fact.id)
+                trashed = self._beyond(catalog)
+                drafts += [Draft("delete", {"version": item.id}, "keep-last") for item in trashed]
+                result[:] = [logged._replace(version=None, trashed=trashed)]
+            return made + [make(draft) for draft in drafts]
+
+        facts = self.repository.commit(plan)
+        done = result[0]
+        version_id = done.version.id if done.version else next(fact.id for fact in facts if fact.kind == "version")
+        return done._replace(version=self.repository.catalog.version(version_id))
+
+    def _version_data(self, logged: Logged) -> dict[str, Any]:
+        request = self.request
+        metadata = dict(request.metadata)
+        left_out = [manifest.shown(item.path) for item in logged.problems if item.slug != "special-file"]
+        if left_out:
+            metadata["art.left_out"] = left_out[:1000]
+        data: dict[str, Any] = {
+            "project": request.project,
+            "name": request.name,
+            "type": logged.type,
+            "page": logged.root.page.hex(),
+            "digest": logged.root.content.hex(),
+            "entries": logged.root.entries,
+            "size": logged.root.size,
+            "new": {"entries": logged.new_entries, "size": logged.new_size},
+            "stored": logged.stored,
+        }
+        if request.description:
+            data["description"] = request.description
+        if metadata:
+            data["metadata"] = metadata
+        if request.base:
+            data["base"] = revise.base_id(self.repository.catalog, request.base, request.project)
+        return data
+
+    def _labels(self, catalog: Catalog, version: str) -> list[Draft]:
+        """The aliases and tags of a version that is being made."""
+        artifact = catalog.artifact(self.request.project, self.request.name)
+        drafts = alias.moves(catalog, artifact.id if artifact else -1, version, self.request.aliases)
+        return drafts + [Draft("tag", {"version": version, "tag": word}) for word in dict.fromkeys(self.request.tags)]
+
+    def _settings(self, catalog: Catalog, same: Version) -> list[Draft]:
+        """What was asked for besides content, for a version that exists already."""
+        request = self.request
+        drafts = alias.moves(catalog, same.artifact, same.id, request.aliases, request.reason)
+        there = set(catalog.tags_of(same))
+        drafts += [Draft("tag", {"version": same.id, "tag": word}) for word in request.tags if word not in there]
+        edits = edit.Edits(description=request.description, set=request.metadata)
+        return drafts + edit.version_edits(same, edits)
+
+    def _beyond(self, catalog: Catalog) -> list[Version]:
+        artifact = catalog.artifact(self.request.project, self.request.name)
+        return rm.beyond_keep_last(catalog, artifact, coming=1) if artifact else []
+
+
+def known_root(pages: PageSource, page: bytes) -> Root | None:
+    """The manifest that the stat cache says a directory equalled, if its pages are still here."""
+    try:
+        return manifest.load_root(pages, page)
+    except IntegrityError:
+        return None  # gc has taken it since: every file is looked at again
+
+
+def _check_artifact(catalog: Catalog, request: Request) -> None:
+    known: Artifact | None = catalog.artifact(request.project, request.name)
+    if known is None:
+        _check_case(catalog, request)
+    elif request.type and request.type != known.type:
+        raise ConflictError(
+            "type-mismatch",
+            f"'{known.name}' is of type '{known.type}', not '{request.type}'",
+            hint=f"art log-artifact {known.name} … --type {known.type}",
+        )
+
+
+def _check_case(catalog: Catalog, request: Request) -> None:
+    for other in catalog.artifacts(request.project):
+        if other.name.lower() == request.name.lower():
+            raise ConflictError(
+                "name-case",
+                f"'{request.name}' differs only by case from the artifact '{other.name}'",
+                hint=f"art log-artifact {other.name} …",
+            )
+
+
+def _newest_alike(catalog: Catalog, request: Request, root: Root) -> Version | None:
+    """The newest live version, if it has the content of `root` and no new version is forced."""
+    artifact = catalog.artifact(request.project, request.name)
+    newest = catalog.latest(artifact.id) if artifact and not request.new_version else None
+    return newest if newest and newest.digest == root.content.hex() else None
+
+
+def _first_paths(additions: Additions, root: Root) -> Iterator[bytes]:
+    """Enough paths to tell a folder of model files from others."""
+    for count, entry in enumerate(manifest.entries(additions, root)):
+        if count == 1000:
+            return
+        yield entry.path
