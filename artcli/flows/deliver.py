@@ -50,18 +50,18 @@ class Delivery:
     def __init__(
         self, store: Store, pages: PageSource, writer: Writer, *, workers: int, progress: Progress, mtime: int
     ) -> None:
-        """`mtime`: what every file gets, in nanoseconds since 1970."""
+        """`mtime`: the time that every file gets, in nanoseconds since 1970."""
         self.store = store
         self.pages = pages
         self.writer = writer
         self.workers = workers
         self.progress = progress
         self.mtime = mtime
-        self.references: list[Entry] = []
-        """Entries that have no bytes here."""
+        self.references: list[bytes] = []
+        """Paths of entries that have no bytes here."""
 
     def write(self, entries: Iterable[Entry]) -> None:
-        """Write them all; raises `IntegrityError` for a chunk that is missing or damaged, `SpaceError`, `UsageError`."""
+        """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
         rest = iter(entries)
         while window := list(islice(rest, WINDOW)):
             large = [entry for entry in window if entry.chunks or entry.list]
@@ -75,7 +75,7 @@ class Delivery:
         plain: list[Entry] = []
         for entry in window:
             if entry.kind == REFERENCE:
-                self.references.append(entry)
+                self.references.append(entry.path)
             elif entry.data is not None or entry.kind == DIRECTORY or not entry.size:
                 plain.append(entry)
             elif not (entry.chunks or entry.list):
@@ -105,12 +105,12 @@ class Delivery:
         if entry.kind == DIRECTORY:
             self.writer.directory(entry.path)
         elif entry.kind == SYMLINK:
-            self.writer.symlink(entry.path, entry.data or b"")
+            self.writer.symlink(entry.path, entry.data or b"", replace=True)
         else:
             self._create(entry, (entry.data or b"",))
 
     def _create(self, entry: Entry, content: Iterable[Buffer]) -> None:
-        self.writer.create(entry.path, content, executable=entry.kind == EXECUTABLE, mtime=self.mtime)
+        self.writer.create(entry.path, content, executable=entry.kind == EXECUTABLE, mtime=self.mtime, replace=True)
 
     def _write_large(self, entry: Entry) -> None:
         self._create(entry, self._content(entry))

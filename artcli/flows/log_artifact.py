@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from artcli.catalog import manifest, spec
 from artcli.catalog.catalog import Artifact, Catalog, Version
 from artcli.catalog.facts import Draft, Fact
-from artcli.catalog.manifest import PageSource, Root
+from artcli.catalog.manifest import Root
 from artcli.catalog.repository import Make, Repository
 from artcli.content import Buffer
-from artcli.errors import ArtError, ConflictError, IntegrityError, UsageError
+from artcli.errors import ArtError, ConflictError, UsageError
 from artcli.files.ignore import Rules
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
@@ -30,6 +30,7 @@ from artcli.files.walk import Scan
 from artcli.flows import alias, edit, kinds, revise, rm, tag
 from artcli.flows.additions import Additions, Tally
 from artcli.flows.ingest import Ingest, Problem
+from artcli.flows.known import known_root
 from artcli.progress import Progress, Silent
 from artcli.store.writer import Flushed
 from artcli.threads import worker_count
@@ -267,14 +268,6 @@ class _Logging:
     def _beyond(self, catalog: Catalog) -> list[Version]:
         artifact = catalog.artifact(self.request.project, self.request.name)
         return rm.beyond_keep_last(catalog, artifact, coming=1) if artifact else []
-
-
-def known_root(pages: PageSource, page: bytes) -> Root | None:
-    """The manifest that the stat cache says a directory equalled, if its pages are still here."""
-    try:
-        return manifest.load_root(pages, page)
-    except IntegrityError:
-        return None  # gc has taken it since: every file is looked at again
 
 
 def _check_artifact(catalog: Catalog, request: Request) -> None:

@@ -21,3 +21,7 @@ class Overlay:
         digest = digest_of(page)
         self._pages[digest] = bytes(page)
         return digest
+
+    def is_only_here(self, digest: Digest) -> bool:
+        """The page was put here, and is in memory alone."""
+        return digest in self._pages or (isinstance(self._below, Overlay) and self._below.is_only_here(digest))

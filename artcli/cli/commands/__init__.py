@@ -14,6 +14,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Artifacts": {
         "log-artifact": "make a version of a directory or file",
+        "use": "bring a version into a directory, verified",
     },
     "History": {},
     "Maintenance": {},

@@ -1,0 +1,340 @@
+"""A version becomes a directory, or an existing directory becomes that version, in place.
+
+    1. walk the directory against what the stat cache knows of it          → what the user changed
+    2. compare the manifest it had with the version's, skipping equal pages → what differs between the two
+    3. plan: what to write, what to remove, what of the user's to rescue first
+    4. rescue, remove, write; chunks are read pack by pack and verified
+
+An untouched directory that holds the version already costs one walk. Bytes of the user's that no version holds are
+moved to `.art/local/rescued/` before anything takes their place. A crash leaves some files old, some new, none half (a file
+that did not exist may be cut short): the same command completes it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from pathlib import Path
+from typing import NamedTuple
+
+from artcli.catalog import manifest, resolve
+from artcli.catalog.catalog import Version
+from artcli.catalog.manifest import Entry, PageSource, Root
+from artcli.catalog.repository import Repository
+from artcli.errors import ConflictError, NotFoundError
+from artcli.files.ignore import Rules
+from artcli.files.reader import TICK
+from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, Change, Gone, Seen
+from artcli.files.sources import Source
+from artcli.files.statcache import StatCache
+from artcli.files.walk import Scan
+from artcli.files.writer import Writer
+from artcli.flows import copies
+from artcli.flows.deliver import Delivery
+from artcli.flows.judge import Judgement, judge
+from artcli.flows.known import known_root
+from artcli.flows.overlay import Overlay
+from artcli.flows.rescue import Rescued
+from artcli.progress import Progress, Silent
+from artcli.threads import ahead, worker_count
+
+EVERYTHING = Rules(ignore_files=False)
+NOTHING_THERE = Judgement(alike=False, held=True)
+
+ARTIFACTS = "artifacts"
+"""The folder that takes used versions unless another is named."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to bring where."""
+
+    ref: str
+    project: str
+    directory: Path
+    """Where `artifacts/` goes, if `root` is not given."""
+    root: Path | None = None
+    only: Sequence[str] = ()
+    """Globs of paths to bring; without any, all."""
+    exact: bool = False
+    """Remove what does not belong."""
+    type: str | None = None
+    """The type that the artifact must have."""
+    dry_run: bool = False
+    workers: int | None = None
+
+
+class Plan(NamedTuple):
+    """What a use would do to a directory."""
+
+    write: int
+    """Entries to write."""
+    size: int
+    """Bytes of them."""
+    keep: int
+    """Entries that are right already."""
+    remove: Sequence[bytes]
+    rescue: Sequence[bytes]
+    """Paths of the user's whose bytes no version holds."""
+    same: frozenset[bytes]
+    """Paths that are right although the stat cache did not know them."""
+    rewrite: Sequence[bytes]
+    """Paths that the user changed or removed, and that the directory's old and new version have in common."""
+
+    @property
+    def is_done(self) -> bool:
+        """There is nothing to do."""
+        return not (self.write or self.remove or self.rescue)
+
+
+class Used(NamedTuple):
+    """What came of it."""
+
+    version: Version
+    path: Path
+    """The directory; of a reference with a path, that file or folder in it."""
+    plan: Plan
+    rescued: Rescued
+    """The user's files that had to make room."""
+    references: Sequence[str]
+    """Paths of entries whose bytes are kept elsewhere, and were not brought."""
+    note: str | None
+    seconds: float
+
+
+def use(repository: Repository, request: Request, progress: Progress | None = None) -> Used:
+    """Bring the version that `request.ref` means into a directory.
+
+    Raises `NotFoundError`, `ConflictError` (`type-mismatch`), `IntegrityError`, `SpaceError`, `UsageError`.
+    """
+    started = time.monotonic()
+    found = resolve.version(repository.catalog, request.ref, request.project)
+    version = found.version
+    if request.type and request.type != version.type:
+        raise ConflictError("type-mismatch", f"{version.ref} is of type '{version.type}', not '{request.type}'")
+    root = (request.root or request.directory / ARTIFACTS / f"{version.name}:v{version.number}").absolute()
+    target, pages = _target(repository, version, request.only, found.path)
+    work = _Use(repository, root, pages, target, request, progress or Silent())
+    plan = work.run()
+    if not request.dry_run:
+        whole = not request.only and not found.path
+        copies.remember(repository.path, root, version, whole)
+    path = root / os.fsdecode(found.path) if found.path else root
+    references = [os.fsdecode(path) for path in work.references]
+    return Used(version, path, plan, work.rescued, references, found.note, time.monotonic() - started)
+
+
+def _target(
+    repository: Repository, version: Version, only: Sequence[str], path: bytes | None
+) -> tuple[Root, PageSource]:
+    """The manifest to bring, and where its pages are: a part of a version is a manifest of its own, in memory."""
+    if not only and path is None:
+        return version.root, repository.store
+    pages = Overlay(repository.store)
+    root = manifest.build(pages, selected(repository.store, version, only, path))
+    if not root.entries:
+        what = f"path {manifest.shown(path)!r}" if path is not None else f"path that matches {', '.join(only)}"
+        raise NotFoundError("no-such-path", f"{version.ref} has no {what}", hint=f"art ls {version.ref}")
+    return root, pages
+
+
+def selected(pages: PageSource, version: Version, only: Sequence[str], path: bytes | None) -> Iterator[Entry]:
+    """The entries of a version at or below `path` that match one of the globs `only`."""
+    patterns = [re.compile(fnmatch.translate(glob.strip("/"))) for glob in only]
+    for entry in _below(pages, version.root, path):
+        text = os.fsdecode(entry.path)
+        if not patterns or any(_matches(pattern, text) for pattern in patterns):
+            yield entry
+
+
+def _below(pages: PageSource, root: Root, path: bytes | None) -> Iterator[Entry]:
+    if path is None:
+        yield from manifest.entries(pages, root)
+        return
+    entry = manifest.find(pages, root, path)
+    if entry is not None:
+        yield entry
+    else:
+        yield from manifest.entries(pages, root, path + b"/")
+
+
+def _matches(pattern: re.Pattern[str], path: str) -> bool:
+    """The pattern fits the path, its last part, or one of the folders it lies in."""
+    if pattern.fullmatch(path) or pattern.fullmatch(path.rpartition("/")[2]):
+        return True
+    folder = path.rpartition("/")[0]
+    while folder:
+        if pattern.fullmatch(folder):
+            return True
+        folder = folder.rpartition("/")[0]
+    return False
+
+
+class _Pair(NamedTuple):
+    """A path where something may have to be done."""
+
+    path: bytes
+    seen: Seen | Gone | None
+    """What the walk found there that the stat cache does not vouch for."""
+    before: Entry | None
+    """What the directory's manifest had there."""
+    after: Entry | None
+    """What is wanted there."""
+
+
+class _Use:
+    """One run of the flow over one directory."""
+
+    def __init__(
+        self, repository: Repository, root: Path, pages: PageSource, target: Root, request: Request, progress: Progress
+    ) -> None:
+        self.repository = repository
+        self.store = repository.store
+        self.root = root
+        self.pages = Overlay(pages)
+        self.target = target
+        self.request = request
+        self.progress = progress
+        self.workers = request.workers or worker_count()
+        self.sources = [Source(os.fsencode(root))]
+        self.nothing = manifest.build(self.pages, ())
+        self.rescued = Rescued(repository.path, root)
+        self.since = time.time_ns()
+        """What is changed from now on is not in the plan."""
+        self.references: list[bytes] = []
+
+    def run(self) -> Plan:
+        """Plan and, unless it is a dry run, carry it out."""
+        with StatCache(self.repository.path / "cache") as cache:
+            if not self.root.is_dir():
+                base, plan = self.nothing, Plan(self.target.entries, self.target.size, 0, (), (), frozenset(), ())
+            else:
+                scan = self._scan(cache)
+                base = scan.known_root or self.nothing
+                plan = self._plan(scan, base)
+                if plan.is_done and not self.request.dry_run:
+                    self._remember(scan, plan)
+            if not (self.request.dry_run or plan.is_done):
+                self._carry_out(plan, base)
+                self._remember_written(cache)
+        return plan
+
+    def _scan(self, cache: StatCache) -> Scan[Root]:
+        return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(self.pages, page))
+
+    # --- plan ---
+
+    def _plan(self, scan: Scan[Root], base: Root) -> Plan:
+        """What to do to a directory that is there; files are read only where their content is in doubt."""
+        same: set[bytes] = set()
+        rewrite: list[bytes] = []
+        remove: list[bytes] = []
+        rescue: list[bytes] = []
+        write = size = 0
+        for pair, judgement in self._judged(scan, base):
+            path, seen, before, after = pair
+            if judgement.alike:
+                same.add(path)
+                continue
+            if after is None:
+                if seen is None or (before is not None and judgement.held) or (self.request.exact and judgement.held):
+                    remove.append(path)
+                elif isinstance(seen, Seen) and self.request.exact:
+                    rescue.append(path)
+                else:
+                    scan.distrust(path)  # it stays, and is no part of the version
+                continue
+            write, size = write + 1, size + after.size
+            if before is after:
+                rewrite.append(path)
+            if isinstance(seen, Seen) and not judgement.held:
+                rescue.append(path)
+        return Plan(write, size, self.target.entries - write, remove, rescue, frozenset(same), rewrite)
+
+    def _judged(self, scan: Scan[Root], base: Root) -> Iterator[tuple[_Pair, Judgement]]:
+        def judged(pair: _Pair) -> tuple[_Pair, Judgement]:
+            if not isinstance(pair.seen, Seen):
+                return pair, NOTHING_THERE
+            if pair.after is None and pair.before is None and not self.request.exact:
+                return pair, NOTHING_THERE  # it stays where it is, whatever it is
+            return pair, judge(pair.seen, pair.after, pair.before, self.store)
+
+        return ahead(judged, self._pairs(scan, base), workers=self.workers, depth=64)
+
+    def _pairs(self, scan: Scan[Root], base: Root) -> Iterator[_Pair]:
+        """The walk's changes and the manifests' differences, joined by path."""
+        differences = manifest.diff(self.pages, base, self.target)
+        before, after = next(differences, (None, None))
+        for change in scan:
+            if not isinstance(change, Seen | Gone):
+                continue
+            while (path := _path(before, after)) is not None and path < change.path:
+                yield _Pair(path, None, before, after)
+                before, after = next(differences, (None, None))
+            if path == change.path:
+                yield _Pair(change.path, change, before, after)
+                before, after = next(differences, (None, None))
+            else:
+                entry = manifest.find(self.pages, base, change.path)
+                yield _Pair(change.path, change, entry, entry)
+        while (path := _path(before, after)) is not None:
+            yield _Pair(path, None, before, after)
+            before, after = next(differences, (None, None))
+
+    # --- do ---
+
+    def _carry_out(self, plan: Plan, base: Root) -> None:
+        self.progress.phase("writing", files=plan.write, size=plan.size)
+        for path in plan.rescue:
+            self.rescued.take(path)
+        with Writer(self.root, since=self.since, rescue=self.rescued.take) as writer:
+            for path in plan.remove:
+                writer.remove(path)
+            delivery = Delivery(
+                self.store, self.pages, writer, workers=self.workers, progress=self.progress, mtime=self.since
+            )
+            delivery.write(self._wanted(plan, base))
+            self.references = delivery.references
+
+    def _wanted(self, plan: Plan, base: Root) -> Iterator[Entry]:
+        """The entries to write, by path."""
+        differing = (after for _, after in manifest.diff(self.pages, base, self.target) if after is not None)
+        changed = (entry for entry in differing if entry.path not in plan.same)
+        again = (manifest.find(self.pages, self.target, path) for path in plan.rewrite)
+        return merge(changed, (entry for entry in again if entry is not None), key=lambda entry: entry.path)
+
+    def _remember(self, scan: Scan[Root], plan: Plan) -> None:
+        """The directory held the version already: let the stat cache vouch for it."""
+        if self.pages.is_only_here(self.target.page):
+            return  # a part of a version is no manifest of the store's
+        scan.save(self.target.page)
+
+    def _remember_written(self, cache: StatCache) -> None:
+        """Walk once more over what is there now, so that the next use costs one walk."""
+        if self.pages.is_only_here(self.target.page):
+            return
+        scan = self._scan(cache)
+        wanted = manifest.entries(self.pages, self.target)
+        entry = next(wanted, None)
+        for change in scan:
+            while entry is not None and entry.path < change.path:
+                entry = next(wanted, None)
+            if entry is None or entry.path != change.path or not self._is_ours(change, entry):
+                scan.distrust(change.path)
+        scan.save(self.target.page)
+
+    def _is_ours(self, change: Change, entry: Entry) -> bool:
+        """Nobody else has written the file since it was found right, or was written here with our time."""
+        if not isinstance(change, Seen) or (change.kind in (FILE, EXECUTABLE) and change.stat.size != entry.size):
+            return False
+        return change.kind == DIRECTORY or change.stat.mtime == self.since or change.stat.ctime < self.since - TICK
+
+
+def _path(before: Entry | None, after: Entry | None) -> bytes | None:
+    entry = after or before
+    return None if entry is None else entry.path
