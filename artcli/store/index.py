@@ -15,6 +15,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
+from operator import itemgetter
 from struct import Struct, iter_unpack
 from typing import NamedTuple
 
@@ -151,7 +152,7 @@ class IndexFile(NamedTuple):
 
 def build_index(rows: Iterable[Row]) -> IndexFile:
     """An index of `rows` in any order; of several with one digest one is kept."""
-    return _compose(sorted(rows))
+    return _compose(sorted(rows, key=itemgetter(0)))
 
 
 def merge_indexes(sources: Iterable[Iterable[Row]]) -> IndexFile:

@@ -166,10 +166,16 @@ class PackBuilder:
         for frame in frames:
             buffers.extend(frame.data)
         buffers.append(table + _END.pack(len(table), _MAGIC_OF[self.kind]))
-        hasher = blake3()
-        for buffer in buffers:
-            hasher.update(buffer)
-        return buffers, Table(hasher.digest(), self.kind, table)
+        return buffers, Table(_digest_of(buffers), self.kind, table)
+
+
+def _digest_of(buffers: list[Buffer]) -> Digest:
+    """Of the buffers one after the other. Joined by sixteens, for small pieces hash at half the speed: 7.4 or 3.6 µs
+    for each of 16 KB."""
+    hasher = blake3()
+    for start in range(0, len(buffers), 16):
+        hasher.update(b"".join(buffers[start : start + 16]))
+    return hasher.digest()
 
 
 def _u32(numbers: Iterable[int]) -> bytes:

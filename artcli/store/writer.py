@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from itertools import chain
+from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple, TypeVar
 
@@ -239,7 +240,7 @@ class Writer:
     def _write_indexes(self, flushed: Flushed) -> None:
         """Write the index of what is published, merged with others where eight of a size have come together."""
         others = [index for index in (*self._store.indexes, *self._own) if index.name not in self._absorbed]
-        fresh = sorted(self._rows())
+        fresh = sorted(self._rows(), key=itemgetter(0))
         counts = [len(index) for index in others]
         if fresh:
             counts.append(len(fresh))
