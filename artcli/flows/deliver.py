@@ -21,6 +21,7 @@ from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, REFERENCE, SYMLINK, E
 from artcli.content import Buffer, Digest
 from artcli.errors import IntegrityError
 from artcli.files.writer import Writer
+from artcli.memory import keep_freed_memory
 from artcli.progress import Progress
 from artcli.store.ranges import Range, ranges
 from artcli.store.store import Store
@@ -51,6 +52,7 @@ class Delivery:
         self, store: Store, pages: PageSource, writer: Writer, *, workers: int, progress: Progress, mtime: int
     ) -> None:
         """`mtime`: the time that every file gets, in nanoseconds since 1970."""
+        keep_freed_memory()
         self.store = store
         self.pages = pages
         self.writer = writer

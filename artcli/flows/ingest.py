@@ -23,6 +23,7 @@ from artcli.files import reader
 from artcli.files.reader import Changed, read_link, read_small
 from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, NO_STAT, Change, Gone, Seen, Special, Stat, kind_of, stat_of
 from artcli.flows.additions import Additions
+from artcli.memory import keep_freed_memory
 from artcli.progress import Progress
 from artcli.store.chunker import SMALL, cut
 from artcli.store.codec import Tuner
@@ -91,6 +92,7 @@ class Ingest:
     """Reads what changed in a tree into `additions`, for a manifest that edits the one of `base`."""
 
     def __init__(self, additions: Additions, base: Root | None, *, workers: int, progress: Progress) -> None:
+        keep_freed_memory()
         self.additions = additions
         self.base = base if base and base.entries else None
         self.workers = workers
