@@ -64,7 +64,7 @@ def expected(directory: Path, command: tuple[str, ...], before: Tree) -> Tree:
     if "--add" in command:
         tree |= on_disk(directory / command[command.index("--add") + 1])
     if "--mv" in command:
-        old, new = command[command.index("--mv") + 1 :][:2]
+        old, new = command[command.index("--mv") + 1].split("=")
         tree[new] = tree.pop(old)
     return tree
 

@@ -41,7 +41,7 @@ def car(directory: Path, cut: Cut = shipped, scale: int = 1) -> list[Step]:
         Step(
             "One picture was labelled with x and y swapped. The label is its name: no byte changes.",
             trips.relabel,
-            ((*base, "--mv", wrong, right),),
+            ((*base, "--mv", f"{wrong}={right}"),),
         ),
         Step(
             f"Third trip: the old pictures have left the car, {11 * scale} new ones are added to the version.",
