@@ -126,6 +126,11 @@ class Index:
             raise self._damaged("it names a pack that it does not list")
         return Location(self.packs[number], *place)
 
+    def heads(self) -> Iterator[int]:
+        """The first four bytes of every digest, as numbers."""
+        digests = self._view[self._digests : self._locations]
+        return (head for (head,) in iter_unpack(">I28x", digests))
+
     def rows(self) -> Iterator[Row]:
         """All chunks, sorted by digest."""
         packs, kinds = self.packs, self.kinds

@@ -15,6 +15,7 @@ from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.store.codec import decode
 from artcli.store.index import Index
+from artcli.store.lookup import Lookup
 from artcli.store.pack import Location, is_possible, pack_key
 from artcli.store.ranges import Range, ranges
 from artcli.threads import ahead
@@ -31,44 +32,41 @@ class Store:
         self.bucket = bucket
         self._names = list(dict.fromkeys(live))
         self._lock = threading.Lock()
-        self._opened: list[Index] | None = None
-        self._damaged: list[IntegrityError] = []
+        self._opened: Lookup | None = None
+
+    @property
+    def _lookup(self) -> Lookup:
+        opened = self._opened
+        if opened is None:
+            with self._lock:
+                opened = self._opened = self._opened or self._open()
+        return opened
+
+    def _open(self) -> Lookup:
+        lookup = Lookup()
+        for name in self._names:
+            try:
+                lookup.add(Index.open(self.bucket, name))
+            except IntegrityError as error:
+                lookup.damaged.append(error)
+        return lookup
 
     @property
     def indexes(self) -> list[Index]:
         """The live indexes that are there and sound."""
-        opened = self._opened
-        if opened is None:
-            with self._lock:
-                opened = self._opened
-                if opened is None:
-                    opened = self._opened = self._open()
-        return opened
+        return self._lookup.indexes
 
     @property
     def damaged(self) -> list[IntegrityError]:
-        """What is wrong with live indexes: `missing-index` or `damaged-index`, one for each that cannot be used."""
-        return self._damaged if self.indexes or self._damaged else []
-
-    def _open(self) -> list[Index]:
-        opened = []
-        for name in self._names:
-            try:
-                opened.append(Index.open(self.bucket, name))
-            except IntegrityError as error:
-                self._damaged.append(error)
-        return opened
+        """What is known to be wrong with live indexes: `missing-index` or `damaged-index`, one for each not used."""
+        return list(self._lookup.damaged)
 
     def find(self, digest: Digest) -> Location | None:
         """Where the chunk lies, if a live index knows it."""
-        for index in self.indexes:
-            location = index.find(digest)
-            if location is not None:
-                return location
-        return None
+        return self._lookup.find(digest)
 
     def __contains__(self, digest: Digest) -> bool:
-        return any(index.position(digest) >= 0 for index in self.indexes)
+        return self.find(digest) is not None
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of `digests` that the store has not."""
@@ -81,10 +79,7 @@ class Store:
         bytes are not those it is named by, `unknown-codec`; naming chunk and pack, after every copy was tried.
         """
         failure: IntegrityError | None = None
-        for index in self.indexes:
-            location = index.find(digest)
-            if location is None:
-                continue
+        for location in self._lookup.places(digest):
             try:
                 return bytes(fetch(self.bucket, digest, location))
             except IntegrityError as error:

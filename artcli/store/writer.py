@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable
 from itertools import chain
 from operator import itemgetter
 from types import TracebackType
@@ -26,6 +27,7 @@ from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.store.codec import MAX_LENGTH, Encoder, Tuner, decode
 from artcli.store.index import Index, IndexFile, build_index, index_key, merge_indexes, merge_plan
+from artcli.store.lookup import Lookup
 from artcli.store.pack import DATA, METADATA, Frame, PackBuilder, Row, Table, pack_key
 from artcli.store.store import Store, fetch
 from artcli.threads import Background
@@ -71,7 +73,7 @@ class Writer:
         self._store = store
         self._bucket = store.bucket
         self._encoders = threading.local()
-        self._own: list[Index] = []  # indexes this writer has written
+        self._own = Lookup()  # indexes this writer has written
         self._absorbed: set[str] = set()
         # one pack is filled, one waits, one is written: three in memory
         self._background = Background(depth=1)
@@ -80,7 +82,7 @@ class Writer:
     def _begin(self) -> None:
         self._known: dict[Digest, _Addition] = {}
         self._filling = {DATA: _Addition(DATA), METADATA: _Addition(METADATA)}
-        self._published: list[Table] = []  # in packs, but in no index yet
+        self._published: deque[Table] = deque()  # in packs, but in no index yet
         self._unnamed: list[str] = []  # indexes of its own that no flush has returned yet
         self._packs: list[str] = []
         self._stored = self._raw = 0
@@ -98,7 +100,7 @@ class Writer:
         return self._has(digest) or digest in self._store
 
     def _has(self, digest: Digest) -> bool:
-        return digest in self._known or any(index.position(digest) >= 0 for index in self._own)
+        return digest in self._known or self._own.find(digest) is not None
 
     def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None:
         """The frame to `add`, or None if the store or this writer has the chunk already. From any thread.
@@ -159,10 +161,9 @@ class Writer:
             location = addition.table.find(digest) if addition.table is not None else None
             if location is not None:
                 return bytes(fetch(self._bucket, digest, location))
-        for index in self._own:
-            location = index.find(digest)
-            if location is not None:
-                return bytes(fetch(self._bucket, digest, location))
+        location = self._own.find(digest)
+        if location is not None:
+            return bytes(fetch(self._bucket, digest, location))
         return self._store.get(digest)
 
     def flush(self) -> Flushed:
@@ -183,7 +184,7 @@ class Writer:
     def abandon(self) -> None:
         """Drop what was not flushed; packs already written are left to gc."""
         self._background.abandon()
-        self._own = [index for index in self._own if index.name not in self._unnamed]
+        self._own.remove(self._unnamed)
         self._begin()
 
     # --- packs ---
@@ -224,23 +225,28 @@ class Writer:
 
         Threads in `encode` may take a known chunk for a new one meanwhile; `add`, called from this thread, does not.
         """
-        self._background.finish()
-        self._keep(build_index(self._rows()))
-        self._published = []
-        self._known = {digest: addition for addition in self._filling.values() for digest in addition.builder.frames}
-
-    def _rows(self) -> Iterable[Row]:
-        return chain.from_iterable(table.rows() for table in self._published)
+        tables = [self._published[i] for i in range(len(self._published))]  # more may come meanwhile
+        if not tables:
+            return
+        self._keep(build_index(chain.from_iterable(table.rows() for table in tables)))
+        spilled = {table.pack for table in tables}
+        for _ in tables:
+            self._published.popleft()
+        self._known = {
+            digest: addition
+            for digest, addition in self._known.items()
+            if addition.table is None or addition.table.pack not in spilled
+        }
 
     def _keep(self, file: IndexFile) -> None:
         self._bucket.add(index_key(file.name), file.buffers)
-        self._own.append(_patiently(lambda: Index.open(self._bucket, file.name)))
+        self._own.add(_patiently(lambda: Index.open(self._bucket, file.name)))
         self._unnamed.append(file.name)
 
     def _write_indexes(self, flushed: Flushed) -> None:
         """Write the index of what is published, merged with others where eight of a size have come together."""
-        others = [index for index in (*self._store.indexes, *self._own) if index.name not in self._absorbed]
-        fresh = sorted(self._rows(), key=itemgetter(0))
+        others = [index for index in (*self._store.indexes, *self._own.indexes) if index.name not in self._absorbed]
+        fresh = sorted(chain.from_iterable(table.rows() for table in self._published), key=itemgetter(0))
         counts = [len(index) for index in others]
         if fresh:
             counts.append(len(fresh))
@@ -256,7 +262,7 @@ class Writer:
         if fresh:
             self._keep(build_index(fresh))
         flushed.add.extend(name for name in self._unnamed if name not in self._absorbed)
-        self._own = [index for index in self._own if index.name not in self._absorbed]
+        self._own.remove(self._absorbed)
 
     def _merge(self, indexes: list[Index], fresh: list[Row]) -> bool:
         """Write one index of the rows of all; False if one of them is damaged, which is fsck's business."""

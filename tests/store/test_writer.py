@@ -223,7 +223,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, small_pa
     with Store(bucket, []).writer() as writer:
         for chunk in chunks:
             keep(writer, chunk)
-            assert len(writer._known) <= 60
+            assert len(writer._known) <= 50 + 4 * 10
         assert len(keys(bucket, "index/")) >= 5
         for chunk in chunks:
             assert not writer.add(raw_frame(chunk))

@@ -1,0 +1,107 @@
+"""Several indexes asked as one.
+
+Most questions of a large import are about chunks that nobody knows, and each index would have to say so. Once that has
+cost as much as a sieve would, a sieve is made: one bit for each value that the first 24 bits of a digest can have. It
+answers most of those questions at once, however many indexes there are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from struct import Struct
+
+from artcli.content import Digest
+from artcli.errors import IntegrityError
+from artcli.store.index import Index
+from artcli.store.pack import Location
+
+_HEAD = Struct(">I")
+
+PATIENCE = 2000
+"""Vain look-ups before a sieve is thought of."""
+
+ROWS_A_QUESTION = 4
+"""Rows that are sifted in the time in which one index is asked: 0.7 µs."""
+
+
+class Sieve:
+    """Knows of most digests that are not among those given; 2 MiB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(1 << 21)
+
+    def add(self, index: Index) -> None:
+        bits = self._bits
+        for head in index.heads():
+            bits[head >> 11] |= 1 << (head >> 8 & 7)
+
+    def lacks(self, digest: Digest) -> bool:
+        """Whether the digest was certainly not given."""
+        head: int = _HEAD.unpack_from(digest)[0]
+        return not self._bits[head >> 11] >> (head >> 8 & 7) & 1
+
+
+class Lookup:
+    """Finds chunks in indexes, from any thread. An index found to be damaged is left aside."""
+
+    def __init__(self, indexes: Iterable[Index] = ()) -> None:
+        self.indexes = list(indexes)
+        """Never changed, only replaced."""
+        self.damaged: list[IntegrityError] = []
+        self._lock = threading.RLock()
+        self._sieve: Sieve | None = None
+        self._misses = 0
+
+    def places(self, digest: Digest) -> Iterator[Location]:
+        """Every place of the chunk that an index knows."""
+        sieve = self._sieve
+        if sieve is not None and sieve.lacks(digest):
+            return
+        known = False
+        for index in self.indexes:
+            try:
+                location = index.find(digest)
+            except IntegrityError as error:
+                self._distrust(index, error)
+                continue
+            if location is not None:
+                known = True
+                yield location
+        if not known and sieve is None:
+            self._missed()
+
+    def find(self, digest: Digest) -> Location | None:
+        """Where the chunk lies, if an index knows it."""
+        return next(self.places(digest), None)
+
+    def add(self, index: Index) -> None:
+        """One more index."""
+        with self._lock:
+            if self._sieve is not None:
+                self._sieve.add(index)
+            self.indexes = [*self.indexes, index]
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Forget the indexes of those names."""
+        gone = set(names)
+        with self._lock:
+            self.indexes = [index for index in self.indexes if index.name not in gone]
+
+    def _distrust(self, index: Index, error: IntegrityError) -> None:
+        with self._lock:
+            if index in self.indexes:
+                self.remove([index.name])
+                self.damaged.append(error)
+
+    def _missed(self) -> None:
+        """Count a vain look-up; make the sieve when these have cost as much as it will."""
+        self._misses += 1
+        if self._misses < PATIENCE or len(self.indexes) < 2:
+            return
+        with self._lock:
+            if self._sieve is None and self._misses * len(self.indexes) * ROWS_A_QUESTION > sum(map(len, self.indexes)):
+                sieve = Sieve()
+                for index in self.indexes:
+                    sieve.add(index)
+                self._sieve = sieve

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from artcli.content import digest_of
+from artcli.errors import IntegrityError
+from artcli.store import lookup
+from artcli.store.index import Index, build_index
+from artcli.store.lookup import Lookup, Sieve
+from artcli.store.pack import Location, Row
+
+PACK = digest_of(b"pack")
+
+
+def index_of(numbers: range) -> Index:
+    file = build_index(Row(digest_of(b"%d" % i), PACK, 16 + i, 1, 1, 0) for i in numbers)
+    return Index(file.name, memoryview(b"".join(file.buffers)))
+
+
+def test_a_sieve_holds_back_most_unknown_digests_and_no_known_one() -> None:
+    sieve = Sieve()
+    sieve.add(index_of(range(3000)))
+    assert not any(sieve.lacks(digest_of(b"%d" % i)) for i in range(3000))
+    assert sum(sieve.lacks(digest_of(b"%d" % i)) for i in range(3000, 6000)) > 2990
+
+
+@pytest.mark.parametrize("patience", [0, 10**9])
+def test_what_is_found_does_not_depend_on_the_sieve(monkeypatch: pytest.MonkeyPatch, patience: int) -> None:
+    monkeypatch.setattr(lookup, "PATIENCE", patience)
+    several = Lookup([index_of(range(200)), index_of(range(100, 300))])
+    for _ in range(3):
+        for i in range(300):
+            found = list(several.places(digest_of(b"%d" % i)))
+            assert found == [Location(PACK, 16 + i, 1, 1, 0)] * (2 if 100 <= i < 200 else 1)
+        assert not any(several.find(digest_of(b"%d" % i)) for i in range(300, 600))
+    assert (several._sieve is not None) == (patience == 0)
+    several.add(index_of(range(900, 910)))
+    assert several.find(digest_of(b"905")) == Location(PACK, 921, 1, 1, 0)
+    several.remove([several.indexes[-1].name])
+    assert several.find(digest_of(b"905")) is None
+
+
+def test_few_questions_make_no_sieve() -> None:
+    several = Lookup([index_of(range(10)), index_of(range(10, 20))])
+    for i in range(1000):
+        several.find(digest_of(b"not %d" % i))
+    assert several._sieve is None
+
+
+def test_a_damaged_index_is_left_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good = index_of(range(10)), index_of(range(10, 20))
+
+    def fail(digest: bytes) -> None:
+        raise IntegrityError("damaged-index", "bad")
+
+    monkeypatch.setattr(bad, "find", fail)
+    several = Lookup([bad, good])
+    assert several.find(digest_of(b"15")) is not None
+    assert several.indexes == [good]
+    assert [error.slug for error in several.damaged] == ["damaged-index"]
