@@ -34,6 +34,9 @@ _LOCATION = Struct("<IIIIB")
 VERIFIED_SIZE = 8 * 1024 * 1024
 """An index up to this many bytes is compared with its name when it is opened (2 ms); a longer one by fsck."""
 
+NARROW = 256
+"""Digests among which one is searched for at once; more are halved first."""
+
 BLOCK = 4096
 
 MERGED = 8
@@ -107,14 +110,23 @@ class Index:
         low, high = _PAIR.unpack_from(self._view, _HEAD.size + 4 * prefix)
         if not low <= high <= self._count:
             raise self._damaged("its fan-out is out of order")
-        start = self._digests + DIGEST_SIZE * low
-        found = self._view[start : self._digests + DIGEST_SIZE * high].tobytes()
+        while high - low > NARROW:
+            middle = (low + high) // 2
+            if self._digest(middle) <= digest:
+                low = middle
+            else:
+                high = middle
+        found = self._view[self._digests + DIGEST_SIZE * low : self._digests + DIGEST_SIZE * high].tobytes()
         at = found.find(digest)
         while at % DIGEST_SIZE:  # found across two digests, or not (-1)
             if at < 0:
                 return -1
             at = found.find(digest, at + 1)
         return low + at // DIGEST_SIZE
+
+    def _digest(self, position: int) -> bytes:
+        start = self._digests + DIGEST_SIZE * position
+        return self._view[start : start + DIGEST_SIZE].tobytes()
 
     def find(self, digest: Digest) -> Location | None:
         """Where the chunk lies."""

@@ -240,7 +240,9 @@ class Writer:
 
     def _keep(self, file: IndexFile) -> None:
         self._bucket.add(index_key(file.name), file.buffers)
-        self._own.add(_patiently(lambda: Index.open(self._bucket, file.name)))
+        index = _patiently(lambda: Index.open(self._bucket, file.name))
+        index.verify()
+        self._own.add(index)
         self._unnamed.append(file.name)
 
     def _write_indexes(self, flushed: Flushed) -> None:

@@ -72,6 +72,13 @@ def test_a_digest_across_two_others_is_not_found() -> None:
     assert both.position(across) == 1
 
 
+def test_digests_that_crowd_into_one_place_are_found() -> None:
+    digests = [b"\7\7" + digest_of(b"%d" % i)[2:] for i in range(2000)]
+    index = over(build_index(row(i)._replace(digest=digest) for i, digest in enumerate(digests)))
+    assert [index.position(digest) for digest in sorted(digests)] == list(range(2000))
+    assert index.position(b"\7\7" + bytes(30)) == index.position(b"\7\7" + b"\xff" * 30) == -1
+
+
 digests = st.binary(min_size=4, max_size=4).map(lambda head: head + bytes(28))
 
 
