@@ -1,0 +1,109 @@
+"""`art gc`: give back disk space that no version needs."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from artcli.catalog import moments
+from artcli.cli import formatting
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.errors import UsageError
+from artcli.flows.collect import Collected, Request, collect
+
+EXAMPLES = """
+art gc -n                      # what it would free
+art gc                         # what was in the trash for 30 days leaves it
+art gc --grace 7d
+art gc --empty-trash --yes     # the trash leaves now, and cannot be restored
+"""
+
+GC = Schema(
+    "gc",
+    fields=[
+        Field("freed", "size", "bytes given back"),
+        Field("stored", "size", "bytes of packs and indexes that remain"),
+        Field("dry_run", "truth", "nothing was done"),
+        Field("dust_files", "count", "files that killed commands had left"),
+        Field("dust_size", "size"),
+        Field("packs_deleted", "count"),
+        Field("packs_rewritten", "count"),
+        Field("deleted", "words", "versions beyond --keep-last, now in the trash"),
+        Field("purged", "words", "versions that have left the trash for good"),
+        Field("trash", "words", "versions in the trash"),
+        Field("trash_size", "size", "bytes that only they hold"),
+        Field("disk_full", "truth", "there was no room for freeing more"),
+    ],
+    columns=["freed", "stored", "trash_size"],
+    key="freed",
+)
+
+
+def command(
+    ctx: typer.Context,
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="AGE", help="how long a deleted version stays in the trash")
+    ] = "30d",
+    empty_trash: Annotated[bool, typer.Option("--empty-trash", help="all of the trash goes now")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="say what would be done, do nothing")] = False,
+) -> None:
+    """Free the disk space of versions that were deleted, and of what killed commands have left.
+
+    Deleted versions stay in the trash for 30 days, from where `art restore` brings them back. Versions beyond an
+    artifact's --keep-last go to the trash. A version with an alias is never touched. Prints the bytes that were freed.
+    """
+    console: Console = ctx.obj
+    repository = console.repository()
+    seconds = _age(grace)
+    trash = repository.catalog.trash() if empty_trash and not dry_run else []
+    if trash:
+        console.confirm(f"delete {_count(len(trash), 'version')} in the trash for good?")
+    with console.progress() as progress:
+        done = collect(repository, Request(seconds, empty_trash=empty_trash, dry_run=dry_run), progress)
+    for kind, versions in (("deleted", done.deleted), ("purged", done.purged)):
+        for version in versions:
+            console.event("status", {kind: version.ref, "project": version.project})
+            console.detail(f"{kind} {version.ref}")
+    console.record(GC, _item(done), text=lambda: console.size(done.freed), receipt=_receipt(done), summary=True)
+
+
+def _age(text: str) -> float:
+    """An age in seconds; a date means the time since."""
+    now = time.time()
+    age = now - moments.parse(text, now)
+    if age < 0:
+        raise UsageError("bad-date", f"that is in the future: {text!r}", hint="art gc --grace 30d")
+    return age
+
+
+def _item(done: Collected) -> dict[str, Any]:
+    item = done._asdict()
+    for name in ("deleted", "purged", "trash"):
+        item[name] = [version.ref for version in item[name]]
+    return item
+
+
+def _receipt(done: Collected) -> str:
+    parts = []
+    if done.deleted:
+        parts.append(f"{_count(len(done.deleted), 'version')} to the trash")
+    if done.purged:
+        parts.append(f"{_count(len(done.purged), 'version')} out of the trash")
+    if done.dust_files:
+        parts.append(f"{formatting.size(done.dust_size)} left by killed commands")
+    if done.packs_deleted or done.packs_rewritten:
+        parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten} rewritten")
+    if done.trash:
+        holds = f"{_count(len(done.trash), 'version')} and {formatting.size(done.trash_size)}"
+        parts.append(f"the trash still holds {holds}")
+    if done.disk_full:
+        parts.append("the disk was too full to free more: run it again")
+    verb = "would free" if done.dry_run else "freed"
+    return "; ".join([f"{verb} {formatting.size(done.freed)}", *parts])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

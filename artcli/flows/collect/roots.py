@@ -1,0 +1,127 @@
+"""What gc starts from: providers of root pages, and the versions whose time has come.
+
+A provider answers with the root pages of manifests that must stay whole. Versions and the trash are the first; whatever
+else comes to hold manifests (runs, drafts, mirrors) adds itself to the lists here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from artcli.catalog import moments
+from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.facts import PLAUSIBLE_SINCE
+from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.repository import Repository
+from artcli.content import Digest
+from artcli.flows import rm
+
+PLAUSIBLE_UNTIL = PLAUSIBLE_SINCE + 50 * 365 * 86400
+"""A clock beyond this is wrong."""
+
+
+class Standing(NamedTuple):
+    """The repository as it will be when gc's facts are in the log."""
+
+    repository: Repository
+    catalog: Catalog
+    """Of a fold that comes from the log alone."""
+    deleted: Sequence[Version]
+    """Versions that go to the trash now."""
+    purged: Sequence[Version]
+    """Versions that leave the trash for good."""
+
+
+Provider = Callable[[Standing], Iterable[Digest]]
+
+
+def live_versions(standing: Standing) -> Iterable[Digest]:
+    gone = {version.id for version in standing.deleted}
+    return (version.root.page for version in standing.catalog.versions() if version.id not in gone)
+
+
+def trashed_versions(standing: Standing) -> Iterable[Digest]:
+    return (version.root.page for version in trash(standing))
+
+
+def trash(standing: Standing) -> list[Version]:
+    """What the trash will hold."""
+    gone = {version.id for version in standing.purged}
+    there = standing.catalog.versions(states=(TRASH,))
+    return [*(version for version in there if version.id not in gone), *standing.deleted]
+
+
+KEPT_ROOTS: Sequence[Provider] = (live_versions,)
+TRASH_ROOTS: Sequence[Provider] = (trashed_versions,)
+
+
+def root_pages(providers: Sequence[Provider], standing: Standing) -> Iterable[Digest]:
+    """The root pages of all providers."""
+    return (page for provider in providers for page in provider(standing))
+
+
+# --- the versions whose time has come ---
+
+
+def superfluous(catalog: Catalog) -> list[Version]:
+    """Live versions beyond what their artifacts keep."""
+    return [
+        version
+        for artifact in catalog.artifacts()
+        if artifact.keep_last is not None
+        for version in rm.beyond_keep_last(catalog, artifact)
+        if version.state == LIVE
+    ]
+
+
+class Expiry:
+    """Which versions of the trash are old enough, by clocks of which some are wrong.
+
+    A board without a battery says 1970 and other clocks are ahead. A deletion whose time cannot be true is as old as
+    the first later fact whose time can: it cannot be younger. Without one, or by a clock now that cannot be right, no
+    age is known, and what is in the trash stays.
+    """
+
+    def __init__(self, catalog: Catalog, grace: float, now: float | None = None) -> None:
+        """`grace`: seconds in the trash; `now`: seconds since 1970."""
+        self._catalog = catalog
+        self._grace = grace
+        self._now = time.time() if now is None else now
+        self._times: list[tuple[int, float]] | None = None
+
+    @property
+    def is_clock_plausible(self) -> bool:
+        return PLAUSIBLE_SINCE <= self._now < PLAUSIBLE_UNTIL
+
+    def is_due(self, version: Version) -> bool:
+        """Whether the version, which is in the trash, may leave it."""
+        if not self.is_clock_plausible:
+            return False
+        moment = self._moment(version)
+        return moment is not None and self._now - moment >= self._grace
+
+    def _moment(self, version: Version) -> float | None:
+        """When the version was deleted, or a later moment."""
+        deletions = self._catalog.events(version=version.id, backwards=True)
+        event = next((event for event in deletions if event.fact.kind == "delete" and event.applied), None)
+        if event is None:
+            return None
+        if self._can_be(moment := moments.seconds(event.fact.time)):
+            return moment
+        if self._times is None:
+            self._times = [(event.seq, moments.seconds(event.fact.time)) for event in self._catalog.events()]
+        return next((moment for seq, moment in self._times if seq > event.seq and self._can_be(moment)), None)
+
+    def _can_be(self, moment: float) -> bool:
+        return PLAUSIBLE_SINCE <= moment <= self._now
+
+
+def due(catalog: Catalog, expiry: Expiry | None) -> list[Version]:
+    """Versions that leave the trash: those that `expiry` says, or all if it is None; never one with an alias."""
+    return [
+        version
+        for version in catalog.trash()
+        if (expiry is None or expiry.is_due(version)) and not catalog.aliases_of(version)
+    ]
