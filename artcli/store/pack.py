@@ -92,7 +92,7 @@ def pack_key(pack: Digest) -> str:
 class Table:
     """What one pack holds, as compact as in the pack."""
 
-    __slots__ = ("_bytes", "count", "kind", "pack", "raw", "stored")
+    __slots__ = ("_bytes", "count", "kind", "pack", "stored")
 
     def __init__(self, pack: Digest, kind: int, table: bytes) -> None:
         """`table` was checked, or made by `PackBuilder`."""
@@ -100,11 +100,8 @@ class Table:
         self.kind = kind
         self._bytes = table
         self.count: int = _COUNT.unpack_from(table)[0]
-        _, stored, lengths, _ = self._columns()
-        self.stored = sum(stored)
+        self.stored = sum(self._columns()[1])
         """Bytes of all frames."""
-        self.raw = sum(lengths)
-        """Bytes of all chunks."""
 
     def _columns(self) -> tuple[bytes, tuple[int, ...], tuple[int, ...], bytes]:
         n, table = self.count, self._bytes

@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
@@ -117,13 +118,21 @@ def test_what_is_encoded_decodes_to_itself(kind: str, count: int, cut: int, offs
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(sorted(PLANES)), st.integers(0, 40), st.lists(st.integers(-1, 2), min_size=8, max_size=8))
+@given(st.sampled_from(sorted(PLANES)), st.integers(8, 40), st.lists(st.integers(-1, 2), min_size=8, max_size=8))
 def test_planes_of_any_length_decode(kept: int, length: int, ways: list[int]) -> None:
     chunk = bytes(range(length)) * 1
     plan = codec.Plan(kept, tuple(ways[: PLANES[kept]]))
     joined = b"".join(Encoder()._planes(chunk, plan, 1))
     assert bytes(decode(kept, joined, length)) == chunk
     assert sum(plane_length(length, PLANES[kept], k) for k in range(PLANES[kept])) == length
+
+
+def test_planes_lie_as_the_format_says() -> None:
+    assert bytes(decode(2, struct.pack("<2I", 3, 2) + b"ace" + b"bd", 5)) == b"abcde"
+    assert bytes(decode(3, struct.pack("<4I", 2, 1, 1, 1) + b"aebcd", 5)) == b"abcde"
+    packed = zstandard.compress(b"A" * 100, 1)
+    eight = struct.pack("<8I", *[100] * 7, len(packed)) + b"".join(b"%d" % k * 100 for k in range(7)) + packed
+    assert bytes(decode(4, eight, 800)) == b"0123456A" * 100
 
 
 def test_a_stride_is_not_seen_in_text_or_noise() -> None:
@@ -221,6 +230,7 @@ BOMBS: dict[str, Callable[[], tuple[int, bytes, int]]] = {
     "is a skippable frame": lambda: (ZSTD, struct.pack("<II", 0x184D2A50, 0), 10),
     "needs a dictionary": lambda: (ZSTD, struct.pack("<IBBBB", 0xFD2FB528, 0x21, 7, 10, 0) + run(10, last=True), 10),
     "planes without lengths": lambda: (2, b"\1\0\0", 10),
+    "planes of fewer bytes than a number": lambda: (3, struct.pack("<4I", 1, 1, 0, 0) + bytes(2), 2),
     "planes beyond the end": lambda: (2, struct.pack("<II", 5, 6) + bytes(10), 10),
     "planes before the end": lambda: (2, struct.pack("<II", 5, 5) + bytes(11), 10),
     "a plane too long": lambda: (2, struct.pack("<II", 6, 4) + bytes(10), 10),
@@ -238,8 +248,14 @@ def plane_bomb() -> tuple[int, bytes, int]:
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_quickly(name: str) -> None:
     kept, stored, length = BOMBS[name]()
+    decode(ZSTD, zstandard.compress(b"a", 1), 1)  # what is made once a thread is no bomb
+    tracemalloc.start()
     begun = time.perf_counter()
-    refused(kept, stored, length)
+    try:
+        refused(kept, stored, length)
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
     assert time.perf_counter() - begun < 0.5
 
 
