@@ -9,9 +9,10 @@ Size S plays in seconds, needs nothing but numpy and gives the same bytes everyw
 pictures from the photographs in `data/` with Pillow, whose JPEG encoder differs from build to build: their
 bytes are the same on one machine, alike elsewhere.
 
-    S    car 24 frames, digits one CSV, safety 12 pictures, tree 20 files and 2 KB a model     0.5 MB
-    M    2,400 frames, 1,797 files, 1,200 pictures, 400 files and 66 KB a model                  ~40 MB
-    L    24,000 frames, 16,173 files, 20,000 pictures, 8,000 files and 4 MB a model             ~500 MB
+         car              digits           safety            tree                              together
+    S    24 frames        one CSV file     12 pictures       20 files, 2 KB a model            0.9 MB, 1 s
+    M    2,400 frames     1,797 files      1,200 pictures    400 files, 66 KB a model          35 MB, 6 s
+    L    24,000 frames    16,173 files     20,000 pictures   8,000 files, 4 MB a model         450 MB, 2 min
 
     for step in build("car", "S", tmp_path):
         versions = step.change()            # what each version made by the next commands must hold, by path
