@@ -1,4 +1,4 @@
-"""What exists: artifacts, versions, aliases, tags, and who changed them when. Questions only; facts answer through the fold.
+"""What exists: artifacts, versions, aliases, tags, and who changed them when. Questions only, to the fold's tables.
 
 Rows are plain tuples with names. A version is told by its fact id; its number is what the fold gave it.
 """
@@ -84,10 +84,24 @@ class Event(NamedTuple):
     seq: int
     fact: Fact
     n: int
+    """The log entry that has it."""
     version: str | None
     artifact: int | None
     applied: bool
+    """False if it had no effect: an alias had moved meanwhile, a version was gone."""
     undone_by: str | None
+    fault: str | None
+    """Why the fold could not use it."""
+
+
+class Summary(NamedTuple):
+    """An artifact at a glance; counts are of its live versions."""
+
+    artifact: Artifact
+    versions: int
+    latest: Version | None
+    stored: int
+    """Bytes that they added to the store."""
 
 
 _VERSION = (
@@ -96,7 +110,7 @@ _VERSION = (
     " v.reason, v.deleted FROM versions v JOIN artifacts a ON a.id = v.artifact "
 )
 _ARTIFACT = "SELECT id, project, name, type, description, note, keep_last, created, changed FROM artifacts "
-_EVENT = "SELECT seq, line, n, version, artifact, applied, undone_by FROM facts "
+_EVENT = "SELECT seq, line, n, version, artifact, applied, undone_by, fault FROM facts "
 
 
 class Catalog:
@@ -155,8 +169,26 @@ class Catalog:
         """Live versions whose digest starts with `prefix` (hex), newest first."""
         where = "WHERE v.state = ? AND v.digest >= ? AND v.digest < ?" + (" AND v.artifact = ?" if artifact else "")
         values = [LIVE, prefix, prefix + "g", *([artifact] if artifact else [])]
-        rows = self.database.execute(_VERSION + where + " ORDER BY v.time DESC, v.number DESC", values)
+        rows = self.database.execute(_VERSION + where + " ORDER BY v.rowid DESC", values)
         return [_version(row) for row in rows]
+
+    def summaries(self, project: str | None = None) -> Iterator[Summary]:
+        """Every artifact (of one project) with its newest live version, by project and name."""
+        counts = {
+            artifact: (versions, stored)
+            for artifact, versions, stored in self.database.execute(
+                "SELECT artifact, COUNT(*), SUM(stored) FROM versions WHERE state = ? GROUP BY artifact", (LIVE,)
+            )
+        }
+        newest = (
+            "WHERE v.state = ? AND v.number ="
+            " (SELECT MAX(number) FROM versions w WHERE w.artifact = v.artifact AND w.state = v.state)"
+        )
+        rows = self.database.execute(_VERSION + newest, (LIVE,))
+        latest = {version.artifact: version for version in map(_version, rows)}
+        for artifact in self.artifacts(project):
+            versions, stored = counts.get(artifact.id, (0, 0))
+            yield Summary(artifact, versions, latest.get(artifact.id), stored)
 
     def aliases(self, artifact: int) -> list[Alias]:
         """The artifact's aliases by name, without the computed `latest`."""
@@ -177,24 +209,45 @@ class Catalog:
         rows = self.database.execute("SELECT tag FROM tags WHERE version = ? ORDER BY tag", (version.id,))
         return [row[0] for row in rows]
 
+    def labels(self, artifact: int | None = None) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Aliases (with `latest`) and tags of all live versions (of one artifact) by version id, in two questions."""
+        where = "WHERE v.state = ?" + (" AND v.artifact = ?" if artifact is not None else "")
+        values = (LIVE, artifact) if artifact is not None else (LIVE,)
+        newest = f"SELECT id, 'latest', MAX(number), 0 AS rank FROM versions v {where} GROUP BY artifact"
+        named = f"SELECT v.id, a.alias, 0, 1 AS rank FROM aliases a JOIN versions v ON v.id = a.version {where}"
+        aliases: dict[str, list[str]] = {}
+        rows = self.database.execute(f"{newest} UNION ALL {named} ORDER BY 4, 2", values * 2)
+        for version, alias, _, _ in rows:
+            aliases.setdefault(version, []).append(alias)
+        tags: dict[str, list[str]] = {}
+        tagged = f"SELECT t.version, t.tag FROM tags t JOIN versions v ON v.id = t.version {where} ORDER BY t.tag"
+        for version, tag in self.database.execute(tagged, values):
+            tags.setdefault(version, []).append(tag)
+        return aliases, tags
+
     def indexes(self) -> list[str]:
         """Names of the live indexes."""
         return [row[0] for row in self.database.execute("SELECT name FROM indexes ORDER BY name")]
 
-    def events(self, artifact: int | None = None, version: str | None = None) -> Iterator[Event]:
-        """Facts in the order of the log (about one artifact or one version)."""
-        where, values = "", []
-        if version is not None:
-            where, values = "WHERE version = ? ", [version]
-        elif artifact is not None:
-            where, values = "WHERE artifact = ? ", [artifact]
-        for row in self.database.execute(_EVENT + where + "ORDER BY seq", values):
+    def events(
+        self, artifact: int | None = None, version: str | None = None, *, n: int | None = None, backwards: bool = False
+    ) -> Iterator[Event]:
+        """Facts in the order of the log, or `backwards`: all, or about one artifact, one version, of log entry `n`."""
+        wanted = {"version": version, "artifact": artifact, "n": n}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        where = "WHERE " + " AND ".join(f"{name} = ?" for name in given) if given else ""
+        order = " ORDER BY seq" + (" DESC" if backwards else "")
+        for row in self.database.execute(_EVENT + where + order, list(given.values())):
             yield _event(row)
 
     def event(self, id_prefix: str) -> list[Event]:
         """Facts whose id starts with this prefix."""
         rows = self.database.execute(_EVENT + "WHERE id >= ? AND id < ?", (id_prefix, id_prefix + "g"))
         return [_event(row) for row in rows]
+
+    def faults(self) -> list[Event]:
+        """Facts that the fold could not use."""
+        return [_event(row) for row in self.database.execute(_EVENT + "WHERE fault IS NOT NULL ORDER BY seq")]
 
     def trash(self) -> list[Version]:
         return list(self.versions(states=(TRASH,)))
@@ -211,5 +264,5 @@ def _version(row: tuple[Any, ...]) -> Version:
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    seq, line, n, version, artifact, applied, undone_by = row
-    return Event(seq, facts.parse(line), n, version, artifact, bool(applied), undone_by)
+    seq, line, n, version, artifact, applied, undone_by, fault = row
+    return Event(seq, facts.parse(line), n, version, artifact, bool(applied), undone_by, fault)

@@ -1,29 +1,37 @@
 """Facts: all change in a repository, each one line of JSON.
 
-A fact says what happened, who did it, where and when. It is made once, named by its bytes (the first 128 bits of their
-BLAKE3) and copied as opaque bytes ever after: between places, into later formats, by programs that do not know its kind.
-What a repository is, is the fold (`catalog.fold`) of its facts in the order of its log. Kinds and their data are listed
-in FORMAT.md; unknown kinds are carried along, and an unknown kind marked `required` stops a reader or a writer.
+A fact says what happened, who did it, where and when. It is made once, named by its bytes (the first 128 bits of
+their BLAKE3) and copied as opaque bytes ever after: between places, into later formats, by programs that do not know
+its kind. What a repository is, is the fold (`catalog.fold`) of its facts in the order of its log. Kinds and their data
+are listed in FORMAT.md; unknown kinds are carried along, and an unknown kind marked `required` stops a reader or a
+writer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from artcli.catalog import moments
 from artcli.content import digest_of
-from artcli.errors import IntegrityError
+from artcli.errors import IntegrityError, UsageError
 
 FACT_SIZE = 256 * 1024
 """Bytes of the longest fact; longer texts are chunks that a fact names."""
 
 PLAUSIBLE_SINCE = 1767225600
 """2026-01-01: a clock before this is a board without a battery, not the truth."""
+
+BEGINNING = "1970-01-01T00:00:00.000Z"
+"""What is read where a fact's time is none."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
+_NAME_LENGTH = 200
 
 
 class Draft(NamedTuple):
@@ -45,7 +53,7 @@ class Fact(NamedTuple):
     actor: str
     machine: str
     time: str
-    """RFC 3339, UTC, by the clock of the machine that made it: information, never used for order."""
+    """RFC 3339 with Z, by the clock of the machine that made it: information, never used for order."""
     reason: str | None
     undoes: str | None
     required: str | None
@@ -57,7 +65,10 @@ def fact_id(line: bytes) -> str:
 
 
 def make(draft: Draft, actor: str, machine: str, now: float | None = None) -> Fact:
-    """Stamp `draft` with a nonce, its maker and the time (`now`: seconds since 1970)."""
+    """Stamp `draft` with a nonce, its maker and the time (`now`: seconds since 1970).
+
+    Raises `UsageError`: `unfit-value` for what JSON cannot hold (NaN, bytes that are no UTF-8), `text-too-long`.
+    """
     now = time.time() if now is None else now
     body: dict[str, Any] = {
         "kind": draft.kind,
@@ -73,7 +84,15 @@ def make(draft: Draft, actor: str, machine: str, now: float | None = None) -> Fa
         body["reason"] = draft.reason
     if draft.undoes:
         body["undoes"] = draft.undoes
-    line = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    try:
+        line = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        message = f"a value that no log can keep: {error}"
+        raise UsageError("unfit-value", message, hint="art help unfit-value") from error
+    if len(line) > FACT_SIZE:
+        raise UsageError(
+            "text-too-long", f"one change of {len(line)} bytes is over {FACT_SIZE}", hint="art help text-too-long"
+        )
     return parse(line)
 
 
@@ -87,12 +106,26 @@ def parse(line: bytes) -> Fact:
         if not isinstance(data, dict):
             raise ValueError("data is no object")
         texts = {name: body[name] for name in ("kind", "actor", "machine", "time")}
-        texts |= {name: body.get(name) for name in ("reason", "undoes", "required")}
-        if not all(isinstance(text, str | None) for text in texts.values()) or not texts["kind"]:
+        if not all(isinstance(text, str) for text in texts.values()) or not texts["kind"]:
             raise ValueError("a field is no text")
+        more = {name: body.get(name) for name in ("reason", "undoes", "required")}
+        if not all(isinstance(text, str | None) for text in more.values()):
+            raise ValueError("a field is no text")
+        for text in (texts["kind"], more["undoes"], more["required"]):
+            (text or "").encode()
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IntegrityError("damaged-fact", f"a fact in the log cannot be read: {error}") from error
-    return Fact(id=fact_id(line), line=line, data=data, **texts)
+        raise IntegrityError("damaged-fact", f"a fact in the log cannot be read: {error}", hint="art fsck") from error
+    if not _is_time(texts["time"]):
+        texts["time"] = BEGINNING
+    texts["actor"], texts["machine"] = _clean(texts["actor"]), _clean(texts["machine"])
+    return Fact(id=fact_id(line), line=line, data=data, **texts, **more)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return bool(_TIME.fullmatch(text)) and moments.seconds(text) >= 0
+    except ValueError:
+        return False
 
 
 def timestamp(seconds: float) -> str:
@@ -103,14 +136,17 @@ def timestamp(seconds: float) -> str:
 
 def this_machine() -> str:
     """The name of this machine, as facts carry it."""
-    return socket.gethostname() or "unknown"
+    return _clean(socket.gethostname()) or "unknown"
 
 
 def this_actor() -> str:
     """Who acts: ART_USER, else git's identity, else login@host."""
-    if user := os.environ.get("ART_USER"):
-        return user
-    return _git_identity() or f"{_login()}@{this_machine()}"
+    return _clean(os.environ.get("ART_USER") or _git_identity() or "") or f"{_clean(_login())}@{this_machine()}"
+
+
+def _clean(name: str) -> str:
+    """One line of UTF-8, whatever the environment holds."""
+    return " ".join(name.encode("utf-8", "replace").decode().split())[:_NAME_LENGTH]
 
 
 def _git_identity() -> str | None:

@@ -1,9 +1,10 @@
 """The fold: facts in the order of the log become tables that can be asked.
 
-Each kind of fact has one function here that says what it does to the tables; nothing else writes to them. The tables are
-a cache (SQLite, in `.art/cache/` or in memory): they follow the log entry by entry and can be made anew from it at any
-time. A fold never refuses a fact and never looks at a clock: what may be done is decided before a fact is made, and what
-happened, happened. Facts seen before are skipped, so that logs of several places merge by union.
+Each kind of fact has one function here that says what it does to the tables; nothing else writes to them. The tables
+are a cache (SQLite, in `.art/cache/` or in memory): they follow the log entry by entry and can be made anew from it at
+any time. A fold never refuses a fact and never looks at a clock: what may be done is decided before a fact is made, and
+what happened, happened. Facts seen before are skipped, so that logs of several places merge by union; a fact that does
+not hold what its kind needs is carried along with its `fault`, has no effect, and hides nothing else.
 
 Version numbers are made here: the n-th version of a name that the fold meets is v(n−1), and no number is ever reused.
 """
@@ -11,13 +12,15 @@ Version numbers are made here: the n-th version of a name that the fold meets is
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
+from artcli.catalog import spec
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS, LogEntry
-from artcli.errors import ArtError, IntegrityError
+from artcli.errors import ArtError, UsageError
 
 TABLES_FORMAT = 1
 """Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
@@ -26,14 +29,18 @@ SCHEMA = """
 CREATE TABLE head (n INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
 CREATE TABLE facts (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, n INTEGER NOT NULL, kind TEXT NOT NULL,
-    artifact INTEGER, version TEXT, applied INTEGER NOT NULL, undone_by TEXT, line BLOB NOT NULL) STRICT;
+    artifact INTEGER, version TEXT, applied INTEGER NOT NULL, undoes TEXT, undone_by TEXT, fault TEXT,
+    line BLOB NOT NULL) STRICT;
+CREATE INDEX facts_n ON facts (n);
+CREATE INDEX facts_undone ON facts (undone_by) WHERE undone_by IS NOT NULL;
 CREATE INDEX facts_artifact ON facts (artifact);
 CREATE INDEX facts_version ON facts (version);
 CREATE TABLE artifacts (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, next INTEGER NOT NULL,
     description TEXT, note TEXT, keep_last INTEGER, created TEXT NOT NULL, changed TEXT NOT NULL,
     UNIQUE (project, name)) STRICT;
-CREATE TABLE names (project TEXT NOT NULL, name TEXT NOT NULL, artifact INTEGER NOT NULL, PRIMARY KEY (project, name)) STRICT;
+CREATE TABLE names (
+    project TEXT NOT NULL, name TEXT NOT NULL, artifact INTEGER NOT NULL, PRIMARY KEY (project, name)) STRICT;
 CREATE TABLE versions (
     id TEXT PRIMARY KEY, artifact INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
     page TEXT NOT NULL, digest TEXT NOT NULL, entries INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -56,12 +63,30 @@ LIVE, TRASH, PURGED = "live", "trash", "purged"
 """States of a version: there; deleted, its bytes kept for a while; its bytes given to gc."""
 
 
+UNFIT = (
+    KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
+    sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, UsageError,
+)  # fmt: skip
+"""What a fact raises here whose data is not what its kind needs."""
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class _Effect(NamedTuple):
+    """What a fact is about, and whether it had an effect."""
+
+    artifact: int | None = None
+    version: str | None = None
+    applied: bool = False
+    fault: str | None = None
+
+
 class Fold:
     """Tables that follow one log. `head` says how far."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
-        self._kinds: dict[str, Callable[[Fact], tuple[int | None, str | None, bool]]] = {
+        self._kinds: dict[str, Callable[[Fact], _Effect]] = {
             "version": self._version,
             "alias": self._alias,
             "unalias": self._unalias,
@@ -104,105 +129,101 @@ class Fold:
     def _apply(self, n: int, fact: Fact) -> None:
         if self._one("SELECT 1 FROM facts WHERE id = ?", fact.id):
             return
-        artifact: int | None = None
-        version: str | None = None
-        applied = False
-        if handler := self._kinds.get(fact.kind):
-            try:
-                artifact, version, applied = handler(fact)
-            except (
-                KeyError,
-                TypeError,
-                ValueError,
-                AttributeError,
-                sqlite3.InterfaceError,
-                sqlite3.IntegrityError,
-            ) as error:
-                raise IntegrityError(
-                    "damaged-fact",
-                    f"fact {fact.id} of log entry {n} does not hold what its kind needs: {error!r}",
-                ) from error
-        elif fact.required:
-            self._run("INSERT INTO required VALUES (?, ?)", fact.kind, fact.required)
+        effect = self._effect(fact)
         self._run(
-            "INSERT INTO facts (id, n, kind, artifact, version, applied, line) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            fact.id, n, fact.kind, artifact, version, applied, fact.line,
+            "INSERT INTO facts (id, n, kind, artifact, version, applied, undoes, fault, line)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            fact.id, n, fact.kind, effect.artifact, effect.version, effect.applied, fact.undoes, effect.fault,
+            fact.line,
         )  # fmt: skip
-        if applied and fact.undoes:
+        if not effect.applied:
+            return
+        if fact.undoes:
+            # what the undone fact had itself undone holds again
+            self._run("UPDATE facts SET undone_by = NULL WHERE undone_by = ?", fact.undoes)
             self._run("UPDATE facts SET undone_by = ? WHERE id = ?", fact.id, fact.undoes)
-        if applied and artifact is not None:
-            self._run("UPDATE artifacts SET changed = ? WHERE id = ?", fact.time, artifact)
+        if effect.artifact is not None:
+            self._run("UPDATE artifacts SET changed = ? WHERE id = ?", fact.time, effect.artifact)
 
-    # Each function below does one kind of fact. It returns the artifact and the version that the fact is about, and
-    # whether it had an effect.
+    def _effect(self, fact: Fact) -> _Effect:
+        """Do what the fact says, whole or not at all."""
+        handler = self._kinds.get(fact.kind)
+        if handler is None:
+            if fact.required:
+                self._run("INSERT INTO required VALUES (?, ?)", fact.kind, fact.required)
+            return _Effect()
+        self._run("SAVEPOINT fact")
+        try:
+            effect = handler(fact)
+        except UNFIT as error:
+            self._run("ROLLBACK TO fact")
+            effect = _Effect(fault=f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode())
+        self._run("RELEASE fact")
+        return effect
 
-    def _version(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        data = fact.data
+    # Each function below does one kind of fact.
+
+    def _version(self, fact: Fact) -> _Effect:
+        data, new = fact.data, fact.data["new"]
+        numbers = (data["entries"], data["size"], new["entries"], new["size"], data["stored"])
         artifact = self._artifact(data["project"], data["name"])
         if artifact is None:
             artifact = self._create(data, fact.time)
-        new = data["new"]
         (number,) = self._row("UPDATE artifacts SET next = next + 1 WHERE id = ? RETURNING next - 1", artifact)
         self._run(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            fact.id, artifact, number, LIVE, data["page"], data["digest"], data["entries"], data["size"],
-            new["entries"], new["size"], data["stored"], data.get("description"), None,
-            json.dumps(data.get("metadata") or {}, ensure_ascii=False), data.get("base"),
+            fact.id, artifact, number, LIVE, _digest(data["page"]), _digest(data["digest"]),
+            *map(_count, numbers), data.get("description"), None, _metadata(data.get("metadata")), data.get("base"),
             fact.time, fact.actor, fact.machine, fact.reason, None,
         )  # fmt: skip
-        return artifact, fact.id, True
+        return _Effect(artifact, fact.id, True)
 
-    def _alias(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        artifact, version, alias = self._of_version(fact)
+    def _alias(self, fact: Fact) -> _Effect:
+        version, alias = fact.data["version"], spec.check_alias(fact.data["alias"])
+        artifact = self._owner(version)
         current = self._one("SELECT version FROM aliases WHERE artifact = ? AND alias = ?", artifact, alias)
-        if artifact is None or current != fact.data.get("from"):
-            return artifact, version, False
+        live = self._one("SELECT 1 FROM versions WHERE id = ? AND state = ?", version, LIVE)
+        if not live or current != fact.data.get("from"):
+            return _Effect(artifact, version)
         self._run(
             "INSERT INTO aliases (artifact, alias, version, time) VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET version = excluded.version, time = excluded.time",
             artifact, alias, version, fact.time,
         )  # fmt: skip
-        return artifact, version, True
+        return _Effect(artifact, version, True)
 
-    def _unalias(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        artifact, version, alias = self._of_version(fact)
-        done = self._run(
-            "DELETE FROM aliases WHERE artifact = ? AND alias = ? AND version = ?", artifact, alias, version
-        )
-        return artifact, version, done > 0
+    def _unalias(self, fact: Fact) -> _Effect:
+        version, alias = fact.data["version"], fact.data["alias"]
+        done = self._run("DELETE FROM aliases WHERE version = ? AND alias = ?", version, alias)
+        return _Effect(self._owner(version), version, done > 0)
 
-    def _protect(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        artifact, version, alias = self._of_version(fact)
+    def _protect(self, fact: Fact) -> _Effect:
+        version, alias, to = fact.data["version"], fact.data["alias"], bool(fact.data["to"])
         done = self._run(
-            "UPDATE aliases SET protected = ? WHERE artifact = ? AND alias = ? AND protected != ?",
-            bool(fact.data["to"]), artifact, alias, bool(fact.data["to"]),
+            "UPDATE aliases SET protected = ? WHERE version = ? AND alias = ? AND protected != ?",
+            to, version, alias, to,
         )  # fmt: skip
-        return artifact, version, done > 0
+        return _Effect(self._owner(version), version, done > 0)
 
-    def _tag(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        version, tag = fact.data["version"], str(fact.data["tag"])
-        artifact = self._one("SELECT artifact FROM versions WHERE id = ?", version)
+    def _tag(self, fact: Fact) -> _Effect:
+        version, tag = fact.data["version"], spec.check_tag(fact.data["tag"])
+        artifact = self._owner(version)
         done = artifact is not None and self._run("INSERT OR IGNORE INTO tags VALUES (?, ?)", version, tag) > 0
-        return artifact, version, done
+        return _Effect(artifact, version, done)
 
-    def _untag(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        version, tag = fact.data["version"], str(fact.data["tag"])
-        artifact = self._one("SELECT artifact FROM versions WHERE id = ?", version)
-        return (
-            artifact,
-            version,
-            self._run("DELETE FROM tags WHERE version = ? AND tag = ?", version, tag) > 0,
-        )
+    def _untag(self, fact: Fact) -> _Effect:
+        version, tag = fact.data["version"], fact.data["tag"]
+        done = self._run("DELETE FROM tags WHERE version = ? AND tag = ?", version, tag)
+        return _Effect(self._owner(version), version, done > 0)
 
-    def _edit(self, fact: Fact) -> tuple[int | None, str | None, bool]:
+    def _edit(self, fact: Fact) -> _Effect:
         data = fact.data
         if (version := data.get("version")) is not None:
-            artifact = self._one("SELECT artifact FROM versions WHERE id = ?", version)
-            return artifact, version, self._edit_row("versions", version, data)
+            return _Effect(self._owner(version), version, self._edit_row("versions", version, data))
         artifact = self._artifact(data["project"], data["name"])
-        return artifact, None, artifact is not None and self._edit_row("artifacts", artifact, data)
+        return _Effect(artifact, None, artifact is not None and self._edit_row("artifacts", artifact, data))
 
-    def _edit_row(self, table: str, row: object, data: Any) -> bool:
+    def _edit_row(self, table: str, row: object, data: Mapping[str, Any]) -> bool:
         field = data["field"]
         if field == "metadata":
             return table == "versions" and self._edit_metadata(row, data)
@@ -210,7 +231,7 @@ class Fold:
             return False
         return self._run(f"UPDATE {table} SET {field} = ? WHERE id = ?", data.get("to"), row) > 0
 
-    def _edit_metadata(self, version: object, data: Any) -> bool:
+    def _edit_metadata(self, version: object, data: Mapping[str, Any]) -> bool:
         text = self._one("SELECT metadata FROM versions WHERE id = ?", version)
         if text is None:
             return False
@@ -219,47 +240,46 @@ class Fold:
             metadata[data["key"]] = data["to"]
         else:
             metadata.pop(data["key"], None)
-        self._run("UPDATE versions SET metadata = ? WHERE id = ?", json.dumps(metadata, ensure_ascii=False), version)
+        self._run("UPDATE versions SET metadata = ? WHERE id = ?", _metadata(metadata), version)
         return True
 
-    def _rename(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        data = fact.data
-        artifact = self._artifact(data["project"], data["from"])
-        if artifact is None or self._artifact(data["project"], data["to"]) not in (None, artifact):
-            return artifact, None, False
-        self._run("UPDATE artifacts SET name = ? WHERE id = ?", data["to"], artifact)
+    def _rename(self, fact: Fact) -> _Effect:
+        project, to = fact.data["project"], spec.check_name(fact.data["to"])
+        artifact = self._artifact(project, fact.data["from"])
+        if artifact is None or self._artifact(project, to) not in (None, artifact):
+            return _Effect(artifact)
+        self._run("UPDATE artifacts SET name = ? WHERE id = ?", to, artifact)
         # the old name keeps leading here: a car that still logs under it must not start a second line of versions
-        self._run("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", data["project"], data["to"], artifact)
-        return artifact, None, True
+        self._run("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", project, to, artifact)
+        return _Effect(artifact, None, True)
 
-    def _delete(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        artifact, version = self._state(fact, LIVE, TRASH)
-        if version is not None:
-            self._run("UPDATE versions SET deleted = ? WHERE id = ?", fact.time, version)
-            self._run("DELETE FROM aliases WHERE version = ?", version)
-        return artifact, fact.data["version"], version is not None
+    def _delete(self, fact: Fact) -> _Effect:
+        effect = self._move_state(fact, LIVE, TRASH)
+        if effect.applied:
+            self._run("UPDATE versions SET deleted = ? WHERE id = ?", fact.time, effect.version)
+            self._run("DELETE FROM aliases WHERE version = ?", effect.version)
+        return effect
 
-    def _restore(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        artifact, version = self._state(fact, TRASH, LIVE)
-        if version is not None:
-            self._run("UPDATE versions SET deleted = NULL WHERE id = ?", version)
-        return artifact, fact.data["version"], version is not None
+    def _restore(self, fact: Fact) -> _Effect:
+        effect = self._move_state(fact, TRASH, LIVE)
+        if effect.applied:
+            self._run("UPDATE versions SET deleted = NULL WHERE id = ?", effect.version)
+        return effect
 
-    def _purge(self, fact: Fact) -> tuple[int | None, str | None, bool]:
-        artifact, version = self._state(fact, TRASH, PURGED)
-        return artifact, fact.data["version"], version is not None
+    def _purge(self, fact: Fact) -> _Effect:
+        return self._move_state(fact, TRASH, PURGED)
 
-    def _index(self, fact: Fact) -> tuple[int | None, str | None, bool]:
+    def _index(self, fact: Fact) -> _Effect:
         for name in fact.data["add"]:
-            self._run("INSERT OR IGNORE INTO indexes VALUES (?)", name)
+            self._run("INSERT OR IGNORE INTO indexes VALUES (?)", _digest(name))
         for name in fact.data.get("remove", ()):
             self._run("DELETE FROM indexes WHERE name = ?", name)
-        return None, None, True
+        return _Effect(applied=True)
 
-    def _condemn(self, fact: Fact) -> tuple[int | None, str | None, bool]:
+    def _condemn(self, fact: Fact) -> _Effect:
         for pack in fact.data["packs"]:
-            self._run("INSERT OR IGNORE INTO condemned VALUES (?, ?)", pack, fact.id)
-        return None, None, True
+            self._run("INSERT OR IGNORE INTO condemned VALUES (?, ?)", _digest(pack), fact.id)
+        return _Effect(applied=True)
 
     # What several kinds need
 
@@ -267,28 +287,27 @@ class Fold:
         found = self._one("SELECT artifact FROM names WHERE project = ? AND name = ?", project, name)
         return None if found is None else int(found)
 
-    def _create(self, data: Any, time: str) -> int:
+    def _owner(self, version: str) -> int | None:
+        """The artifact of a version, if there is such a version."""
+        found = self._one("SELECT artifact FROM versions WHERE id = ?", version)
+        return None if found is None else int(found)
+
+    def _create(self, data: Mapping[str, Any], time: str) -> int:
+        # names become folders and words of a terminal: whoever made the fact, here they are of the grammar
+        project, name, type = spec.check_project(data["project"]), spec.check_name(data["name"]), data["type"]
         (artifact,) = self._row(
-            "INSERT INTO artifacts (project, name, type, next, created, changed) VALUES (?, ?, ?, 0, ?, ?) RETURNING id",
-            data["project"], data["name"], data["type"], time, time,
+            "INSERT INTO artifacts (project, name, type, next, created, changed)"
+            " VALUES (?, ?, ?, 0, ?, ?) RETURNING id",
+            project, name, spec.check_type(type), time, time,
         )  # fmt: skip
-        self._run("INSERT INTO names VALUES (?, ?, ?)", data["project"], data["name"], artifact)
+        self._run("INSERT INTO names VALUES (?, ?, ?)", project, name, artifact)
         return int(artifact)
 
-    def _of_version(self, fact: Fact) -> tuple[int | None, str, str]:
+    def _move_state(self, fact: Fact, before: str, after: str) -> _Effect:
+        """Move the fact's version from one state to another, if it is in `before`."""
         version = fact.data["version"]
-        return (
-            self._one("SELECT artifact FROM versions WHERE id = ?", version),
-            version,
-            str(fact.data["alias"]),
-        )
-
-    def _state(self, fact: Fact, before: str, after: str) -> tuple[int | None, str | None]:
-        """Move the fact's version from one state to another; the version is None if it was not in `before`."""
-        version = fact.data["version"]
-        artifact = self._one("SELECT artifact FROM versions WHERE id = ?", version)
         moved = self._run("UPDATE versions SET state = ? WHERE id = ? AND state = ?", after, version, before)
-        return artifact, version if moved else None
+        return _Effect(self._owner(version), version, moved > 0)
 
     def _run(self, sql: str, *values: Any) -> int:
         return self.database.execute(sql, values).rowcount
@@ -300,6 +319,24 @@ class Fold:
     def _one(self, sql: str, *values: Any) -> Any:
         row = self.database.execute(sql, values).fetchone()
         return row[0] if row else None
+
+
+def _count(number: Any) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise ValueError(f"no count: {number!r}")
+    return number
+
+
+def _digest(text: Any) -> str:
+    if not isinstance(text, str) or not _HEX.fullmatch(text):
+        raise ValueError(f"no digest: {text!r}")
+    return text
+
+
+def _metadata(value: Any) -> str:
+    if not isinstance(value or {}, dict):
+        raise ValueError("metadata is no object")
+    return json.dumps(value or {}, ensure_ascii=False)
 
 
 def check_required(database: sqlite3.Connection, writing: bool) -> None:

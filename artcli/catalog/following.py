@@ -1,8 +1,11 @@
 """Keeps the fold of a log in a database file that any process may read, extend or delete.
 
 The file is a cache: it is never synced to the disk, since two fsyncs are all that an alias may cost. A power cut may
-leave it torn, so it is believed only within the boot that wrote it, and made anew from the log otherwise. What must
-survive is the high-water mark: how far this machine has seen the log, so that the loss of its newest entry is noticed.
+leave it torn, so it is believed only within the boot that wrote it, and made anew from the log otherwise. Whatever is
+wrong with it (a medium that cannot be written, a full disk, garbage), the fold moves into memory and the work goes on.
+
+What must survive is the high-water mark: how far this machine has seen the log, so that the loss of its newest entry is
+noticed. It is read before the log is, so that an entry added meanwhile cannot look like a loss.
 """
 
 from __future__ import annotations
@@ -10,62 +13,153 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from artcli.catalog import lock
+from artcli.catalog.facts import Fact
 from artcli.catalog.fold import TABLES_FORMAT, Fold
-from artcli.catalog.log import Log, LogEntry
-from artcli.errors import IntegrityError
+from artcli.catalog.log import GENESIS, Log, LogEntry
+from artcli.errors import ArtError, IntegrityError
+
+R = TypeVar("R")
 
 BUSY = 60.0
 """Seconds to wait for another process that extends the same cache."""
+PATIENCE = (0.1, 0.4, 1.5)
+"""Seconds between looks for an entry that must be there: other hosts' entries show late on some file systems."""
+
+
+class Head(NamedTuple):
+    """How far a log was read."""
+
+    n: int
+    digest: str
+
+
+START = Head(-1, GENESIS)
 
 
 class Follower:
     """A fold, its log, and the mark; `database` answers questions."""
 
     def __init__(self, log: Log, cache: Path, seen: Path) -> None:
+        """`cache`: the database file; `seen`: the file of the mark. Nothing is read before `follow`."""
         self.log = log
         self.cache = cache.with_name(f"{cache.stem}-{TABLES_FORMAT}{cache.suffix}")
         self.seen = seen
         self.stamp = f"{log.place} {boot_id()}"
+        self.in_memory = False
         self.database = self._open()
         self.fold = Fold(self.database)
-        self.follow()
 
     @property
-    def head(self) -> tuple[int, str]:
-        return self.fold.head
+    def head(self) -> Head:
+        return Head(*self.fold.head)
 
     def follow(self) -> None:
-        """Read the log to its end; raises `IntegrityError` (`log-rolled-back`) if it is shorter than it was."""
-        if self.log.read(self.head[0] + 1) is not None:
-            with _transaction(self.database):
-                self.fold.follow(self.log.after(*self.head))
-        n, digest = self.head
-        marked, expected = self._mark()
-        if marked > n or (marked == n and expected != digest):
-            raise IntegrityError(
-                "log-rolled-back",
-                f"the log of this repository ends at entry {n}, and this machine has seen it reach entry {marked}",
-                hint="art help log-rolled-back",
-            )
-        if marked < n:
-            self._set_mark(n, digest)
+        """Read the log to its end; raises `IntegrityError` (`log-rolled-back`) if it is not what was seen before."""
+        mark = self._mark()
+        self._somehow(lambda: self._catch_up(mark))
+        for pause in PATIENCE:
+            if self.head.n >= mark.n:
+                break
+            time.sleep(pause)
+            self._somehow(lambda: self._catch_up(mark))
+        head = self.head
+        if head.n < mark.n:
+            raise _rolled_back(f"the log of this repository ends at entry {head.n}, and was seen to reach {mark.n}")
+        if head.n == mark.n and head != mark:
+            raise _changed(mark.n)
+        if head.n > mark.n:
+            self._set_mark(head)
 
-    def advance(self, entry: LogEntry) -> None:
-        """Apply an entry that this process has just added."""
-        with _transaction(self.database):
-            if self.head == (entry.n - 1, entry.previous):
-                self.fold.follow([entry])
-        self._set_mark(entry.n, entry.digest)
+    def commit(self, planned_on: Head, made: Sequence[Fact]) -> bool:
+        """Add facts as the next entry, if nothing has come after `planned_on`; True if they are in the log now.
+
+        Raises `ArtError` (`unfit-fact`) for facts that the fold could not use.
+        """
+        try:
+            added = self._commit(planned_on, made)
+        except sqlite3.DatabaseError as error:
+            # perhaps the entry is in the log, and only the cache could not keep it: the log knows
+            self._leave_file(error)
+            self._catch_up(START)
+            ids = {row[0] for row in self.database.execute("SELECT id FROM facts WHERE n = ?", (planned_on.n + 1,))}
+            added = ids >= {fact.id for fact in made}
+        if added:
+            self._set_mark(self.head)
+        return added
 
     def accept(self) -> None:
         """Take the log as it is for the truth, and forget how far it was once seen."""
-        self._set_mark(*self.head)
+        self._somehow(lambda: self._catch_up(START))
+        self._set_mark(self.head)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Head]:
+        """Questions in the block are all answered as of one entry, whatever other processes add meanwhile."""
+        self.database.execute("BEGIN")
+        try:
+            yield self.head
+        finally:
+            if self.database.in_transaction:
+                self.database.execute("ROLLBACK")
 
     def close(self) -> None:
         self.database.close()
+
+    # Following
+
+    def _catch_up(self, mark: Head) -> None:
+        if next(self.log.after(*self.head), None) is None:
+            return
+        with _transaction(self.database):
+            self.fold.follow(_watched(self.log.after(*self.head), mark))
+
+    def _commit(self, planned_on: Head, made: Sequence[Fact]) -> bool:
+        # the fold comes first, inside the transaction: no fact that it cannot use ever gets into the log
+        try:
+            with _transaction(self.database):
+                if self.head != planned_on:
+                    return False
+                entry, data = self.log.entry(planned_on.n + 1, planned_on.digest, made)
+                self.fold.follow([entry])
+                self._check_faults(entry.n)
+                if not self.log.add(entry.n, data):
+                    raise _Lost
+        except _Lost:
+            return False
+        return True
+
+    def _check_faults(self, n: int) -> None:
+        found = self.database.execute("SELECT kind, fault FROM facts WHERE n = ? AND fault IS NOT NULL", (n,))
+        for kind, fault in found:
+            raise ArtError("unfit-fact", f"a fact of kind '{kind}' would not hold what it needs: {fault}")
+
+    def _somehow(self, work: Callable[[], R]) -> R:
+        """Do `work` on the database in the file, or if that fails in memory."""
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            self._leave_file(error)
+        return work()
+
+    def _leave_file(self, error: sqlite3.DatabaseError) -> None:
+        """Go on in memory; where that is so already, the error is none of the file's."""
+        if self.in_memory:
+            raise error
+        self.database.close()
+        self.database = self._make(None)
+        self.fold = Fold(self.database)
+        if not isinstance(error, sqlite3.OperationalError):
+            self._remove()  # garbage; a file that is locked, or on a full disk, may be of use to others
+
+    # The file
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -83,9 +177,15 @@ class Follower:
             database.close()
         except sqlite3.DatabaseError:
             pass  # torn or foreign: what follows replaces it
-        for name in (self.cache.name, self.cache.name + "-wal", self.cache.name + "-shm"):
-            self.cache.with_name(name).unlink(missing_ok=True)
+        self._remove()
         return self._make(self.cache)
+
+    def _remove(self) -> None:
+        for name in (self.cache.name, self.cache.name + "-wal", self.cache.name + "-shm"):
+            try:
+                self.cache.with_name(name).unlink(missing_ok=True)
+            except OSError:
+                pass  # a medium that cannot be written: memory serves
 
     def _believed(self, database: sqlite3.Connection) -> bool:
         """The file is of this format, place and boot, and its head is an entry that the log still has."""
@@ -95,10 +195,14 @@ class Follower:
         n, digest = Fold(database).head
         if n < 0:
             return True
-        entry = self.log.read(n)
+        try:
+            entry = self.log.read(n)
+        except IntegrityError:
+            return False
         return entry is not None and entry.digest == digest
 
     def _make(self, path: Path | None) -> sqlite3.Connection:
+        self.in_memory = path is None
         database = _connect(path)
         with _transaction(database):
             Fold.empty(database)
@@ -106,23 +210,27 @@ class Follower:
             database.execute("INSERT INTO stamp VALUES (?)", (self.stamp,))
         return database
 
-    def _mark(self) -> tuple[int, str]:
+    # The mark
+
+    def _mark(self) -> Head:
         try:
             found = json.loads(self.seen.read_bytes())
-            return int(found["n"]), str(found["digest"])
+            return Head(int(found["n"]), str(found["digest"]))
         except (OSError, ValueError, KeyError, TypeError):
-            return -1, ""  # never written, or torn by a power cut: the mark is a help, not the truth
+            return START  # never written, or torn by a power cut: the mark is a help, not the truth
 
-    def _set_mark(self, n: int, digest: str) -> None:
-        if self._mark()[0] == n:
-            return
-        fresh = self.seen.with_name(f"{self.seen.name}.{os.getpid()}")
+    def _set_mark(self, head: Head) -> None:
+        fresh = self.seen.with_name(f"{self.seen.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             self.seen.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps({"n": n, "digest": digest}))
+            fresh.write_text(json.dumps(head._asdict()))
             os.replace(fresh, self.seen)
         except OSError:
             return  # a medium that cannot be written has no news to mark
+
+
+class _Lost(Exception):
+    """Another process has won the number."""
 
 
 class _transaction:
@@ -135,7 +243,26 @@ class _transaction:
         self.database.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self.database.execute("COMMIT" if kind is None else "ROLLBACK")
+        if kind is None:
+            self.database.execute("COMMIT")
+        elif self.database.in_transaction:
+            self.database.execute("ROLLBACK")
+
+
+def _watched(entries: Iterator[LogEntry], mark: Head) -> Iterator[LogEntry]:
+    """The entries, as long as the marked one is what it was."""
+    for entry in entries:
+        if entry.n == mark.n and entry.digest != mark.digest:
+            raise _changed(mark.n)
+        yield entry
+
+
+def _changed(n: int) -> IntegrityError:
+    return _rolled_back(f"entry {n} of the log of this repository is not the one that was seen before")
+
+
+def _rolled_back(message: str) -> IntegrityError:
+    return IntegrityError("log-rolled-back", message, hint="art help log-rolled-back")
 
 
 def boot_id() -> str:
@@ -147,10 +274,12 @@ def boot_id() -> str:
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = WAL")
-    # durable only where the boot id can tell that the machine has stopped meanwhile
-    database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        # durable only where the boot id can tell that the machine has stopped meanwhile
+        database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
     return database

@@ -1,34 +1,40 @@
 """The log: numbered entries, each a batch of facts, chained by digests. Adding entry n is the only commit there is.
 
-Whoever adds `log/<n // 1000>/<n>` first has won n; the others read it and try n + 1. An entry holds the digest of the one
-before, so a log can only grow; it carries a checksum bound to its own key, so that swapping two entries is damage. Every
-thousand entries are also kept together in a segment, so that a new reader needs few reads.
+Whoever adds `log/<n // 1000>/<n>` first has won n; the others read it and try n + 1. An entry holds the digest of the
+one before, so a log can only grow; it carries a checksum bound to its own key, so that swapping two entries is damage.
+Every thousand entries are also kept together in a segment, so that a new reader needs few reads.
 
-    entry   = header line, fact lines…, checksum line        each ends with a newline
-    header  = {"format":1,"place":…,"n":…,"previous":<64 hex of entry n−1, 64 zeros for 0>}
+    entry    = header line, fact lines…, checksum line        each ends with a newline
+    header   = {"format":1,"place":…,"n":…,"previous":<64 hex of entry n−1, 64 zeros for 0>}
     checksum = {"checksum":<64 hex: BLAKE3 of key, NUL, all lines before>}
+    segment  = zstd frame of 1,000 × (u32 length, entry), then 32 bytes: BLAKE3 of key, NUL, the frame
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.catalog import facts
 from artcli.catalog.facts import Fact
-from artcli.content import bound_digest, digest_of
-from artcli.errors import ConflictError, IntegrityError
+from artcli.content import DIGEST_SIZE, bound_digest, digest_of
+from artcli.errors import ArtError, ConflictError, IntegrityError, NetworkError
 
 FORMAT = 1
 SEGMENT = 1000
 """Entries in a segment."""
 ENTRY_SIZE = 1 << 20
 """Bytes of the longest entry."""
+SEGMENT_SIZE = 64 << 20
+"""Bytes of the largest segment; where a thousand entries take more, they have none."""
 GENESIS = "0" * 64
 """What entry 0 has for `previous`."""
+PATIENCE = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 30)
+"""Seconds between tries to read an entry that is there and not yet to be seen (NFS, some object stores)."""
 
 
 class LogEntry(NamedTuple):
@@ -52,32 +58,37 @@ def encode(n: int, previous: str, place: str, lines: Sequence[bytes]) -> bytes:
     """The bytes of an entry; raises `ConflictError` (`batch-too-large`) beyond `ENTRY_SIZE`."""
     header = json.dumps({"format": FORMAT, "place": place, "n": n, "previous": previous}, separators=(",", ":"))
     body = b"\n".join([header.encode(), *lines, b""])
-    checksum = bound_digest(entry_key(n), body).hex()
-    data = body + b'{"checksum":"' + checksum.encode() + b'"}\n'
+    data = body + _checksum(n, body)
     if len(data) > ENTRY_SIZE:
-        raise ConflictError("batch-too-large", f"a log entry of {len(data)} bytes is over {ENTRY_SIZE}")
+        raise ConflictError(
+            "batch-too-large", f"a log entry of {len(data)} bytes is over {ENTRY_SIZE}", hint="art help batch-too-large"
+        )
     return data
 
 
 def decode(n: int, data: bytes) -> LogEntry:
-    """Read and check an entry's bytes; raises `IntegrityError` (`damaged-log`, `newer-format`)."""
-    body, _, last = data.rstrip(b"\n").rpartition(b"\n")
-    body += b"\n"
+    """Read and check an entry's bytes; raises `IntegrityError` (`damaged-log`, `damaged-fact`, `newer-format`)."""
+    body, newline, last = data[:-1].rpartition(b"\n")
+    body += newline
     try:
-        if len(data) > ENTRY_SIZE or not data.endswith(b"}\n"):
-            raise ValueError("truncated or too long")
-        if json.loads(last) != {"checksum": bound_digest(entry_key(n), body).hex()}:
-            raise ValueError("checksum does not match")
+        if len(data) > ENTRY_SIZE:
+            raise ValueError("it is too long")
+        if last + data[-1:] != _checksum(n, body):
+            raise ValueError("its checksum does not match")
         first, *lines = body[:-1].split(b"\n")
         header = json.loads(first)
         if header["format"] != FORMAT:
             raise newer_format(header["format"])
         if header["n"] != n:
-            raise ValueError(f"says it is entry {header['n']}")
+            raise ValueError(f"it says that it is entry {header['n']}")
         previous, place = str(header["previous"]), str(header["place"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(n, str(error)) from error
+        raise damaged(n, str(error)) from error
     return LogEntry(n, digest_of(data).hex(), previous, place, tuple(facts.parse(line) for line in lines))
+
+
+def _checksum(n: int, body: bytes) -> bytes:
+    return b'{"checksum":"' + bound_digest(entry_key(n), body).hex().encode() + b'"}\n'
 
 
 class Log:
@@ -88,77 +99,148 @@ class Log:
         self.place = place
 
     def read(self, n: int) -> LogEntry | None:
-        """Entry `n`, or None if the log ends before it."""
+        """Entry `n`, or None if the log ends before it; raises `IntegrityError` (`damaged-log`)."""
         try:
-            return decode(n, self.bucket.get(entry_key(n), 0, ENTRY_SIZE + 1))
+            entry = decode(n, self.bucket.get(entry_key(n), 0, ENTRY_SIZE + 1))
         except Missing:
             return None
+        if entry.place != self.place:
+            raise damaged(n, f"it belongs to another place, {entry.place}")
+        return entry
 
     def after(self, n: int, digest: str) -> Iterator[LogEntry]:
         """The entries that follow entry `n` (−1: all), whose digest is `digest`; whole segments are read at once.
 
-        Raises `IntegrityError` (`damaged-log`) where the chain breaks.
+        A damaged entry is taken from its segment, and a damaged segment is passed over for its entries.
+        Raises `IntegrityError` (`damaged-log`) where neither has it, or the chain breaks.
         """
         while True:
-            batch = self._segment((n + 1) // SEGMENT) if (n + 1) % SEGMENT == 0 else ()
-            if not batch:
-                entry = self.read(n + 1)
-                if entry is None:
-                    return
-                batch = (entry,)
-            for entry in batch:
-                if entry.previous != digest:
-                    raise _damaged(entry.n, "it does not follow the entry before it")
+            batch = self._sealed(n + 1) if (n + 1) % SEGMENT == 0 else iter(())
+            first = next(batch, None)
+            if first is None:
+                try:
+                    first = self.read(n + 1)
+                except IntegrityError:
+                    batch = self._sealed(n + 1)
+                    first = next(batch, None)
+                    if first is None:
+                        raise
+            if first is None:
+                return
+            entry: LogEntry | None = first
+            while entry is not None:
+                check_follows(entry, digest)
                 yield entry
                 n, digest = entry.n, entry.digest
+                entry = next(batch, None)
+
+    def entry(self, n: int, previous: str, made: Sequence[Fact]) -> tuple[LogEntry, bytes]:
+        """Entry `n` with these facts, and its bytes; nothing is written. Raises as `encode`."""
+        data = encode(n, previous, self.place, [fact.line for fact in made])
+        return LogEntry(n, digest_of(data).hex(), previous, self.place, tuple(made)), data
+
+    def add(self, n: int, data: bytes) -> bool:
+        """Try to commit these bytes as entry `n`; False if somebody else has won `n`.
+
+        "Already there" may be our own entry whose success was not heard: the bytes decide. Raises `NetworkError`
+        (`outcome-unknown`) if they cannot be read.
+        """
+        if not self.bucket.add(entry_key(n), data) and self._there(n) != data:
+            return False
+        if n % SEGMENT == SEGMENT - 1:
+            self._seal_gladly(n // SEGMENT)
+        elif n % SEGMENT == 0 and n and not self._is_sealed(n // SEGMENT - 1):
+            self._seal_gladly(n // SEGMENT - 1)  # its writer has died in between
+        return True
 
     def append(self, n: int, previous: str, made: Sequence[Fact]) -> LogEntry | None:
-        """Try to commit facts as entry `n` after the entry of digest `previous`; None if somebody else has won `n`.
+        """Try to commit facts as entry `n` after the entry of digest `previous`; None if somebody else has won `n`."""
+        entry, data = self.entry(n, previous, made)
+        return entry if self.add(n, data) else None
 
-        "Already there" may be our own entry whose success was not heard: the bytes decide.
+    def _there(self, n: int) -> bytes:
+        for pause in (*PATIENCE, 0):
+            try:
+                return self.bucket.get(entry_key(n), 0, ENTRY_SIZE + 1)
+            except Missing:
+                time.sleep(pause)
+        raise NetworkError(
+            "outcome-unknown", f"log entry {n} is there and cannot be read", hint="art help outcome-unknown"
+        )
+
+    # Segments
+
+    def seal(self, number: int) -> bool:
+        """Write segment `number`, if its entries are there, sound and not too many bytes; True if it exists then.
+
+        Raises `IntegrityError` for damaged entries.
         """
-        data = encode(n, previous, self.place, [fact.line for fact in made])
-        if not self.bucket.add(entry_key(n), data) and self.bucket.get(entry_key(n)) != data:
-            return None
-        if n % SEGMENT == SEGMENT - 1:
-            self.seal(n // SEGMENT)
-        return LogEntry(n, digest_of(data).hex(), previous, self.place, tuple(made))
-
-    def seal(self, number: int) -> None:
-        """Write segment `number`, all of whose entries must be there; if it exists already, nothing happens."""
         import zstandard
 
-        parts = []
+        compressor = zstandard.ZstdCompressor(level=3).compressobj()
+        parts, size = [], 0
         for n in range(number * SEGMENT, (number + 1) * SEGMENT):
-            data = self.bucket.get(entry_key(n))
-            parts += [struct.pack("<I", len(data)), data]
-        self.bucket.add(segment_key(number), zstandard.ZstdCompressor(level=3).compress(b"".join(parts)))
+            try:
+                data = self.bucket.get(entry_key(n), 0, ENTRY_SIZE + 1)
+            except Missing:
+                return False
+            decode(n, data)
+            parts.append(compressor.compress(struct.pack("<I", len(data)) + data))
+            size += len(parts[-1])
+            if size > SEGMENT_SIZE - ENTRY_SIZE:
+                return False
+        frame = b"".join([*parts, compressor.flush()])
+        key = segment_key(number)
+        self.bucket.add(key, [frame, bound_digest(key, frame)])
+        return True
 
-    def _segment(self, number: int) -> tuple[LogEntry, ...]:
-        """The entries of a segment; empty if there is none, or if it is damaged: the entries themselves decide then."""
-        try:
-            return self.segment(number)
-        except (Missing, IntegrityError):
-            return ()
-
-    def segment(self, number: int) -> tuple[LogEntry, ...]:
+    def segment(self, number: int) -> Iterator[LogEntry]:
         """The entries of segment `number`; raises `Missing`, or `IntegrityError` (`damaged-segment`)."""
         import zstandard
 
-        data = self.bucket.get(segment_key(number))
+        key = segment_key(number)
+        data = memoryview(self.bucket.get(key, 0, SEGMENT_SIZE + 1))
+        frame, digest = data[:-DIGEST_SIZE], data[-DIGEST_SIZE:]
+        if bound_digest(key, frame) != digest:
+            raise damaged_segment(number, "its checksum does not match")
         try:
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(data)
-            entries = []
+            reader = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(frame)
             for n in range(number * SEGMENT, (number + 1) * SEGMENT):
                 (size,) = struct.unpack("<I", reader.read(4))
                 if size > ENTRY_SIZE:
                     raise ValueError("an entry is too long")
-                entries.append(decode(n, reader.read(size)))
+                yield decode(n, reader.read(size))
             if reader.read(1):
                 raise ValueError("it has a tail")
         except (ValueError, struct.error, zstandard.ZstdError, IntegrityError) as error:
-            raise IntegrityError("damaged-segment", f"segment {number} of the log is damaged: {error}") from error
-        return tuple(entries)
+            raise damaged_segment(number, str(error)) from error
+
+    def _sealed(self, n: int) -> Iterator[LogEntry]:
+        """The entries of a segment from entry `n` on, as far as it is there and sound."""
+        try:
+            for entry in self.segment(n // SEGMENT):
+                if entry.n >= n and entry.place == self.place:
+                    yield entry
+        except (Missing, IntegrityError):
+            return  # the entries themselves decide
+
+    def _is_sealed(self, number: int) -> bool:
+        try:
+            return bool(self.bucket.get(segment_key(number), 0, 1))
+        except Missing:
+            return False
+
+    def _seal_gladly(self, number: int) -> None:
+        try:
+            self.seal(number)
+        except (OSError, ArtError):
+            pass  # the entry is committed, and a segment only saves reads
+
+
+def check_follows(entry: LogEntry, digest: str) -> None:
+    """Raise `IntegrityError` (`damaged-log`) unless `entry` says that it follows the entry of this digest."""
+    if entry.previous != digest:
+        raise damaged(entry.n, "it does not follow the entry before it")
 
 
 def newer_format(found: object) -> IntegrityError:
@@ -169,5 +251,11 @@ def newer_format(found: object) -> IntegrityError:
     )
 
 
-def _damaged(n: int, why: str) -> IntegrityError:
+def damaged(n: int, why: str) -> IntegrityError:
+    """The error for an entry that is not what it must be."""
     return IntegrityError("damaged-log", f"log entry {n} is damaged: {why}", hint="art fsck")
+
+
+def damaged_segment(number: int, why: str) -> IntegrityError:
+    """The error for a segment that is not what it must be."""
+    return IntegrityError("damaged-segment", f"segment {number} of the log is damaged: {why}", hint="art fsck")

@@ -1,13 +1,14 @@
 """A repository: a bucket with a log, the fold that follows it, and what this machine alone keeps beside it.
 
-`commit` is the only way to change one: it reads the log to its end, lets the caller decide on facts in the light of what
-is there, and adds them as the next entry; if another process was first, it reads that entry and asks the caller again.
+`commit` is the only way to change one: it reads the log to its end, lets the caller decide on facts in the light of
+what is there, and adds them as the next entry; if another process was first, it reads that entry and asks again.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +20,15 @@ from artcli.catalog import facts, following, lock
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import check_required
-from artcli.catalog.log import ENTRY_SIZE, FORMAT, Log, newer_format
+from artcli.catalog.log import ENTRY_SIZE, FORMAT, Log, decode, entry_key, newer_format
 from artcli.content import bound_digest
 from artcli.errors import ArtError, IntegrityError, NoRepositoryError
 from artcli.store.store import Store
 
 FOLDER = ".art"
+CONFIG = "config"
+CONFIG_SIZE = 64 * 1024
+_PLACE = re.compile(r"[0-9a-f]{32}")
 LOCK_WAIT = 60.0
 """Seconds that a command waits for gc, or gc for writers."""
 BATCH = ENTRY_SIZE - 64 * 1024
@@ -37,47 +41,45 @@ Plan = Callable[[Catalog, Make], Sequence[Fact]]
 class Repository:
     """An open repository on this machine's disk; `path` is its `.art` folder."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `IntegrityError` (`damaged-config`, `newer-format`) if its `config` cannot be read."""
+    def __init__(self, path: Path, bucket: Bucket | None = None) -> None:
+        """Opens it and reads its log to the end; `bucket`: another way to the bytes in `path` than the disk's own.
+
+        Raises `IntegrityError` (`damaged-config`, `damaged-log`, `log-rolled-back`, `newer-format`), `ArtError`
+        (`newer-art-needed`).
+        """
         self.path = path
-        self.bucket: Bucket = DiskBucket(path)
+        self.bucket: Bucket = bucket or DiskBucket(path)
         self.place = _read_place(self.bucket)
         self.log = Log(self.bucket, self.place)
         self.follower = following.Follower(
             self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place
         )
-        self.catalog = Catalog(self.follower.database)
         self._store: tuple[list[str], Store] | None = None
-        check_required(self.follower.database, writing=False)
+        self.refresh()
 
     @classmethod
     def init(cls, directory: Path) -> tuple[Repository, bool]:
         """The repository in `directory/.art`, made if there is none; True with it if it was made now.
 
-        Nothing outside `.art/` is touched; a start that was cut off is completed.
+        Nothing outside `.art/` is touched; a start that was cut off is completed. Raises as the constructor does:
+        a repository that lost its config is not made anew.
         """
         path = directory / FOLDER
         if _is_repository(path):
             return cls(path), False
-        for name in (
-            "tmp",
-            "index",
-            "log/0000000",
-            "segments",
-            "cache",
-            "local",
-            *(f"packs/{i:02x}" for i in range(256)),
-        ):
+        bucket = DiskBucket(path, create=True)
+        folders = ("tmp", "index", "log/0000000", "segments", "cache", "local", *(f"packs/{i:02x}" for i in range(256)))
+        for name in folders:
             (path / name).mkdir(parents=True, exist_ok=True)
         (path / ".gitignore").write_text("*\n")
-        DiskBucket(path).add("config", _encode_place(os.urandom(16).hex()))
+        bucket.add("config", _encode_config(os.urandom(16).hex()))
         return cls(path), True
 
     @classmethod
     def open(cls, start: Path, named: Path | None = None) -> Repository:
         """The repository of `start` or of the nearest folder above it; `named` is a `.art` folder given outright.
 
-        Raises `NoRepositoryError` (`no-repository`).
+        Raises `NoRepositoryError` (`no-repository`), and as the constructor does.
         """
         if named is not None:
             if not _is_repository(named):
@@ -94,6 +96,11 @@ class Repository:
         )
 
     @property
+    def catalog(self) -> Catalog:
+        """What exists, as of the last `refresh` or `commit`."""
+        return Catalog(self.follower.database)
+
+    @property
     def store(self) -> Store:
         """The chunks that the live indexes name, as of the last `refresh`."""
         live = self.catalog.indexes()
@@ -102,32 +109,28 @@ class Repository:
         return self._store[1]
 
     def refresh(self) -> None:
-        """Follow the log to its end."""
+        """Follow the log to its end; raises as the constructor does."""
         self.follower.follow()
+        check_required(self.follower.database, writing=False)
 
     def commit(self, plan: Plan) -> list[Fact]:
         """Add the facts that `plan(catalog, make)` decides on; it is asked again whenever another process was first.
 
-        Facts beyond one log entry's size go into several, in order, each whole. Returns the facts that were added.
+        The plan sees the catalog as of one log entry, and its facts are the next one. Facts beyond one log entry's size
+        go into several, in order, each whole. Returns the facts that were added.
         """
-        check_required(self.follower.database, writing=True)
         actor, machine = facts.this_actor(), facts.this_machine()
         while True:
             self.refresh()
-            made = list(plan(self.catalog, lambda draft: facts.make(draft, actor, machine)))
-            batches = _batches(made)
-            if not batches or self._append(batches[0]):
-                for batch in batches[1:]:
-                    while not self._append(batch):
+            check_required(self.follower.database, writing=True)
+            with self.follower.snapshot() as head:
+                made = list(plan(self.catalog, lambda draft: facts.make(draft, actor, machine)))
+            first, *rest = _batches(made) or [[]]
+            if not first or self.follower.commit(head, first):
+                for batch in rest:
+                    while not self.follower.commit(self.follower.head, batch):
                         self.refresh()
                 return made
-
-    def _append(self, batch: Sequence[Fact]) -> bool:
-        n, digest = self.follower.head
-        entry = self.log.append(n + 1, digest, batch)
-        if entry is not None:
-            self.follower.advance(entry)
-        return entry is not None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -160,35 +163,50 @@ def _batches(made: Sequence[Fact]) -> list[list[Fact]]:
 
 
 def _is_repository(path: Path) -> bool:
-    return (path / "config").is_file() and (path / "log").is_dir()
+    # a log without its config is a damaged repository, and no place for a new one
+    return (path / CONFIG).is_file() or (path / entry_key(0)).is_file()
 
 
-def _encode_place(place: str) -> bytes:
+def repair_config(path: Path) -> str | None:
+    """Make the config of the repository `path` anew from its log, if it is gone; returns the place's id then.
+
+    A damaged config must be moved away first. Raises `IntegrityError` (`damaged-log`) if the log cannot tell.
+    """
+    bucket = DiskBucket(path)
+    try:
+        place = decode(0, bucket.get(entry_key(0), 0, ENTRY_SIZE + 1)).place
+    except Missing:
+        raise IntegrityError("damaged-log", "the log of this repository has no beginning", hint="art fsck") from None
+    return place if bucket.add(CONFIG, _encode_config(place)) else None
+
+
+def _encode_config(place: str) -> bytes:
     body = json.dumps({"format": FORMAT, "place": place, "created": facts.timestamp(time.time()), "required": []})
-    return (body + "\n" + json.dumps({"checksum": bound_digest("config", body.encode()).hex()}) + "\n").encode()
+    return (body + "\n" + json.dumps({"checksum": bound_digest(CONFIG, body.encode()).hex()}) + "\n").encode()
 
 
 def _read_place(bucket: Bucket) -> str:
     try:
-        body, checksum = bucket.get("config").decode().splitlines()
+        data = bucket.get(CONFIG, 0, CONFIG_SIZE)
+        body, checksum, end = data.split(b"\n")
+        if end or json.loads(checksum) != {"checksum": bound_digest(CONFIG, body).hex()}:
+            raise ValueError("its checksum does not match")
         found = json.loads(body)
-        if json.loads(checksum) != {"checksum": bound_digest("config", body.encode()).hex()}:
-            raise ValueError("checksum does not match")
-        format, required, place = found["format"], found["required"], str(found["place"])
+        format, required, place = found["format"], found["required"], found["place"]
+        if not _PLACE.fullmatch(place):
+            raise ValueError("it names no place")
     except Missing:
-        raise IntegrityError(
-            "damaged-config", "the repository's config is gone", hint="art help damaged-config"
-        ) from None
+        raise _damaged_config("is gone") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IntegrityError(
-            "damaged-config", f"the repository's config is damaged: {error}", hint="art help damaged-config"
-        ) from error
+        raise _damaged_config(f"is damaged: {error}") from error
     if format != FORMAT:
         raise newer_format(format)
     if required:
         raise ArtError(
-            "newer-art-needed",
-            f"this repository needs an art that knows {required}",
-            hint="pipx upgrade artcli",
+            "newer-art-needed", f"this repository needs an art that knows {required}", hint="pipx upgrade artcli"
         )
-    return place
+    return str(place)
+
+
+def _damaged_config(how: str) -> IntegrityError:
+    return IntegrityError("damaged-config", f"the repository's config {how}", hint="art help damaged-config")

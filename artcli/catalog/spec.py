@@ -6,6 +6,7 @@ up what it means. Names are W&B's set of characters, so that references written 
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from artcli.errors import UsageError
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 RESERVED_ALIAS = re.compile(r"v?[0-9]+|latest")
+TAG = re.compile(r"[A-Za-z0-9._-](?:[A-Za-z0-9._ -]{0,126}[A-Za-z0-9._-])?")
+TYPE = re.compile(r"[^\x00-\x1f\x7f-\x9f/]{1,128}")
 DIGEST_PREFIX = re.compile(r"[0-9a-f]{12,64}")
 SCHEME = "art://"
 
@@ -32,6 +35,10 @@ class Spec(NamedTuple):
     path: bytes | None
     """Below the version, without slashes at its ends; None if none was given."""
 
+    @property
+    def names_version(self) -> bool:
+        return self.version is not None or self.digest is not None
+
     def __str__(self) -> str:
         parts = [part for part in (self.entity, self.project, self.name) if part]
         text = "/".join(parts)
@@ -41,83 +48,112 @@ class Spec(NamedTuple):
             text += ":" + self.version
         if self.back:
             text += f"~{self.back}"
-        return text + ("/" + self.path.decode(errors="replace") if self.path else "")
+        return text + ("/" + os.fsdecode(self.path) if self.path else "")
 
 
 def parse(text: str) -> Spec:
     """Read a reference; raises `UsageError` (`bad-reference`)."""
-    given, text = text, text.removeprefix(SCHEME)
-    path: str | None = None
-    version: str | None = None
-    digest: str | None = None
-    back = 0
-    if ":" in text:
-        head, _, tail = text.partition(":")
-        version, slash, path_text = tail.partition("/")
-        path = path_text if slash else None
-    else:
-        head, mark, tail = text.partition("@")
-        if mark:
-            digest, slash, path_text = tail.partition("/")
-            path = path_text if slash else None
-        elif "~" in head:
-            head, _, steps = head.partition("~")
-            version = "latest~" + steps
-    if version is not None:
-        version, digest, back = _version(version, digest, given)
-    elif digest is not None:
-        _, digest, back = _version("@" + digest, None, given)
+    given = text
+    text = text.removeprefix(SCHEME)
+    mark = re.search(r"[:@~]", text)
+    head, tail = (text[: mark.start()], text[mark.start() :]) if mark else (text, "")
+    tail, slash, rest = tail.partition("/")
+    version, digest, back = _version(tail, given) if tail else (None, None, 0)
     parts = head.split("/")
-    if len(parts) > 3 or not all(NAME.fullmatch(part) for part in parts):
+    if len(parts) > 3 or not all(_is_name(part) for part in parts):
         raise _bad(given, "a name has letters, digits, '.', '_' and '-', at most 128 of them")
     entity, project, name = [None] * (3 - len(parts)) + parts
-    if name in (".", ".."):
-        raise _bad(given, f"'{name}' is no name")
-    stripped = path.strip("/") if path is not None else None
-    return Spec(entity, project, str(name), version, digest, back, _path(stripped))
+    assert name is not None
+    return Spec(entity, project, name, version, digest, back, _path(rest) if slash else None)
+
+
+def readings(text: str) -> list[Spec]:
+    """What `text` may mean, likeliest first: `a/b` is the artifact b of project a, or the path b in artifact a.
+
+    Only a reference that names no version can have several readings. Raises `UsageError` (`bad-reference`).
+    """
+    text = text.rstrip("/")
+    bare = text.removeprefix(SCHEME)
+    if "/" not in bare or re.search(r"[:@~]", bare.partition("/")[0]):
+        return [parse(text)]
+    found = []
+    try:
+        found.append(parse(text))
+    except UsageError:
+        pass  # too deep or too strange for names alone: then it must be a path
+    if not found or not found[0].names_version:
+        words = bare.split("/")
+        for count in (1, 2, 3):
+            rest = "/".join(words[count:])
+            if rest.strip("/") and all(_is_name(word) for word in words[:count]):
+                found.append(parse("/".join(words[:count]))._replace(path=_path(rest)))
+    return found or [parse(text)]
 
 
 def check_name(name: str) -> str:
     """`name` itself, if an artifact may have it; raises `UsageError` (`bad-name`)."""
-    if not NAME.fullmatch(name) or name in (".", ".."):
-        raise UsageError(
-            "bad-name",
-            f"an artifact's name has letters, digits, '.', '_' and '-', at most 128 of them: {name!r}",
-            hint="art help refs",
-        )
-    return name
+    return _checked(name, _is_name(name), "bad-name", "an artifact's name")
+
+
+def check_project(name: str) -> str:
+    """`name` itself, if a project may have it; raises `UsageError` (`bad-project`)."""
+    return _checked(name, _is_name(name), "bad-project", "a project's name")
 
 
 def check_alias(alias: str) -> str:
     """`alias` itself, if a version may have it; raises `UsageError` (`bad-alias`)."""
-    if not NAME.fullmatch(alias) or RESERVED_ALIAS.fullmatch(alias) or alias in (".", ".."):
+    if RESERVED_ALIAS.fullmatch(alias):
         raise UsageError(
-            "bad-alias",
-            f"an alias has letters, digits, '.', '_' and '-', and is not a number, vN or latest: {alias!r}",
-            hint="art help refs",
+            "bad-alias", f"numbers, vN and latest are computed, and no aliases: {alias!r}", hint="art help refs"
         )
-    return alias
+    return _checked(alias, _is_name(alias), "bad-alias", "an alias")
 
 
-def _version(text: str, digest: str | None, given: str) -> tuple[str | None, str | None, int]:
-    text, tilde, steps = text.partition("~")
+def check_tag(tag: str) -> str:
+    """`tag` itself, if a version may carry it; raises `UsageError` (`bad-tag`)."""
+    return _checked(tag, bool(TAG.fullmatch(tag)), "bad-tag", "a tag", " and spaces inside")
+
+
+def check_type(type: str) -> str:
+    """`type` itself, if an artifact may be of it; raises `UsageError` (`bad-type`)."""
+    if not TYPE.fullmatch(type) or type != type.strip():
+        raise UsageError(
+            "bad-type", f"a type is a word of at most 128 characters without '/': {type!r}", hint="art help refs"
+        )
+    return type
+
+
+def _checked(word: str, fits: bool, slug: str, what: str, more: str = "") -> str:
+    if not fits:
+        message = f"{what} has letters, digits, '.', '_' and '-'{more}, at most 128 of them: {word!r}"
+        raise UsageError(slug, message, hint="art help refs")
+    return word
+
+
+def _is_name(word: str) -> bool:
+    return bool(NAME.fullmatch(word)) and word not in (".", "..")
+
+
+def _version(text: str, given: str) -> tuple[str | None, str | None, int]:
+    """Word, digest prefix and steps back of `:best`, `@3f9c…`, `~2`, `:best~1`, `:@3f9c…`."""
+    word, tilde, steps = text.partition("~")
     if tilde and not re.fullmatch(r"[0-9]{0,9}", steps):
         raise _bad(given, "after '~' comes a number of versions")
     back = int(steps or 1) if tilde else 0
-    if text.startswith("@"):
-        digest = text[1:]
-        if not DIGEST_PREFIX.fullmatch(digest):
+    word = word.removeprefix(":")
+    if word.startswith("@"):
+        if not DIGEST_PREFIX.fullmatch(word[1:]):
             raise _bad(given, "after '@' come 12 to 64 hex digits of a version's digest")
-        return None, digest, back
-    if not NAME.fullmatch(text):
+        return None, word[1:], back
+    if not word and text.startswith("~"):
+        return "latest", None, back
+    if not _is_name(word):
         raise _bad(given, "after ':' comes a version: latest, an alias, v3 or 3")
-    return text, None, back
+    return word, None, back
 
 
-def _path(text: str | None) -> bytes | None:
-    import os
-
-    return os.fsencode(text) if text else None
+def _path(text: str) -> bytes | None:
+    return os.fsencode(text.strip("/")) or None
 
 
 def _bad(given: str, why: str) -> UsageError:

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from artcli.catalog import resolve, spec
 from artcli.catalog.catalog import Alias, Artifact, Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
-from artcli.errors import ConflictError, NotFoundError, UsageError
+from artcli.catalog.resolve import Resolved
+from artcli.errors import ConflictError, UsageError
+
+
+class Named(NamedTuple):
+    """An alias and where it leads."""
+
+    artifact: Artifact
+    alias: Alias
+    version: Version
+    note: str | None = None
+    """What the user should hear about the name."""
 
 
 def set_aliases(
     repository: Repository, ref: str, aliases: Sequence[str], project: str, reason: str | None = None
-) -> Version:
+) -> Resolved:
     """Let `aliases` lead to the version of `ref`; those that do already are left alone. Returns the version.
 
     Raises `ConflictError` (`protected-alias`), `UsageError` (`bad-alias`), `NotFoundError`.
     """
     for alias in aliases:
         spec.check_alias(alias)
+    found: list[Resolved] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        version = resolve.version(catalog, ref, project).version
+        found[:] = [resolve.whole(catalog, ref, project)]
+        version = found[0].version
         return [make(draft) for draft in moves(catalog, version.artifact, version.id, aliases, reason)]
 
     repository.commit(plan)
-    return resolve.version(repository.catalog, ref, project).version
+    return found[0]
 
 
 def moves(
@@ -40,72 +54,94 @@ def moves(
         if current and current.version == version:
             continue
         if current and current.protected:
-            raise _protected(catalog, current)
+            raise protected(catalog, current)
         data = {"version": version, "alias": alias, "from": current.version if current else None}
         drafts.append(Draft("alias", data, reason))
     return drafts
 
 
-def remove_aliases(repository: Repository, refs: Sequence[str], project: str, reason: str | None = None) -> list[str]:
-    """Remove the aliases that `refs` (`name:alias`) name; returns them. Raises as `set_aliases`."""
+def remove_aliases(repository: Repository, refs: Sequence[str], project: str, reason: str | None = None) -> list[Named]:
+    """Remove the aliases that `refs` (`name:alias`) name; returns them as they were. Raises as `set_aliases`."""
+    removed: list[Named] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        made = []
-        for ref in refs:
-            artifact, alias = named(catalog, ref, project)
-            if alias.protected:
-                raise _protected(catalog, alias)
-            made.append(make(Draft("unalias", {"version": alias.version, "alias": alias.alias}, reason)))
-        return made
+        removed[:] = _all_named(catalog, refs, project)
+        for found in removed:
+            if found.alias.protected:
+                raise protected(catalog, found.alias)
+        pairs = [{"version": found.alias.version, "alias": found.alias.alias} for found in removed]
+        return [make(Draft("unalias", data, reason)) for data in pairs]
 
     repository.commit(plan)
-    return list(refs)
+    return removed
 
 
 def protect(
     repository: Repository, refs: Sequence[str], project: str, on: bool, reason: str | None = None
-) -> list[str]:
+) -> list[Named]:
     """Protect the aliases that `refs` name (or free them, if not `on`), so that they neither move nor vanish."""
+    found: list[Named] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        made = []
-        for ref in refs:
-            _, alias = named(catalog, ref, project)
-            if alias.protected != on:
-                data = {"version": alias.version, "alias": alias.alias, "from": alias.protected, "to": on}
-                made.append(make(Draft("protect", data, reason)))
-        return made
+        found[:] = _all_named(catalog, refs, project)
+        changed = [item.alias for item in found if item.alias.protected != on]
+        return [
+            make(Draft("protect", {"version": alias.version, "alias": alias.alias, "from": not on, "to": on}, reason))
+            for alias in changed
+        ]
 
     repository.commit(plan)
-    return list(refs)
+    return [item._replace(alias=item.alias._replace(protected=on)) for item in found]
 
 
-def named(catalog: Catalog, ref: str, project: str) -> tuple[Artifact, Alias]:
+def list_aliases(catalog: Catalog, name: str | None, project: str) -> list[Named]:
+    """The aliases of an artifact, or of all of a project, with `latest`."""
+    note = None
+    if name is None:
+        artifacts = catalog.artifacts(project)
+    else:
+        artifact, note = resolve.artifact(catalog, name, project)
+        artifacts = [artifact]
+    found = []
+    for artifact in artifacts:
+        latest = catalog.latest(artifact.id)
+        if latest:
+            found.append(Named(artifact, Alias("latest", latest.id, False, latest.time), latest, note))
+        for alias in catalog.aliases(artifact.id):
+            version = catalog.version(alias.version)
+            if version:
+                found.append(Named(artifact, alias, version, note))
+    return found
+
+
+def named(catalog: Catalog, ref: str, project: str) -> Named:
     """The alias that `ref` names; raises `NotFoundError` (`no-such-alias`), `UsageError` (`alias-expected`)."""
     wanted = spec.parse(ref)
-    artifact, _ = resolve.artifact(catalog, ref, project)
-    if wanted.version is None or spec.RESERVED_ALIAS.fullmatch(wanted.version):
+    if wanted.version is None or wanted.back or wanted.path or spec.RESERVED_ALIAS.fullmatch(wanted.version):
         raise UsageError(
             "alias-expected",
             f"an alias is named as NAME:ALIAS, not {ref!r}",
-            hint=f"art alias -l {artifact.name}",
+            hint=f"art alias -l {wanted.name}",
         )
+    artifact, note = resolve.artifact(catalog, ref, project)
     there = {alias.alias: alias for alias in catalog.aliases(artifact.id)}
-    if wanted.version not in there:
-        guess = resolve.nearest(wanted.version, there)
-        raise NotFoundError(
-            "no-such-alias",
-            f"no alias '{wanted.version}' in artifact '{artifact.name}'",
-            facts=[f"aliases: {', '.join(there) or 'none'}"],
-            hint=f"did you mean '{artifact.name}:{guess}'?" if guess else f"art ls {artifact.name}",
-        )
-    return artifact, there[wanted.version]
+    version = catalog.aliased(artifact.id, wanted.version)
+    if version is None:
+        message = f"no alias '{wanted.version}' in artifact '{artifact.name}'"
+        raise resolve.missing(catalog, artifact, "no-such-alias", message, wanted.version)
+    return Named(artifact, there[wanted.version], version, note)
 
 
-def _protected(catalog: Catalog, alias: Alias) -> ConflictError:
+def protected(catalog: Catalog, alias: Alias) -> ConflictError:
+    """The error for a change that a protected alias forbids."""
     version = catalog.version(alias.version)
     ref = f"{version.name}:{alias.alias}" if version else alias.alias
     where = f" and leads to {version.ref}" if version else ""
     return ConflictError(
         "protected-alias", f"alias '{alias.alias}' is protected{where}", hint=f"art alias --unprotect {ref}"
     )
+
+
+def _all_named(catalog: Catalog, refs: Sequence[str], project: str) -> list[Named]:
+    found = {(item.artifact.id, item.alias.alias): item for item in (named(catalog, ref, project) for ref in refs)}
+    return list(found.values())

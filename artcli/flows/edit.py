@@ -5,21 +5,22 @@ Every edit is a fact with the old and the new value, so that `audit` shows it an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from artcli.catalog import resolve, spec
 from artcli.catalog.catalog import Artifact, Catalog, Version
-from artcli.catalog.facts import FACT_SIZE, Draft, Fact
+from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
 from artcli.errors import ConflictError, UsageError
 
-TEXT_SIZE = FACT_SIZE // 4
-"""Characters of the longest description or note."""
+TEXT_SIZE = 64 * 1024
+"""Bytes of the longest description or note."""
 
 
 class Edits(NamedTuple):
-    """What to change; None leaves a thing as it is, an empty text or a negative count removes it."""
+    """What to change; None leaves a thing as it is, an empty text or a count of 0 removes it."""
 
     description: str | None = None
     note: str | None = None
@@ -31,24 +32,57 @@ class Edits(NamedTuple):
     keep_last: int | None = None
 
 
-def edit(repository: Repository, ref: str, edits: Edits, project: str, reason: str | None = None) -> list[Fact]:
+class Edited(NamedTuple):
+    """What came of it."""
+
+    ref: str
+    """The version, or the artifact by its new name."""
+    facts: list[Fact]
+    """None if all was so already."""
+    note: str | None
+    """What the user should hear about the name."""
+
+
+def edit(repository: Repository, ref: str, edits: Edits, project: str, reason: str | None = None) -> Edited:
     """Change what is said about the version `ref` names, or about the artifact if it names no version.
 
-    Returns the facts that were made: none if all was so already. Raises `UsageError` (`edit-needs-version`,
-    `edit-needs-artifact`, `text-too-long`, `bad-name`), `ConflictError` (`name-taken`), `NotFoundError`.
+    Raises `UsageError` (`edit-needs-version`, `edit-needs-artifact`, `text-too-long`, `unfit-value`, `bad-name`),
+    `ConflictError` (`name-taken`, `name-case`), `NotFoundError`.
     """
-    wanted = spec.parse(ref)
-    of_version = wanted.version is not None or wanted.digest is not None
-    _check(edits, of_version, ref)
+    _check(edits, spec.parse(ref).names_version, ref)
+    done: list[tuple[str, str | None]] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        if of_version:
-            drafts = version_edits(resolve.version(catalog, ref, project).version, edits)
-        else:
-            drafts = _artifact_edits(catalog, resolve.artifact(catalog, ref, project)[0], edits)
+        row, note = target(catalog, ref, project)
+        drafts = version_edits(row, edits) if isinstance(row, Version) else _artifact_edits(catalog, row, edits)
+        done[:] = [(row.ref if isinstance(row, Version) else edits.rename or row.name, note)]
         return [make(draft._replace(reason=reason)) for draft in drafts]
 
-    return repository.commit(plan)
+    made = repository.commit(plan)
+    return Edited(done[0][0], made, done[0][1])
+
+
+def target(catalog: Catalog, ref: str, project: str) -> tuple[Version | Artifact, str | None]:
+    """What an edit of `ref` is about, and a note for the user: a version if it names one, else the artifact."""
+    if spec.parse(ref).names_version:
+        found = resolve.whole(catalog, ref, project)
+        return found.version, found.note
+    return resolve.artifact(catalog, ref, project)
+
+
+def value_of(text: str) -> Any:
+    """A metadata value as typed: what is JSON of any kind but a bare word is that, anything else is the text itself.
+
+    So `3`, `1e-3`, `true`, `null`, `[1,2]`, `{"a":1}` and `"3"` are JSON; `dusk`, `v1.0`, `NaN` are texts.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
 
 
 def version_edits(version: Version, edits: Edits) -> list[Draft]:
@@ -58,29 +92,35 @@ def version_edits(version: Version, edits: Edits) -> list[Draft]:
     for key, value in edits.set.items():
         if key not in version.metadata:
             drafts.append(Draft("edit", {**about, "field": "metadata", "key": key, "to": value}))
-        elif version.metadata[key] != value:
+        elif not _same(version.metadata[key], value):
             data = {**about, "field": "metadata", "key": key, "from": version.metadata[key], "to": value}
             drafts.append(Draft("edit", data))
-    for key in edits.unset:
-        if key in version.metadata:
+    for key in dict.fromkeys(edits.unset):
+        if key in version.metadata and key not in edits.set:
             drafts.append(Draft("edit", {**about, "field": "metadata", "key": key, "from": version.metadata[key]}))
     return drafts
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal as JSON, where 1, 1.0 and true are three things."""
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
 def _artifact_edits(catalog: Catalog, artifact: Artifact, edits: Edits) -> list[Draft]:
     about = {"project": artifact.project, "name": artifact.name}
     drafts = _texts(about, artifact, edits)
-    keep = None if edits.keep_last is not None and edits.keep_last < 0 else edits.keep_last
-    if edits.keep_last is not None and keep != artifact.keep_last:
-        drafts.append(Draft("edit", {**about, "field": "keep_last", "from": artifact.keep_last, "to": keep}))
+    if edits.keep_last is not None and (edits.keep_last or None) != artifact.keep_last:
+        data = {**about, "field": "keep_last", "from": artifact.keep_last, "to": edits.keep_last or None}
+        drafts.append(Draft("edit", data))
     if edits.rename is not None and edits.rename != artifact.name:
         taken = catalog.artifact(artifact.project, edits.rename)
         if taken and taken.id != artifact.id:
             raise ConflictError(
                 "name-taken",
                 f"project '{artifact.project}' has or had an artifact '{edits.rename}' already",
-                hint="art ls",
+                hint=f"art ls {taken.name}",
             )
+        resolve.check_case(catalog, artifact.project, edits.rename, artifact)
         drafts.append(Draft("rename", {"project": artifact.project, "from": artifact.name, "to": edits.rename}))
     return drafts
 
@@ -96,8 +136,11 @@ def _texts(about: Mapping[str, Any], row: Version | Artifact, edits: Edits) -> l
 
 def _check(edits: Edits, of_version: bool, ref: str) -> None:
     if of_version and (edits.rename is not None or edits.keep_last is not None):
+        name = spec.parse(ref).name
         raise UsageError(
-            "edit-needs-artifact", f"a name and --keep-last belong to an artifact, not to a version: {ref!r}"
+            "edit-needs-artifact",
+            f"a name and --keep-last belong to an artifact, not to a version: {ref!r}",
+            hint=f"art edit {name} …",
         )
     if not of_version and (edits.set or edits.unset):
         raise UsageError(
@@ -108,5 +151,7 @@ def _check(edits: Edits, of_version: bool, ref: str) -> None:
     if edits.rename is not None:
         spec.check_name(edits.rename)
     for text in (edits.description, edits.note):
-        if text and len(text) > TEXT_SIZE:
-            raise UsageError("text-too-long", f"a text of {len(text)} characters is over {TEXT_SIZE}")
+        size = len((text or "").encode("utf-8", "replace"))
+        if size > TEXT_SIZE:
+            message = f"a text of {size} bytes is over {TEXT_SIZE}"
+            raise UsageError("text-too-long", message, hint="art help text-too-long")

@@ -6,16 +6,16 @@ than a month, without an alias) never touches a version with an alias.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from artcli.catalog import resolve, spec
+from artcli.catalog import moments, resolve, spec
 from artcli.catalog.catalog import Artifact, Catalog, Version
-from artcli.catalog.facts import Draft, Fact
-from artcli.catalog.fold import PURGED, TRASH
+from artcli.catalog.facts import PLAUSIBLE_SINCE, Draft, Fact
+from artcli.catalog.fold import LIVE, PURGED, TRASH
 from artcli.catalog.repository import Make, Repository
-from artcli.errors import ConflictError, NotFoundError, UsageError
+from artcli.errors import NotFoundError, UsageError
+from artcli.flows import alias as aliases
 
 
 class Selection(NamedTuple):
@@ -23,8 +23,8 @@ class Selection(NamedTuple):
 
     keep_last: int | None = None
     """All but the newest N live versions."""
-    before: datetime.datetime | None = None
-    """Logged before this moment."""
+    before: float | None = None
+    """Logged before this moment, in seconds since 1970; what a clock without a battery dated is never old."""
     unaliased: bool = False
     """Without an alias; implied by each of the other rules."""
 
@@ -33,100 +33,141 @@ class Selection(NamedTuple):
         return self.keep_last is not None or self.before is not None or self.unaliased
 
 
-def plan_rm(catalog: Catalog, refs: Sequence[str], selection: Selection, project: str) -> list[Version]:
-    """The versions that `remove` would delete; raises `UsageError` (`which-version`), `ConflictError`, `NotFoundError`."""
+class Removal(NamedTuple):
+    """What is to be deleted."""
+
+    versions: list[Version]
+    by_rule: bool
+    """Chosen by a selection, which spares what has an alias when it comes to it."""
+    notes: list[str]
+    """What the user should hear about the names."""
+
+
+def plan_rm(catalog: Catalog, refs: Sequence[str], selection: Selection, project: str) -> Removal:
+    """What `remove` would delete.
+
+    Raises `UsageError` (`which-version`), `ConflictError` (`protected-alias`), `NotFoundError`.
+    """
     chosen: dict[str, Version] = {}
+    notes: dict[str, None] = {}
     for ref in refs:
-        wanted = spec.parse(ref)
-        names_version = wanted.version is not None or wanted.digest is not None
-        if names_version == selection.given:
+        if spec.parse(ref).names_version == selection.given:
             raise _which(ref, selection)
-        found = (
-            [resolve.version(catalog, ref, project).version]
-            if names_version
-            else _select(catalog, ref, selection, project)
-        )
+        if selection.given:
+            artifact, note = resolve.artifact(catalog, ref, project)
+            found = _select(catalog, artifact, selection)
+        else:
+            one = resolve.whole(catalog, ref, project)
+            found, note = [one.version], one.note
         for version in found:
             _check_protected(catalog, version)
-            chosen[version.id] = version
-    return list(chosen.values())
+        chosen |= {version.id: version for version in found}
+        notes |= {note: None} if note else {}
+    return Removal(list(chosen.values()), selection.given, list(notes))
 
 
-def remove(
-    repository: Repository, refs: Sequence[str], selection: Selection, project: str, reason: str | None = None
-) -> list[Version]:
-    """Delete the versions that `plan_rm` names; returns them as they were."""
+def remove(repository: Repository, removal: Removal, reason: str | None = None) -> list[Version]:
+    """Delete what a plan names, as far as it is still live; returns the versions as they were."""
     removed: list[Version] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        removed[:] = plan_rm(catalog, refs, selection, project)
-        made = []
-        for version in removed:
-            # each alias by a fact of its own, so that undoing the deletion can bring it back
-            for alias in catalog.aliases(version.artifact):
-                if alias.version == version.id:
-                    made.append(make(Draft("unalias", {"version": version.id, "alias": alias.alias}, reason)))
-            made.append(make(Draft("delete", {"version": version.id}, reason)))
-        return made
+        there = [catalog.version(version.id) for version in removal.versions]
+        removed[:] = [version for version in there if version and version.state == LIVE]
+        if removal.by_rule:
+            removed[:] = [version for version in removed if not _named(catalog, version)]
+        return [make(draft) for version in removed for draft in deletion(catalog, version, reason)]
 
     repository.commit(plan)
     return removed
 
 
+def deletion(
+    catalog: Catalog, version: Version, reason: str | None = None, freed: Collection[str] = ()
+) -> list[Draft]:
+    """The facts that send a version to the trash; `freed`: its aliases that other facts beside them take away.
+
+    Each alias goes by a fact of its own, so that undoing the deletion brings it back. Raises `ConflictError`
+    (`protected-alias`).
+    """
+    _check_protected(catalog, version, freed)
+    names = [name for name in _named(catalog, version) if name not in freed]
+    drafts = [Draft("unalias", {"version": version.id, "alias": name}, reason) for name in names]
+    return [*drafts, Draft("delete", {"version": version.id}, reason)]
+
+
 def restore(repository: Repository, refs: Sequence[str], project: str, reason: str | None = None) -> list[Version]:
-    """Bring versions (`name:vN`) back from the trash; returns them. Raises `NotFoundError` (`version-purged`, …)."""
-    restored: list[Version] = []
+    """Bring versions (`name:vN`) back from the trash; returns them. Those that are live already are left alone.
+
+    Raises `NotFoundError` (`no-such-version`, `version-purged`, `no-such-artifact`).
+    """
+    ids: list[str] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        restored[:] = [_in_trash(catalog, ref, project) for ref in refs]
-        deleted = [version for version in restored if version.state == TRASH]
+        found = {version.id: version for version in (_deleted(catalog, ref, project) for ref in refs)}
+        ids[:] = found
+        deleted = [version for version in found.values() if version.state == TRASH]
         return [make(Draft("restore", {"version": version.id}, reason)) for version in deleted]
 
     repository.commit(plan)
-    return restored
+    restored = [repository.catalog.version(id) for id in ids]
+    return [version for version in restored if version]
 
 
-def _select(catalog: Catalog, ref: str, selection: Selection, project: str) -> list[Version]:
-    artifact, _ = resolve.artifact(catalog, ref, project)
+def beyond_keep_last(catalog: Catalog, artifact: Artifact, coming: int = 0) -> list[Version]:
+    """The versions that an artifact's `keep_last` sends to the trash, oldest first; none without it.
+
+    They are those without an alias that are not among its newest N live versions, `coming` new ones counted in.
+    """
+    if not artifact.keep_last:
+        return []
+    return _select(catalog, artifact, Selection(keep_last=max(0, artifact.keep_last - coming)))
+
+
+def _select(catalog: Catalog, artifact: Artifact, selection: Selection) -> list[Version]:
     versions = list(catalog.versions(artifact.id))
-    aliased = {alias.version for alias in catalog.aliases(artifact.id)}
-    if selection.keep_last is not None:
+    spared = {alias.version for alias in catalog.aliases(artifact.id)}
+    if selection.keep_last is None:
+        spared |= {version.id for version in versions[-1:]}
+    else:
         versions = versions[: max(0, len(versions) - selection.keep_last)]
     if selection.before is not None:
-        # RFC 3339 texts in UTC sort as the moments that they name
-        moment = selection.before.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        versions = [version for version in versions if version.time < moment]
-    latest = catalog.latest(artifact.id)
-    spared = aliased | ({latest.id} if latest and selection.keep_last is None else set())
+        versions = [version for version in versions if PLAUSIBLE_SINCE <= _time(version) < selection.before]
     return [version for version in versions if version.id not in spared]
 
 
-def _in_trash(catalog: Catalog, ref: str, project: str) -> Version:
+def _time(version: Version) -> float:
+    return moments.seconds(version.time)
+
+
+def _named(catalog: Catalog, version: Version) -> list[str]:
+    return [alias.alias for alias in catalog.aliases(version.artifact) if alias.version == version.id]
+
+
+def _check_protected(catalog: Catalog, version: Version, freed: Collection[str] = ()) -> None:
+    for alias in catalog.aliases(version.artifact):
+        if alias.version == version.id and alias.protected and alias.alias not in freed:
+            raise aliases.protected(catalog, alias)
+
+
+def _deleted(catalog: Catalog, ref: str, project: str) -> Version:
     wanted = spec.parse(ref)
     artifact, _ = resolve.artifact(catalog, ref, project)
-    number = (wanted.version or "").removeprefix("v")
-    found = catalog.numbered(artifact.id, int(number)) if number.isdecimal() and len(number) < 16 else None
+    number = resolve.version_number(wanted.version or "")
+    found = catalog.numbered(artifact.id, number) if number is not None and not wanted.back else None
     if found is None:
         raise NotFoundError(
             "no-such-version",
-            f"a deleted version is named as NAME:vN, not {ref!r}",
+            f"a deleted version is named as NAME:vN, and {ref!r} is none",
+            facts=["in the trash: " + (_trash(catalog, artifact) or "nothing")],
             hint=f"art ls {artifact.name} --deleted",
         )
     if found.state == PURGED:
-        raise NotFoundError(
-            "version-purged", f"{found.ref} was deleted and its bytes are gone", hint=f"art ls {found.name}"
-        )
+        raise resolve.purged(found)
     return found
 
 
-def _check_protected(catalog: Catalog, version: Version) -> None:
-    for alias in catalog.aliases(version.artifact):
-        if alias.version == version.id and alias.protected:
-            raise ConflictError(
-                "protected-alias",
-                f"{version.ref} has the protected alias '{alias.alias}'",
-                hint=f"art alias --unprotect {version.name}:{alias.alias}",
-            )
+def _trash(catalog: Catalog, artifact: Artifact) -> str:
+    return resolve.some([version.ref for version in catalog.versions(artifact.id, (TRASH,))])
 
 
 def _which(ref: str, selection: Selection) -> UsageError:
@@ -134,22 +175,10 @@ def _which(ref: str, selection: Selection) -> UsageError:
         return UsageError(
             "which-version",
             f"--keep-last, --older-than and --unaliased select versions of a name, and {ref!r} names one version",
+            hint=f"art rm {ref}",
         )
     return UsageError(
         "which-version",
         f"{ref!r} names no version to delete",
-        hint=f"art rm {ref}:v0   or: art rm {ref} --unaliased --keep-last 5",
+        hint=f"art rm {ref} --unaliased --keep-last 5",
     )
-
-
-def beyond_keep_last(catalog: Catalog, artifact: Artifact, coming: int = 0) -> list[Version]:
-    """The live versions that the artifact's `keep_last` no longer keeps, when `coming` new ones are being made.
-
-    The newest N stay, and so does whatever has an alias.
-    """
-    if artifact.keep_last is None:
-        return []
-    versions = list(catalog.versions(artifact.id))
-    aliased = {alias.version for alias in catalog.aliases(artifact.id)}
-    surplus = max(0, len(versions) + coming - max(artifact.keep_last, 1))
-    return [version for version in versions[:surplus] if version.id not in aliased]

@@ -5,146 +5,190 @@ A fact whose value has moved on since is not undone, for that would throw away w
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from artcli.catalog.catalog import Catalog, Event
+from artcli.catalog.catalog import Alias, Catalog, Event
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.repository import Make, Repository
 from artcli.errors import ConflictError, NotFoundError
+from artcli.flows.rm import deletion
 
 UNDOABLE = ("version", "alias", "unalias", "protect", "tag", "untag", "edit", "rename", "delete", "restore")
 
 
-def undoable(catalog: Catalog, limit: int = 20) -> list[Event]:
-    """The newest events that `undo` can take back, newest first."""
-    events = [event for event in catalog.events() if _open(event)]
-    return events[: -limit - 1 : -1]
+class Step(NamedTuple):
+    """An event and the facts that take it back."""
+
+    event: Event
+    inverse: list[Draft]
+
+
+def undoable(catalog: Catalog) -> Iterator[Event]:
+    """The events that `undo` without an id takes back one command after the other, newest first."""
+    return (event for event in catalog.events(backwards=True) if _is_open(event) and not event.fact.undoes)
 
 
 def undo(repository: Repository, event_id: str | None = None, reason: str | None = None) -> list[Event]:
     """Take back one event (by a prefix of its fact's id), or all of the newest command; returns what was taken back.
 
-    Raises `ConflictError` (`moved-on`, `not-undoable`) and `NotFoundError` (`no-such-event`, `nothing-to-undo`).
+    Raises as `plan_undo`.
     """
     chosen: list[Event] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        chosen[:] = find(catalog, event_id)
-        restored = {event.fact.data["version"] for event in chosen if event.fact.kind == "delete"}
-        drafts = [(inverse(catalog, event, restored), event) for event in chosen]
-        return [make(draft._replace(reason=reason, undoes=event.fact.id)) for draft, event in drafts]
+        steps = plan_undo(catalog, event_id)
+        chosen[:] = [step.event for step in steps]
+        return [
+            make(draft._replace(reason=reason, undoes=step.event.fact.id)) for step in steps for draft in step.inverse
+        ]
 
     repository.commit(plan)
     return chosen
 
 
-def find(catalog: Catalog, event_id: str | None) -> list[Event]:
-    """The events that `undo` would take back, in the order in which it would."""
-    if event_id is None:
-        newest = undoable(catalog, 1)
-        if not newest:
-            raise NotFoundError("nothing-to-undo", "nothing has been done that could be undone", hint="art audit")
-        command = [event for event in catalog.events() if event.n == newest[0].n and _open(event)]
-        return command[::-1]
-    found = catalog.event(event_id)
+def plan_undo(catalog: Catalog, event_id: str | None = None) -> list[Step]:
+    """What `undo` would do, in order.
+
+    Raises `ConflictError` (`moved-on`, `not-undoable`, `protected-alias`), `NotFoundError` (`no-such-event`,
+    `nothing-to-undo`).
+    """
+    if event_id is not None:
+        events = [_find(catalog, event_id)]
+    else:
+        newest = next(undoable(catalog), None)
+        if newest is None:
+            raise NotFoundError("nothing-to-undo", "nothing has been done that could be undone", hint="art log")
+        command = catalog.events(n=newest.n, backwards=True)
+        events = [event for event in command if _is_open(event) and not event.fact.undoes]
+    return [Step(event, _inverse(catalog, event, events)) for event in events]
+
+
+def _find(catalog: Catalog, event_id: str) -> Event:
+    found = catalog.event(event_id.lower()) if event_id else []
     if len(found) != 1:
         raise NotFoundError(
             "no-such-event",
-            f"{len(found)} events have an id that starts with {event_id!r}",
+            f"{len(found) or 'no'} events have an id that starts with {event_id!r}",
             hint="art undo --list",
         )
-    if not _open(found[0]):
-        done = (
-            "was undone already" if found[0].undone_by else "cannot be undone" if found[0].applied else "had no effect"
-        )
-        raise ConflictError("not-undoable", f"{found[0].fact.kind} {event_id} {done}", hint="art undo --list")
-    return found
+    event = found[0]
+    if not _is_open(event):
+        done = "was undone already" if event.undone_by else "cannot be undone" if event.applied else "had no effect"
+        raise ConflictError("not-undoable", f"{event.fact.kind} {event_id} {done}", hint="art undo --list")
+    return event
 
 
-def inverse(catalog: Catalog, event: Event, restored: Set[str] = frozenset()) -> Draft:
-    """The fact that takes `event` back, when the versions `restored` are brought back beside it.
+def _is_open(event: Event) -> bool:
+    return event.applied and not event.undone_by and event.fact.kind in UNDOABLE
 
-    Raises `ConflictError` (`moved-on`) if what the event set is no longer so.
-    """
-    fact = event.fact
-    data = dict(fact.data)
-    kind = fact.kind
+
+def _inverse(catalog: Catalog, event: Event, beside: Sequence[Event]) -> list[Draft]:
+    """The facts that take `event` back, while all of `beside` are taken back with it."""
+    kind = event.fact.kind
     if kind in ("version", "restore", "delete"):
-        version = catalog.version(fact.id if kind == "version" else data["version"])
-        expected = TRASH if kind == "delete" else LIVE
-        if version is None or version.state != expected:
-            raise _moved_on(event)
-        return Draft("restore" if kind == "delete" else "delete", {"version": version.id})
+        return _inverse_state(catalog, event, beside)
     if kind in ("alias", "unalias", "protect"):
-        return _inverse_alias(catalog, event, restored)
+        return [_inverse_alias(catalog, event, beside)]
     if kind in ("tag", "untag"):
-        version = catalog.version(data["version"])
-        if version is None or (data["tag"] in catalog.tags_of(version)) != (kind == "tag"):
-            raise _moved_on(event)
-        return Draft("untag" if kind == "tag" else "tag", data)
-    if kind == "rename":
-        artifact = catalog.artifact_by_id(event.artifact or 0)
-        if artifact.name != data["to"]:
-            raise _moved_on(event)
-        return Draft("rename", {**data, "from": data["to"], "to": data["from"]})
-    return _inverse_edit(catalog, event)
+        return [_inverse_tag(catalog, event)]
+    return [_inverse_rename(catalog, event) if kind == "rename" else _inverse_edit(catalog, event)]
 
 
-def _inverse_alias(catalog: Catalog, event: Event, restored: Set[str]) -> Draft:
+def _inverse_state(catalog: Catalog, event: Event, beside: Sequence[Event]) -> list[Draft]:
+    kind = event.fact.kind
+    version = catalog.version(event.version or "")
+    if version is None or version.state != (TRASH if kind == "delete" else LIVE):
+        raise _moved_on(event)
+    if kind == "delete":
+        return [Draft("restore", {"version": version.id})]
+    freed = {other.fact.data["alias"] for other in beside if other.fact.kind == "alias" and other.version == version.id}
+    return deletion(catalog, version, freed=freed)
+
+
+def _inverse_alias(catalog: Catalog, event: Event, beside: Sequence[Event]) -> Draft:
     data = event.fact.data
-    there = {alias.alias: alias for alias in catalog.aliases(event.artifact or 0)}.get(data["alias"])
-    current = there.version if there else None
+    there = _alias(catalog, event)
     if event.fact.kind == "unalias":
-        version = catalog.version(data["version"])
-        if current is not None or version is None or (version.state != LIVE and version.id not in restored):
+        restored = {other.version for other in beside if other.fact.kind == "delete"}
+        if there is not None or not _is_live(catalog, data["version"], restored):
             raise _moved_on(event)
         return Draft("alias", {"version": data["version"], "alias": data["alias"], "from": None})
-    if there is None or current != data["version"]:
+    if there is None or there.version != data["version"]:
         raise _moved_on(event)
     if event.fact.kind == "protect":
         if there.protected != data["to"]:
             raise _moved_on(event)
-        return Draft("protect", {**data, "from": data["to"], "to": data["from"]})
-    if data["from"] is None:
-        return Draft("unalias", {"version": current, "alias": data["alias"]})
-    before = catalog.version(data["from"])
-    if there.protected or before is None or before.state != LIVE:
+        return Draft("protect", {**data, "from": data["to"], "to": not data["to"]})
+    if there.protected:
         raise _moved_on(event)
-    return Draft("alias", {"version": data["from"], "alias": data["alias"], "from": current})
+    before = data.get("from")
+    if before is None:
+        return Draft("unalias", {"version": there.version, "alias": data["alias"]})
+    if not _is_live(catalog, before, ()):
+        raise _moved_on(event)
+    return Draft("alias", {"version": before, "alias": data["alias"], "from": there.version})
+
+
+def _alias(catalog: Catalog, event: Event) -> Alias | None:
+    """The alias that an event is about, as it is now."""
+    aliases = catalog.aliases(event.artifact) if event.artifact is not None else []
+    return next((alias for alias in aliases if alias.alias == event.fact.data["alias"]), None)
+
+
+def _is_live(catalog: Catalog, id: str, restored: Sequence[str | None] | set[str | None]) -> bool:
+    version = catalog.version(id)
+    return version is not None and (version.state == LIVE or id in restored)
+
+
+def _inverse_tag(catalog: Catalog, event: Event) -> Draft:
+    data = event.fact.data
+    version = catalog.version(data["version"])
+    there = version is not None and data["tag"] in catalog.tags_of(version)
+    if there != (event.fact.kind == "tag"):
+        raise _moved_on(event)
+    return Draft("untag" if there else "tag", data)
+
+
+def _inverse_rename(catalog: Catalog, event: Event) -> Draft:
+    data = event.fact.data
+    if event.artifact is None or catalog.artifact_by_id(event.artifact).name != data["to"]:
+        raise _moved_on(event)
+    return Draft("rename", {**data, "from": data["to"], "to": data["from"]})
 
 
 def _inverse_edit(catalog: Catalog, event: Event) -> Draft:
     data = dict(event.fact.data)
-    if "version" in data:
-        version = catalog.version(data["version"])
-        row = version
-        values = version.metadata if version else {}
-    else:
-        row, values = catalog.artifact_by_id(event.artifact or 0), {}  # type: ignore[assignment]
-    if row is None:
+    was = {name: data.pop(name) for name in ("from", "to") if name in data}
+    if _value(catalog, event) != ({"to": was["to"]} if "to" in was else {}):
         raise _moved_on(event)
-    old = {name: data.pop(name) for name in ("from", "to") if name in data}
-    if data["field"] == "metadata":
-        now = {"to": values[data["key"]]} if data["key"] in values else {}
-    else:
-        now = {"to": getattr(row, data["field"])}
-    if now.get("to") != old.get("to") or ("to" in now) != ("to" in old):
-        raise _moved_on(event)
-    if "from" in old:
-        data["to"] = old["from"]
-    if "to" in old:
-        data["from"] = old["to"]
+    if "to" in was:
+        data["from"] = was["to"]
+    if "from" in was:
+        data["to"] = was["from"]
     return Draft("edit", data)
 
 
-def _open(event: Event) -> bool:
-    return event.applied and not event.undone_by and not event.fact.undoes and event.fact.kind in UNDOABLE
+def _value(catalog: Catalog, event: Event) -> dict[str, Any]:
+    """What an edit's field holds now, as `to`; empty for a metadata key that is not there."""
+    data = event.fact.data
+    row: Any = None
+    if "version" in data:
+        row = catalog.version(data["version"])
+    elif event.artifact is not None:
+        row = catalog.artifact_by_id(event.artifact)
+    if row is None:
+        raise _moved_on(event)
+    if data["field"] != "metadata":
+        return {"to": getattr(row, data["field"])}
+    return {"to": row.metadata[data["key"]]} if data["key"] in row.metadata else {}
 
 
 def _moved_on(event: Event) -> ConflictError:
+    kind, id = event.fact.kind, event.fact.id[:12]
     return ConflictError(
         "moved-on",
-        f"what {event.fact.kind} {event.fact.id[:12]} set has changed since, so undoing it would lose the later change",
+        f"what {kind} {id} set has changed since, and undoing it would lose the later change",
         hint="art undo --list",
     )

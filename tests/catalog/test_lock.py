@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from artcli.catalog import lock
+from artcli.errors import LockedError
+
+
+def refused(path: Path, *, alone: bool) -> bool:
+    try:
+        with lock.held(path, alone=alone, wait=0):
+            return False
+    except LockedError as error:
+        return error.slug == "locked" and bool(error.hint)
+
+
+def test_writers_share_and_gc_is_alone(tmp_path: Path) -> None:
+    path = tmp_path / "local" / "gc.lock"
+    with lock.held(path, alone=False, wait=0), lock.held(path, alone=False, wait=0):
+        assert refused(path, alone=True)
+    with lock.held(path, alone=True, wait=0):
+        assert refused(path, alone=True)
+        assert refused(path, alone=False)
+    assert not refused(path, alone=True)
+
+
+def test_an_error_in_the_block_frees_it(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), lock.held(tmp_path / "l", alone=True, wait=0):
+        raise ZeroDivisionError
+    assert not refused(tmp_path / "l", alone=True)
+
+
+def test_it_is_waited_for(tmp_path: Path) -> None:
+    path, freed = tmp_path / "l", threading.Event()
+
+    def hold() -> None:
+        with lock.held(path, alone=True, wait=0):
+            freed.wait(5)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    while not refused(path, alone=False):
+        time.sleep(0.001)
+    threading.Timer(0.1, freed.set).start()
+    with lock.held(path, alone=False, wait=5):
+        assert freed.is_set()
+    holder.join()
+
+
+def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    holder = subprocess.Popen([sys.executable, "-m", "tests.catalog.holder", str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout
+    assert holder.stdout.readline() == b"held\n"
+    assert refused(path, alone=False)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert not refused(path, alone=True)
