@@ -164,6 +164,7 @@ class IndexFile(NamedTuple):
 
     name: str
     buffers: list[bytes]
+    rows: int
 
 
 def build_index(rows: Iterable[Row]) -> IndexFile:
@@ -206,7 +207,7 @@ def _compose(rows: Iterable[Row]) -> IndexFile:
     hasher = blake3()
     for buffer in buffers:
         hasher.update(buffer)
-    return IndexFile(hasher.hexdigest(), buffers)
+    return IndexFile(hasher.hexdigest(), buffers, count)
 
 
 def _distinct(rows: Iterable[Row]) -> Iterator[Row]:
