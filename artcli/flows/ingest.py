@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Root, find, put_chunk_list
+from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, Root, put_chunk_list
 from artcli.content import Buffer, Digest, digest_of
 from artcli.files import reader
 from artcli.files.reader import Changed, read_link, read_small
@@ -95,6 +95,7 @@ class Ingest:
         keep_freed_memory()
         self.additions = additions
         self.base = base if base and base.entries else None
+        self._finder = Finder(additions, base) if base and base.entries else None
         self.workers = workers
         self.progress = progress
         self.problems: list[Problem] = []
@@ -273,7 +274,7 @@ class Ingest:
 
     def _is_new(self, entry: Entry) -> bool:
         """Whether the base does not have this small content at this path."""
-        before = find(self.additions, self.base, entry.path) if self.base else None
+        before = self._finder.find(entry.path) if self._finder else None
         return before is None or before.digest != entry.digest
 
     def _large(self, seen: Seen, outcomes: Iterator[object]) -> Entry | None:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
-from artcli.catalog.manifest import Entry, PageSource, Root
+from artcli.catalog.manifest import Entry, Finder, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError
 from artcli.files.ignore import Rules
@@ -270,6 +270,7 @@ class _Use:
         """The walk's changes and the manifests' differences, joined by path."""
         differences = manifest.diff(self.pages, base, self.target)
         before, after = next(differences, (None, None))
+        finder = Finder(self.pages, base)
         for change in scan:
             if not isinstance(change, Seen | Gone):
                 continue
@@ -280,7 +281,7 @@ class _Use:
                 yield _Pair(change.path, change, before, after)
                 before, after = next(differences, (None, None))
             else:
-                entry = manifest.find(self.pages, base, change.path)
+                entry = finder.find(change.path)
                 yield _Pair(change.path, change, entry, entry)
         while (path := _path(before, after)) is not None:
             yield _Pair(path, None, before, after)
@@ -305,7 +306,8 @@ class _Use:
         """The entries to write, by path."""
         differing = (after for _, after in manifest.diff(self.pages, base, self.target) if after is not None)
         changed = (entry for entry in differing if entry.path not in plan.same)
-        again = (manifest.find(self.pages, self.target, path) for path in plan.rewrite)
+        finder = Finder(self.pages, self.target)
+        again = (finder.find(path) for path in plan.rewrite)
         return merge(changed, (entry for entry in again if entry is not None), key=lambda entry: entry.path)
 
     def _remember(self, scan: Scan[Root], plan: Plan) -> None:

@@ -24,7 +24,7 @@ from artcli.catalog.manifest.entry import (
     shown,
 )
 from artcli.catalog.manifest.reach import Reached, walk_pages
-from artcli.catalog.manifest.read import entries, find, leaves, load_root
+from artcli.catalog.manifest.read import Finder, entries, find, leaves, load_root
 
 __all__ = [
     "DIRECTORY",
@@ -34,6 +34,7 @@ __all__ = [
     "REFERENCE",
     "SYMLINK",
     "Entry",
+    "Finder",
     "PageSource",
     "Pages",
     "Reached",

@@ -88,12 +88,31 @@ def _leaves_from(pages: PageSource, page: Leaf | Inner, floor: bytes, start: byt
 
 def find(pages: PageSource, root: Root, path: bytes) -> Entry | None:
     """The entry of this path, or None; reads one page a level."""
-    page, floor = open_root(pages, root), b""
-    while isinstance(page, Inner):
+    return Finder(pages, root).find(path)
+
+
+class Finder:
+    """Finds many paths of one manifest: a path near the one asked for before costs no page."""
+
+    def __init__(self, pages: PageSource, root: Root) -> None:
+        self._pages = pages
+        self._down: list[tuple[Leaf | Inner, bytes]] = [(open_root(pages, root), b"")]
+        """The pages from the root to where the last path was looked for, each with the path that stands before it."""
+
+    def find(self, path: bytes) -> Entry | None:
+        """The entry of this path, or None."""
+        while len(self._down) > 1:
+            page, floor = self._down[-1]
+            if floor < path <= page.paths[-1]:
+                break
+            self._down.pop()
+        page, floor = self._down[-1]
+        while isinstance(page, Inner):
+            at = bisect_left(page.paths, path)
+            if at == len(page.items):
+                return None
+            floor = page.paths[at - 1] if at else floor
+            page = open_child(self._pages, page.items[at], page.level, floor)
+            self._down.append((page, floor))
         at = bisect_left(page.paths, path)
-        if at == len(page.items):
-            return None
-        floor = page.paths[at - 1] if at else floor
-        page = open_child(pages, page.items[at], page.level, floor)
-    at = bisect_left(page.paths, path)
-    return page.items[at] if at < len(page.items) and page.paths[at] == path else None
+        return page.items[at] if at < len(page.items) and page.paths[at] == path else None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from artcli.catalog.manifest import (
     DIRECTORY,
     Entry,
+    Finder,
     Root,
     apply,
     build,
@@ -103,6 +104,19 @@ def test_any_two_differ_as_dicts_do(small_pages: None, seed: int, count: int, ot
     pages = DictPages()
     a, b = made(pages, seed, count), made(pages, other, count // 2)
     assert list(diff(pages, built(pages, a), built(pages, b))) == expected_diff(a, b)
+
+
+@slow_enough
+@given(st.integers(0, 10**6), st.integers(0, 300))
+def test_one_finder_finds_paths_in_any_order(small_pages: None, seed: int, count: int) -> None:
+    pages = DictPages()
+    model = made(pages, seed, count)
+    finder = Finder(pages, built(pages, model))
+    dice = random.Random(seed)
+    asked = [*model, *(path + b"x" for path in model), *(path[:-1] for path in model), b"", b"\xff" * 9]
+    dice.shuffle(asked)
+    for path in [*asked[:100], *sorted(asked)]:
+        assert finder.find(path) == model.get(path)
 
 
 @slow_enough
