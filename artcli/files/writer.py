@@ -1,0 +1,284 @@
+"""Writes files below a root, and nowhere else, whatever stands there already.
+
+A file whose name is free is made under that name. One that takes another's place, or whose content may yet turn out
+bad, is written beside it under a temporary name and then renamed: readers see the old one or the new one, other
+hard links of the old one keep its bytes, and a link is replaced, never followed. What was changed since the work
+was planned is nobody's to replace: it is rescued first.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from artcli.content import Buffer
+from artcli.errors import ArtError, ConflictError, SpaceError, UsageError
+from artcli.files.folders import Folders, Rescue, check_name, in_the_way
+from artcli.files.reader import TICK, TICK_COARSE
+from artcli.files.seen import Stat, to_stat
+
+T = TypeVar("T")
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRIES = 3
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV)
+
+
+class Writer:
+    """Makes and removes what lies below `root`. Paths are those of a version. Safe to use from several threads.
+
+    `since` (nanoseconds since 1970): what was changed at or after this moment is not replaced or removed but rescued.
+    `rescue` is called with the path of what is in the way, and must move it elsewhere; without it that is an error.
+    """
+
+    def __init__(self, root: Path, *, since: int | None = None, rescue: Rescue | None = None) -> None:
+        self._folders = Folders(root, rescue)
+        self._since = since
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folders; nobody may be writing."""
+        self._folders.close()
+
+    def create(
+        self,
+        path: bytes,
+        content: Buffer | Iterable[Buffer],
+        *,
+        executable: bool = False,
+        mtime: int | None = None,
+        replace: bool = False,
+    ) -> Stat:
+        """Make the file `path` of these bytes, and the folders above it; its stat.
+
+        `mtime` is in nanoseconds since 1970. With `replace` a file or link that is there makes room; otherwise it is
+        rescued. If `content` raises, so does this, and nothing has changed. Raises `ConflictError` (`escapes-target`,
+        `in-the-way`, `name-collision`), `SpaceError` (`disk-full`), `ArtError` (`cannot-write`), `UsageError`
+        (`impossible-name`), `IntegrityError` (`unsafe-path`).
+        """
+        mode = 0o777 if executable else 0o666
+        with _Told(path):
+            if isinstance(content, bytes | bytearray | memoryview):
+                content = (content,)
+            if isinstance(content, tuple | list):
+                try:
+                    return self._create_new(path, content, mode, mtime)
+                except FileExistsError:
+                    pass
+            return self._create_beside(path, content, mode, mtime, replace)
+
+    def symlink(self, path: bytes, target: bytes, *, replace: bool = False) -> None:
+        """Make a symbolic link; `replace` and errors as in `create`."""
+        with _Told(path):
+            above, name = self._split(path)
+            temporary = _temporary_name()
+            folder, _ = self._in_folder(above, lambda folder: os.symlink(target, temporary, dir_fd=folder))
+            self._settle(path, folder, name, temporary, replace)
+
+    def directory(self, path: bytes) -> None:
+        """Make the folder `path`; errors as in `create`."""
+        with _Told(path):
+            self._folders.open(path, make=True)
+
+    def remove(self, path: bytes) -> bool:
+        """Remove a file or link, and the folders above it that this leaves empty; False if it was not there.
+
+        Raises `ConflictError` (`escapes-target`, `in-the-way`), `ArtError` (`cannot-write`).
+        """
+        with _Told(path):
+            above, name = self._split(path)
+            try:
+                fd = self._folders.open(above, make=False)
+                there = os.lstat(name, dir_fd=fd)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            if modes.S_ISDIR(there.st_mode):
+                raise in_the_way(path)
+            if self._is_touched(there):
+                self._folders.make_room(path)
+            else:
+                os.unlink(name, dir_fd=fd)
+            self.prune(above)
+            return True
+
+    def prune(self, path: bytes) -> None:
+        """Remove the folder `path` and those above it, below the root, as far as they are empty."""
+        while path:
+            above, _, name = path.rpartition(b"/")
+            try:
+                os.rmdir(name, dir_fd=self._folders.open(above, make=False))
+            except OSError:
+                return  # not empty, or not there
+            self._folders.forget(path)
+            path = above
+
+    # --- how ---
+
+    def _split(self, path: bytes) -> tuple[bytes, bytes]:
+        above, _, name = path.rpartition(b"/")
+        if name in (b"", b".", b"..", b".art") or b"\0" in name:
+            check_name(name, path)
+        return above, name
+
+    def _in_folder(self, path: bytes, make: Callable[[int], T]) -> tuple[int, T]:
+        """The open folder `path`, made if need be, and what `make` makes in it."""
+        folder = self._folders.open(path, make=True)
+        try:
+            return folder, make(folder)
+        except FileNotFoundError:  # it was removed while it was open here
+            self._folders.forget(path)
+            folder = self._folders.open(path, make=True)
+            return folder, make(folder)
+
+    def _create_new(self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None) -> Stat:
+        """Make a file whose name is free; raises `FileExistsError` if it is not."""
+        above, name = self._split(path)
+        folder, fd = self._in_folder(above, lambda folder: os.open(name, _FLAGS, mode, dir_fd=folder))
+        try:
+            _write(fd, content)
+            if mtime is not None:
+                os.utime(fd, ns=(mtime, mtime))
+            return to_stat(os.fstat(fd))
+        except BaseException:
+            os.unlink(name, dir_fd=folder)
+            raise
+        finally:
+            os.close(fd)
+
+    def _create_beside(
+        self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None, replace: bool
+    ) -> Stat:
+        """Write a file under a temporary name and give it its own when it is whole."""
+        above, name = self._split(path)
+        temporary = _temporary_name()
+        folder, fd = self._in_folder(above, lambda folder: os.open(temporary, _FLAGS, mode, dir_fd=folder))
+        folder = os.dup(folder)  # content may come from a generator that writes other files
+        try:
+            try:
+                _write(fd, content)
+                if mtime is not None:
+                    os.utime(fd, ns=(mtime, mtime))
+            except BaseException:
+                os.unlink(temporary, dir_fd=folder)
+                raise
+            self._settle(path, folder, name, temporary, replace)
+            return to_stat(os.fstat(fd))
+        finally:
+            os.close(fd)
+            os.close(folder)
+
+    def _settle(self, path: bytes, folder: int, name: bytes, temporary: bytes, replace: bool) -> None:
+        """Give what has a temporary name its own; the temporary one is gone afterwards, whatever happens."""
+        try:
+            for _ in range(_TRIES):
+                there = _look(folder, name)
+                if there is None:
+                    if _rename_new(folder, temporary, name):
+                        return
+                elif self._may_replace(there, replace):
+                    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                    return
+                elif not _remove_empty(folder, name, there):
+                    _refuse_collision(folder, name, path)
+                    self._folders.make_room(path)
+            raise in_the_way(path)
+        except BaseException:
+            os.unlink(temporary, dir_fd=folder)
+            raise
+
+    def _may_replace(self, there: os.stat_result, replace: bool) -> bool:
+        return replace and not modes.S_ISDIR(there.st_mode) and not self._is_touched(there)
+
+    def _is_touched(self, there: os.stat_result) -> bool:
+        """Whether it may have been changed since the work was planned."""
+        if self._since is None:
+            return False
+        coarse = there.st_ctime_ns % 1_000_000 == 0
+        return there.st_ctime_ns >= self._since - (TICK_COARSE if coarse else TICK)
+
+
+def _temporary_name() -> bytes:
+    return b".art-%s.tmp" % os.urandom(8).hex().encode()
+
+
+def _write(fd: int, content: Iterable[Buffer]) -> None:
+    for data in content:
+        count = os.write(fd, data)
+        while count < len(data):
+            count += os.write(fd, memoryview(data)[count:])
+
+
+def _look(folder: int, name: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+
+
+def _rename_new(folder: int, temporary: bytes, name: bytes) -> bool:
+    """Rename to a name that is free; False if it has been taken."""
+    try:
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)  # it was free a moment ago
+        return True
+    os.unlink(temporary, dir_fd=folder)
+    return True
+
+
+def _remove_empty(folder: int, name: bytes, there: os.stat_result) -> bool:
+    """Remove an empty folder; False if it is not one."""
+    if not modes.S_ISDIR(there.st_mode):
+        return False
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError:
+        return False
+    return True
+
+
+def _refuse_collision(folder: int, name: bytes, path: bytes) -> None:
+    """Raise if what lies there has another name, which the file system takes for the same."""
+    if os.fsdecode(name) not in os.listdir(folder):
+        raise ConflictError("name-collision", f"this file system takes two names for one: {os.fsdecode(path)!r}")
+
+
+class _Told:
+    """Says what an error of the system means for a user. (A context manager made of a generator costs 1 µs more.)"""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
+        shown = repr(os.fsdecode(self.path))
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SpaceError("disk-full", f"no room left on the disk to write {shown}") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
+            raise ArtError("cannot-write", f"{error.strerror}: {shown}") from error
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+            raise UsageError("impossible-name", f"this file system cannot hold a file named {shown}") from error
