@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -321,7 +320,7 @@ class TestReport:
             + [row("W2", "borg", wall=12.0, disturbed=True), row("W2", "dvc", failed="status 1: no")]
         )
         text = report.markdown(rows, limits.judge(rows, "full", RAW), ["left out: restic"], {"command": "`x`"})
-        assert "| W2 add many files | wall | 5.00 s | borg | 12.00 s | 0.417 × | ≤ 0.4 × | **MISS** |" in text
+        assert "| W2 add many files | wall | 5.00 s | borg | 12.00 s | 0.4167 × | ≤ 0.4 × | **MISS** |" in text
         assert "| art | 5.000 | 4.000–90.000 | 3 |" in text
         assert "| borg | 12.000 * |" in text
         assert "| dvc | failed: 'status 1: no' |" in text
@@ -394,8 +393,9 @@ def test_a_tree_of_many_files_is_removed_behind_the_run(tmp_path: Path, monkeypa
     trash.throw(tmp_path / "nothing")
     assert [len(list(tree.iterdir())) for tree in trash.folder.iterdir()] == [4]
     trash.empty_behind()
-    while trash.folder.exists():
-        time.sleep(0.01)
+    monkeypatch.setattr(Trash, "SETTLED", 0)
+    trash.let_settle()
+    assert not trash.folder.exists()
 
 
 def test_a_read_only_tree_is_wiped(tmp_path: Path) -> None:

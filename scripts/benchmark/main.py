@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows.append(row)
             out.write(json.dumps(row) + "\n")
             out.flush()
-            _say(_line(row))
+            if row["work"] != "start":
+                _say(_line(row))
 
         began = time.monotonic()
         bench = Bench(plan, Venvs(root / "venvs", _say), emit)

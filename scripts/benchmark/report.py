@@ -26,8 +26,8 @@ def _verdict_line(line: Verdict) -> str:
     unit = _unit(line)
     title = f"{line.work} {WORKS[line.work].title}" if line.work in WORKS else line.work
     other = "" if line.other is None else unit(line.other)
-    ratio = "" if line.ratio is None else f"{line.ratio:.3g} ×"
-    limit = f"≤ {line.limit:.3g} ×" if line.relative else f"≤ {unit(line.limit)}"
+    ratio = "" if line.ratio is None else f"{line.ratio:.4g} ×"
+    limit = f"≤ {line.limit:.4g} ×" if line.relative else f"≤ {unit(line.limit)}"
     verdict = f"**{line.verdict}**" if line.verdict == "MISS" else line.verdict
     return f"| {title} | {line.what} | {unit(line.value)} | {line.against} | {other} | {ratio} | {limit} | {verdict} |"
 

@@ -68,7 +68,7 @@ class Tool:
     trees = True  # can bring many files back in a time that is worth waiting for
 
     def __init__(self, venvs: Venvs, box: Path) -> None:
-        self.box, self.trash = box, Trash(box.parent / ".trash")
+        self.box, self.trash = box, Trash(box.parents[1] / "trash")
         self.program = self.find(venvs)
 
     def find(self, venvs: Venvs) -> str:
@@ -117,9 +117,14 @@ class Tool:
         """The command that turns what `restore` made into another version."""
         raise NotImplementedError
 
+    @property
+    def kept(self) -> Sequence[Path]:
+        """Where the store lies."""
+        return [self.store]
+
     def stored(self) -> int:
         """Bytes that the store occupies (apparent size)."""
-        return tree_size([self.store])[0]
+        return tree_size(self.kept)[0]
 
 
 class Art(Tool):
@@ -159,10 +164,13 @@ class Art(Tool):
 
     switch = restore
 
+    @property
+    def kept(self) -> Sequence[Path]:
+        return [self.box / "work/.art"]
+
     def stored(self) -> int:
-        repository = self.box / "work/.art"
-        own = {repository / "cache", repository / "local", repository / "tmp", repository / "mirrors"}
-        return tree_size([repository], leave_out=own.__contains__)[0]
+        own = {self.kept[0] / name for name in ("cache", "local", "tmp", "mirrors")}
+        return tree_size(self.kept, leave_out=own.__contains__)[0]
 
 
 class ArtFlat(Art):
@@ -320,8 +328,9 @@ class Dvc(Tool):
         script = f"git checkout -q {source.stem}-{tag} && {self.program} checkout -q {source.name}.dvc"
         return script, self.box / "work"
 
-    def stored(self) -> int:
-        return tree_size([self.box / "work/.git", self.box / "work/.dvc"])[0]
+    @property
+    def kept(self) -> Sequence[Path]:
+        return [self.box / "work/.git", self.box / "work/.dvc"]
 
 
 class Copy(Tool):
@@ -357,14 +366,18 @@ def _venv_or_path(venvs: Venvs, name: str, requirement: Sequence[str], program: 
 class Trash:
     """Where trees of many files go instead of being removed while others wait.
 
-    Removing a file may cost milliseconds (ext4 mounted with `discard` asks the disk about every one), so a tree of
-    100,000 would hold a run up for minutes. It is renamed, and removed after the run by a process of its own.
+    Removing a file may cost milliseconds (ext4 mounted with `discard` asks the disk about every one), and for five
+    minutes afterwards making files is slow in its place (ext4 without a journal looks at each inode that was freed
+    lately, for each file it makes: `recently_deleted` in fs/ext4/ialloc.c). So a tree of many files is only renamed,
+    and removed after the run by a process of its own.
     """
 
     MANY = 2000
+    SETTLED = 300  # seconds, RECENTCY_DIRTY of ext4
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._emptied = folder.with_name(".trash-emptied")
 
     def throw(self, path: Path) -> None:
         """Takes `path` (a file, a tree or nothing) away."""
@@ -377,8 +390,17 @@ class Trash:
     def empty_behind(self) -> None:
         """Removes what was thrown away, without waiting for it."""
         if self.folder.exists():
-            behind = ["sh", "-c", 'rm -rf "$1" >/dev/null 2>&1 </dev/null &', "sh", str(self.folder)]
-            subprocess.run(behind, check=True, start_new_session=True)
+            script = 'rm -rf "$1" && touch "$2"'
+            behind = f"({script}) >/dev/null 2>&1 </dev/null &"
+            subprocess.run(["sh", "-c", behind, "sh", self.folder, self._emptied], check=True, start_new_session=True)
+
+    def let_settle(self) -> None:
+        """Waits until what an earlier run left is removed, and until that no longer slows the making of files."""
+        if self.folder.exists():
+            wipe(self.folder)
+            self._emptied.touch()
+        if self._emptied.exists():
+            time.sleep(max(0.0, self._emptied.stat().st_mtime + self.SETTLED - time.time()))
 
 
 def _holds_more(root: Path, count: int) -> bool:

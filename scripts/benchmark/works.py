@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchmark import data
 from benchmark.compare import difference
-from benchmark.measure import Command, Failed, Measured, quietly, run, tree_size, wait_until_quiet
+from benchmark.measure import Command, Failed, Measured, quietly, run, tree_size, wait_until_quiet, warm
 from benchmark.plan import SCENES, WORKS, Plan, Row
-from benchmark.tools import TOOLS, Absent, Art, Tool, Trash, Venvs, wipe
+from benchmark.tools import TOOLS, Absent, Art, Tool, Trash, Venvs
 
 SLOW = 20.0  # seconds; a rival that needed more is not asked again within a work
 
@@ -145,6 +145,7 @@ class Bench:
             tool.fresh()
         tool.stage(source)
         before = tool.stored()
+        warm([source])
         row = self.measure(work, tool, *tool.add(source, tag))
         stored = tool.stored()
         return {**row, "stored": stored, "added": stored - before}
@@ -153,6 +154,7 @@ class Bench:
         out = tool.box / "out"
         tool.trash.throw(out)
         out.mkdir()
+        warm(tool.kept)
         row = self.measure(work, tool, *tool.restore(source, tag, out))
         row["differs"] = difference(source, tool.restored(source, out))
         if not keep:
@@ -170,12 +172,15 @@ class Bench:
 
     def run(self) -> None:
         """Runs every scene that holds a wanted work; leaves the data as it was and no boxes."""
-        wipe(self.boxes)  # what a run that was cut short left
+        trash = Trash(self.plan.root / "trash")
+        trash.throw(self.boxes)  # what a run that was cut short left
         self.boxes.mkdir(parents=True)
+        if self.plan.size == "full":
+            trash.let_settle()
         try:
             self._scenes()
         finally:
-            Trash(self.boxes / ".trash").empty_behind()
+            trash.empty_behind()
 
     def _scenes(self) -> None:
         for scene, works in SCENES.items():
@@ -283,7 +288,7 @@ class Bench:
             "art --version": art.call("--version"),
             "art use, in place": art.restore(source, "v0", out),
         }
-        for name in self.plan.tools:
+        for name in self.plan.tools if self.plan.size == "full" else ():
             rival = self.tool(name)
             if rival and name in ("borg", "restic", "dvc"):
                 cases[f"{name} version"] = ([rival.program, "version" if name == "restic" else "--version"], art.box)
@@ -308,7 +313,8 @@ class Bench:
             return
         art.fresh()
         for case, (command, place) in {
-            "log-artifact": art.add(source, "v0"),
+            "log-artifact, first": art.add(source, "v0"),
+            "log-artifact": art.add(source / "000", "v0"),
             "alias": art.call("alias", f"{source.stem}:v0", "best"),
         }.items():
             counts = art.box / "fsyncs"
