@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -350,6 +353,31 @@ class TestCommand:
         assert [line.get("work") for line in lines] == ["W5-model", "CSV", None]
         again = call("--report", str(tmp_path / "rows"))
         assert again.stdout == done.stdout
+
+    def test_two_runs_in_one_place_follow_each_other(self, call, tmp_path: Path) -> None:
+        with (tmp_path / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            waiting = threading.Timer(0.5, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
+            waiting.start()
+            done = call("--size", "tiny", "--tools", "cp", "--only", "CSV")
+            waiting.join()
+        assert done.returncode == 0
+        assert "waits for another run" in done.stderr
+
+    def test_a_run_that_is_ended_ends_what_it_runs(self, tmp_path: Path) -> None:
+        script = (
+            f"import os, signal, sys; sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
+            "from pathlib import Path; from benchmark.measure import run\n"
+            "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
+            "run('echo $$ > pid; sleep 60', cwd=Path('.'), env=os.environ)\n"
+        )
+        process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(20) == 9
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
 
     def test_strict_turns_a_missed_limit_into_a_failure(self, call, tmp_path: Path) -> None:
         end = {"header": {}, "absent": {}, "size": "full", "raw": RAW}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
+import fcntl
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark import data, limits, report
@@ -47,6 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         needed = report.in_bytes(NEEDED[asked.size])
         return _refuse(f"{root} has {report.in_bytes(free)} free, {needed} are needed; ART_BENCH_DIR moves it")
     plan = _plan(asked, root)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("scripts/bench: terminated"))
+    with _alone(root):
+        return _run(asked, plan, root, arguments)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One run at a time below `root`: two would disturb each other, and share boxes."""
+    with (root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say(f"waits for another run below {root}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(asked: argparse.Namespace, plan: Plan, root: Path, arguments: Sequence[str] | None) -> int:
     results = asked.out or root / "results" / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}-{asked.size}.jsonl"
     results.parent.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []

@@ -61,6 +61,10 @@ def run(command: Command, *, cwd: Path, env: Mapping[str, str], timeout: float =
         alarm.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # the harness is told to end: the command must not go on
+            _kill_group(process.pid)
+            process.wait()
+            raise
         finally:
             alarm.cancel()
         wall = time.perf_counter() - began
