@@ -6,8 +6,8 @@
     4. rescue, remove, write; chunks are read pack by pack and verified
 
 An untouched directory that holds the version already costs one walk. Bytes of the user's that no version holds are
-moved to `.art/local/rescued/` before anything takes their place. A crash leaves some files old, some new, none half (a file
-that did not exist may be cut short): the same command completes it.
+moved to `.art/local/rescued/` before anything takes their place. A crash leaves some files old, some new, none half (a
+file that did not exist may be cut short): the same command completes it.
 """
 
 from __future__ import annotations
@@ -119,7 +119,10 @@ def use(repository: Repository, request: Request, progress: Progress | None = No
         raise ConflictError("type-mismatch", f"{version.ref} is of type '{version.type}', not '{request.type}'")
     root = (request.root or request.directory / ARTIFACTS / f"{version.name}:v{version.number}").absolute()
     target, pages = _target(repository, version, request.only, found.path)
-    work = _Use(repository, root, pages, target, request, progress or Silent())
+    work = Bringing(
+        repository, root, pages, target,
+        exact=request.exact, dry_run=request.dry_run, workers=request.workers, progress=progress,
+    )  # fmt: skip
     plan = work.run()
     if not request.dry_run:
         whole = not request.only and not found.path
@@ -187,20 +190,34 @@ class _Pair(NamedTuple):
     """What is wanted there."""
 
 
-class _Use:
-    """One run of the flow over one directory."""
+class Bringing:
+    """One run over one directory, which is to hold the manifest `target` of `pages`."""
 
     def __init__(
-        self, repository: Repository, root: Path, pages: PageSource, target: Root, request: Request, progress: Progress
+        self,
+        repository: Repository,
+        root: Path,
+        pages: PageSource,
+        target: Root,
+        *,
+        exact: bool = False,
+        switch: bool = True,
+        dry_run: bool = False,
+        workers: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        """`exact`: remove what does not belong. Without `switch` nothing is removed at all, not even what the directory
+        has of another version, and what it held before is not asked for."""
         self.repository = repository
         self.store = repository.store
         self.root = root
         self.pages = Overlay(pages)
         self.target = target
-        self.request = request
-        self.progress = progress
-        self.workers = request.workers or worker_count()
+        self.exact = exact
+        self.switch = switch
+        self.dry_run = dry_run
+        self.progress = progress or Silent()
+        self.workers = workers or worker_count()
         self.sources = [Source(os.fsencode(root))]
         self.nothing = manifest.build(self.pages, ())
         self.rescued = Rescued(repository.path, root)
@@ -211,20 +228,22 @@ class _Use:
     def run(self) -> Plan:
         """Plan and, unless it is a dry run, carry it out."""
         with StatCache(self.repository.path / "cache") as cache:
+            known = cache if self.switch or not self.root.is_dir() else None
             if not self.root.is_dir():
                 base, plan = self.nothing, Plan(self.target.entries, self.target.size, 0, (), (), frozenset(), ())
             else:
-                scan = self._scan(cache)
+                scan = self._scan(known)
                 base = scan.known_root or self.nothing
                 plan = self._plan(scan, base)
-                if plan.is_done and not self.request.dry_run:
+                if plan.is_done and not self.dry_run:
                     self._remember(scan, plan)
-            if not (self.request.dry_run or plan.is_done):
+            if not (self.dry_run or plan.is_done):
                 self._carry_out(plan, base)
-                self._remember_written(cache)
+                if known is not None:
+                    self._remember_written(known)
         return plan
 
-    def _scan(self, cache: StatCache) -> Scan[Root]:
+    def _scan(self, cache: StatCache | None) -> Scan[Root]:
         return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(self.pages, page))
 
     # --- plan ---
@@ -242,9 +261,9 @@ class _Use:
                 same.add(path)
                 continue
             if after is None:
-                if seen is None or (before is not None and judgement.held) or (self.request.exact and judgement.held):
+                if seen is None or (before is not None and judgement.held) or (self.exact and judgement.held):
                     remove.append(path)
-                elif isinstance(seen, Seen) and self.request.exact:
+                elif isinstance(seen, Seen) and self.exact:
                     rescue.append(path)
                 else:
                     scan.distrust(path)  # it stays, and is no part of the version
@@ -260,7 +279,7 @@ class _Use:
         def judged(pair: _Pair) -> tuple[_Pair, Judgement]:
             if not isinstance(pair.seen, Seen):
                 return pair, NOTHING_THERE
-            if pair.after is None and pair.before is None and not self.request.exact:
+            if pair.after is None and pair.before is None and not self.exact:
                 return pair, NOTHING_THERE  # it stays where it is, whatever it is
             return pair, judge(pair.seen, pair.after, pair.before, self.store)
 
