@@ -100,13 +100,15 @@ class _Comparison:
         self.row = row
         self.boot = boot
         self.difference = difference
-        self.keeps = listing.scope.decider()
         self.reserved = {b".art", b".art/", *difference.left_out}
         self.same_rules = row is not None and row.fingerprint == listing.scope.fingerprint
         self.same_place = row is not None and row.dev == listing.dev
         self.old_left = set(row.left) if row else set()
         self.old_special = set(row.special) if row else set()
+        self.old_young = set(row.young) if row else set()
         self.left: set[int] = set()
+        self.young: set[int] = set()
+        """Files that were young when they were last looked at, and are still vouched for."""
 
     def run(self) -> None:
         listing, row = self.listing, self.row
@@ -118,7 +120,7 @@ class _Comparison:
         else:
             self._pair(names, row)
         difference = self.difference
-        difference.empty = len(self.left) + len(difference.special) == listing.count and listing.scope.within
+        difference.empty = len(self.left) + len(difference.special) == listing.count and listing.scope.included
         packed = pack_row(
             fingerprint=listing.scope.fingerprint,
             dev=listing.dev,
@@ -128,6 +130,8 @@ class _Comparison:
             folders=sorted(difference.folders),
             left=self.left,
             special=difference.special,
+            young=self.young,
+            fresh=[i for i in difference.events.values() if i >= 0],
             records=array("q", listing.records),
             time=listing.time,
         )
@@ -148,8 +152,10 @@ class _Comparison:
 
     def _same_names(self, names: list[bytes], row: Row) -> None:
         self.left = self.old_left
+        self.young = self.old_young.copy()
         self.difference.folders.update(self.difference.events)
         for i in _differing(self.listing.records.tobytes(), row.believed_records(self.boot)):
+            self.young.discard(i)
             self._both(i, names[i], i, same=False)
 
     def _pair(self, names: list[bytes], row: Row) -> None:
@@ -192,7 +198,7 @@ class _Comparison:
         return j not in self.old_left and j not in self.old_special and not name.endswith(b"/")
 
     def _is_part(self, name: bytes) -> bool:
-        return name not in self.reserved and self.keeps(name, name in self.listing.named)
+        return name not in self.reserved and self.listing.scope.keeps(name, named=name in self.listing.named)
 
     def _new(self, i: int, name: bytes) -> None:
         if self._is_part(name):
@@ -210,6 +216,8 @@ class _Comparison:
                 self.difference.events[name] = GONE
         elif not (same and was_entry):
             self._add(i, name, was_entry=was_entry)
+        elif j in self.old_young:
+            self.young.add(i)
 
     def _add(self, i: int, name: bytes, *, was_entry: bool) -> None:
         """Report a name that is part."""

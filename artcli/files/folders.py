@@ -22,6 +22,7 @@ MOST_OPEN = 32
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TRIES = 3
+_FORBIDDEN = frozenset((b"", b".", b"..", b".art"))
 
 Rescue = Callable[[bytes], None]
 """Moves what lies at a path below the root to a safe place."""
@@ -130,8 +131,8 @@ def _is_at_or_below(path: bytes, top: bytes) -> bool:
 
 
 def check_name(name: bytes, path: bytes) -> None:
-    """Refuse a component that no version may hold; raises `IntegrityError` (`unsafe-path`)."""
-    if name in (b"", b".", b"..", b".art") or b"/" in name or b"\0" in name or len(name) > MAX_COMPONENT:
+    """Refuse the last component of a path that no version may hold; raises `IntegrityError` (`unsafe-path`)."""
+    if name in _FORBIDDEN or path[:1] == b"/" or b"\0" in name or len(name) > MAX_COMPONENT:
         raise IntegrityError("unsafe-path", f"not a path in a version: {os.fsdecode(path[:200])!r}")
 
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from artcli.content import digest_of
 from artcli.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from artcli.files.patterns import Patterns
 
 IGNORE_FILE = b".artignore"
 IGNORE_FILE_LIMIT = 1 << 20
@@ -46,44 +43,43 @@ class Rules(NamedTuple):
 class Scope:
     """The rules as they hold in one folder."""
 
-    __slots__ = ("_above", "_exclude", "_include", "_key", "fingerprint", "reads_files", "within")
+    __slots__ = ("_exclude", "_files", "_include", "_key", "fingerprint", "included", "reads_files")
 
     def __init__(
         self,
         key: str,
-        above: tuple[tuple[int, GitIgnoreSpec], ...],
-        exclude: GitIgnoreSpec | None,
-        include: GitIgnoreSpec | None,
+        files: tuple[tuple[int, Patterns], ...],
+        exclude: Patterns | None,
+        include: Patterns | None,
         *,
         reads_files: bool,
-        within: bool,
+        included: bool,
         fingerprint: bytes,
     ) -> None:
         self._key = key
-        self._above = above
+        self._files = files
         self._exclude = exclude
         self._include = include
         self.reads_files = reads_files
-        self.within = within
-        """The folder itself is included: no `--include` was given, or one matches it."""
+        self.included = included
+        """What is in the folder is included unless more is said: no `--include` was given, or one matches it."""
         self.fingerprint = fingerprint
         """8 bytes: the same rules in the same folder have the same."""
 
     @property
     def keeps_all(self) -> bool:
         """No rule takes any name away here."""
-        return not self._above and self._exclude is None and self._include is None
+        return not self._files and self._exclude is None and self._include is None
 
-    def with_file(self, content: bytes, name: str) -> Scope:
-        """These rules and the `.artignore` of this folder; `name` is for messages."""
-        spec = compile_patterns(content.decode("utf-8", "surrogateescape").splitlines(), name)
+    def with_file(self, content: bytes, where: str) -> Scope:
+        """These rules and the `.artignore` of this folder; `where` it is, for messages."""
         return Scope(
             self._key,
-            ((len(self._key), spec), *self._above),
+            ((len(self._key), Patterns(_lines(content), where)), *self._files),
             self._exclude,
             self._include,
             reads_files=self.reads_files,
-            within=self.within,
+            included=self.included,
             fingerprint=digest_of(self.fingerprint + os.fsencode(self._key) + b"\0" + content)[:8],
         )
 
@@ -91,71 +87,60 @@ class Scope:
         """The rules in the folder `name` (with its slash) of this folder."""
         if self.keeps_all and not self.reads_files:
             return self
-        key = self._key + os.fsdecode(name)
+        path = self._key + os.fsdecode(name[:-1])
         return Scope(
-            key,
-            self._above,
+            path + "/",
+            self._files,
             self._exclude,
             self._include,
             reads_files=self.reads_files,
-            within=self._include is None or self._include.match_file(key),
+            included=self._is_included(path, folder=True),
             fingerprint=self.fingerprint,
         )
 
-    def decider(self) -> Callable[[bytes, bool], bool]:
-        """A function (name, named by the user) that tells whether a name, a folder's with its slash, is part."""
-        if self.keeps_all:
-            return lambda name, named: True
-        return self._keeps
+    def keeps(self, name: bytes, *, named: bool) -> bool:
+        """Whether a name, a folder's with its slash, is part. Folders are looked into even if only files are included.
 
-    def _keeps(self, name: bytes, named: bool) -> bool:
-        path = self._key + os.fsdecode(name)
-        if self._exclude is not None and self._exclude.match_file(path):
+        `named`: the user gave it himself, which outweighs `.artignore`.
+        """
+        if self.keeps_all:
+            return True
+        folder = name.endswith(b"/")
+        path = self._key + os.fsdecode(name[:-1] if folder else name)
+        if self._exclude is not None and self._exclude.verdict(path, folder=folder):
             return False
-        if not named:
-            for start, spec in self._above:
-                ignored = spec.check_file(path[start:]).include
-                if ignored:
-                    return False
-                if ignored is False:
-                    break
-        return self._include is None or name.endswith(b"/") or self._include.match_file(path)
+        if not named and self._is_ignored(path, folder):
+            return False
+        return folder or self._is_included(path, folder=False)
+
+    def _is_ignored(self, path: str, folder: bool) -> bool:
+        for start, patterns in self._files:
+            ignored = patterns.verdict(path[start:], folder=folder)
+            if ignored is not None:
+                return ignored
+        return False
+
+    def _is_included(self, path: str, *, folder: bool) -> bool:
+        verdict = self._include.verdict(path, folder=folder) if self._include is not None else None
+        return self.included if verdict is None else verdict
 
 
 def top_scope(rules: Rules) -> Scope:
-    """The rules at the top of a version."""
-    include = compile_patterns(rules.include, "--include") if rules.include else None
-    exclude = compile_patterns(rules.exclude, "--exclude") if rules.exclude else None
+    """The rules at the top of a version; raises `UsageError` (`bad-pattern`)."""
     return Scope(
         "",
         (),
-        exclude,
-        include,
+        Patterns(rules.exclude, "--exclude") if rules.exclude else None,
+        Patterns(rules.include, "--include") if rules.include else None,
         reads_files=rules.ignore_files,
-        within=include is None,
+        included=not rules.include,
         fingerprint=digest_of(repr(tuple(rules)).encode("utf-8", "backslashreplace"))[:8],
     )
 
 
-def compile_patterns(lines: Sequence[str], name: str) -> GitIgnoreSpec:
-    """gitignore patterns; raises `UsageError` naming `name` and the bad line."""
-    from pathspec import GitIgnoreSpec
-
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
-        bad = next((line for line in lines if not _compiles(line)), "")
-        raise UsageError("bad-pattern", f"not a pattern in {name}: {bad!r}") from error
-
-
-def _compiles(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
+def _lines(content: bytes) -> list[str]:
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def read_ignore_file(source: bytes) -> bytes | None:

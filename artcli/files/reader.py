@@ -43,6 +43,8 @@ def read_small(source: bytes, stat: Stat) -> bytes:
         if len(data) != size or _is_other(fd, stat):
             raise Changed(source)
         return data
+    except (IsADirectoryError, BlockingIOError) as error:  # a folder or a FIFO has taken its place
+        raise Changed(source) from error
     finally:
         os.close(fd)
 
@@ -98,6 +100,8 @@ def blocks(source: bytes, stat: Stat, buffers: Buffers | None = None) -> Iterato
     buffers = buffers or Buffers(min(BLOCK, stat.size + 1))
     fd = _open(source)
     try:
+        if _is_other(fd, stat):
+            raise Changed(source)
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         position = 0

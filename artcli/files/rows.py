@@ -91,13 +91,19 @@ def pack_row(
     folders: Iterable[bytes],
     left: Collection[int],
     special: Collection[int],
+    young: Collection[int],
+    fresh: Collection[int],
     records: array[int],
     time: int,
 ) -> bytes:
-    """The bytes of a row; `records` were read at `time` (nanoseconds since 1970) and are marked in place."""
+    """The bytes of a row.
+
+    `records` are marked in place. Those numbered by `fresh` were new or changed at `time` (nanoseconds since 1970);
+    those numbered by `young` are believed, but not after a restart.
+    """
     for i in (*left, *special):
         records[i * 4 : i * 4 + 4] = _NO_RECORD
-    young = mark_young(records, time)
+    young = array("I", sorted({*young, *mark_young(records, fresh, time)}))
     sections = [
         names,
         b"\0".join(folders),
@@ -112,12 +118,13 @@ def pack_row(
 _NO_RECORD = array("q", bytes(RECORD_SIZE))
 
 
-def mark_young(records: array[int], time: int) -> array[int]:
-    """Zero the stats that are too young at `time` to be believed; the numbers of those that are merely young."""
-    young = array("I")
-    if max(max(records[1::4], default=0), max(records[2::4], default=0)) < time - YOUNG:
+def mark_young(records: array[int], fresh: Collection[int], time: int) -> list[int]:
+    """Of the stats numbered by `fresh`, zero those too young at `time` to be believed; which are merely young."""
+    young: list[int] = []
+    if not fresh or max(max(records[1::4]), max(records[2::4])) < time - YOUNG:
         return young
-    for i, (mtime, ctime) in enumerate(zip(records[1::4], records[2::4], strict=True)):
+    for i in fresh:
+        mtime, ctime = records[i * 4 + 1], records[i * 4 + 2]
         age = time - max(mtime, ctime)
         if age >= YOUNG:
             continue

@@ -93,8 +93,9 @@ class Writer:
             self._folders.open(path, make=True)
 
     def remove(self, path: bytes) -> bool:
-        """Remove a file or link, and the folders above it that this leaves empty; False if it was not there.
+        """Remove a file, link or empty folder, and the folders above it that this leaves empty.
 
+        False if it was not there, or a folder with something in it has taken its place.
         Raises `ConflictError` (`escapes-target`, `in-the-way`), `ArtError` (`cannot-write`).
         """
         with _Told(path):
@@ -105,8 +106,10 @@ class Writer:
             except (FileNotFoundError, NotADirectoryError):
                 return False
             if modes.S_ISDIR(there.st_mode):
-                raise in_the_way(path)
-            if self._is_touched(there):
+                if not _remove_empty(fd, name, there):
+                    return False
+                self._folders.forget(path)
+            elif self._is_touched(there):
                 self._folders.make_room(path)
             else:
                 os.unlink(name, dir_fd=fd)
@@ -128,8 +131,7 @@ class Writer:
 
     def _split(self, path: bytes) -> tuple[bytes, bytes]:
         above, _, name = path.rpartition(b"/")
-        if name in (b"", b".", b"..", b".art") or b"\0" in name:
-            check_name(name, path)
+        check_name(name, path)
         return above, name
 
     def _in_folder(self, path: bytes, make: Callable[[int], T]) -> tuple[int, T]:
