@@ -14,6 +14,7 @@ from artcli.catalog.manifest import Entry, PageSource, Root
 from artcli.catalog.manifest.page import Inner, Leaf
 from artcli.catalog.manifest.read import open_child, open_root
 from artcli.content import Digest
+from artcli.errors import IntegrityError
 
 
 class Found(NamedTuple):
@@ -22,15 +23,28 @@ class Found(NamedTuple):
 
 
 def find_file(catalog: Catalog, pages: PageSource, wanted: Callable[[Entry], bool]) -> Found | None:
-    """The newest live version with an entry that is `wanted`, and the entry."""
+    """The newest live version with an entry that is `wanted`, and the entry.
+
+    Versions whose manifest is damaged are passed over; only if no other has it, their first error is raised.
+    """
     seen: set[Digest] = set()
-    versions = sorted(catalog.versions(), key=lambda version: version.time, reverse=True)
-    for version in versions:
-        for leaf in _leaves(pages, version.root, seen):
-            for entry in leaf.items:
-                if wanted(entry):
-                    return Found(version, entry)
+    failure: IntegrityError | None = None
+    for version in sorted(catalog.versions(), key=lambda version: version.time, reverse=True):
+        try:
+            entry = _entry(pages, version.root, wanted, seen)
+        except IntegrityError as error:
+            failure = failure or error
+            continue
+        if entry is not None:
+            return Found(version, entry)
+    if failure is not None:
+        raise failure
     return None
+
+
+def _entry(pages: PageSource, root: Root, wanted: Callable[[Entry], bool], seen: set[Digest]) -> Entry | None:
+    leaves = _leaves(pages, root, seen)
+    return next((entry for leaf in leaves for entry in leaf.items if wanted(entry)), None)
 
 
 def _leaves(pages: PageSource, root: Root, seen: set[Digest]) -> Iterator[Leaf]:

@@ -1,5 +1,7 @@
 """Moments as people and facts write them, as seconds since 1970.
 
+What is understood:
+
     2026-11-01   2026-11-01 14:30   2026-11-01T14:30:05.123Z   2026-11-01T14:30+01:00   (local time unless told)
     90s   45min   2h   3d   2w   "2h ago"   yesterday   today   now                     (seen from now)
 """

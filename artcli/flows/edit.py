@@ -15,8 +15,8 @@ from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
 from artcli.errors import ConflictError, UsageError
 
-TEXT_SIZE = 64 * 1024
-"""Bytes of the longest description or note."""
+TEXT_SIZE = 60 * 1024
+"""Bytes of the longest description or note: the old and the new one fit into a fact, each twice as long in JSON."""
 
 
 class Edits(NamedTuple):
@@ -68,21 +68,6 @@ def target(catalog: Catalog, ref: str, project: str) -> tuple[Version | Artifact
         found = resolve.whole(catalog, ref, project)
         return found.version, found.note
     return resolve.artifact(catalog, ref, project)
-
-
-def value_of(text: str) -> Any:
-    """A metadata value as typed: what is JSON of any kind but a bare word is that, anything else is the text itself.
-
-    So `3`, `1e-3`, `true`, `null`, `[1,2]`, `{"a":1}` and `"3"` are JSON; `dusk`, `v1.0`, `NaN` are texts.
-    """
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
 
 
 def version_edits(version: Version, edits: Edits) -> list[Draft]:

@@ -99,8 +99,14 @@ def tell(catalog: Catalog, event: Event, project: str) -> Told:
 def added(version: Version) -> str:
     """What a version added: `2 of 5 files new, 40 %`; the share is of its bytes."""
     files = "file" if version.entries == 1 else "files"
-    share = f", {version.new_size / version.size * 100:.0f} %" if version.size else ""
-    return f"{version.new_entries:,} of {version.entries:,} {files} new{share}"
+    return f"{version.new_entries:,} of {version.entries:,} {files} new{_share(version.new_size, version.size)}"
+
+
+def _share(part: int, whole: int) -> str:
+    if not whole:
+        return ""
+    percent = part / whole * 100
+    return f", {percent:.0f} %" if percent >= 0.5 or not part else ", <1 %"
 
 
 def _passes(event: Event, wanted: Filter) -> bool:

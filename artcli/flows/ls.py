@@ -50,13 +50,6 @@ class ArtifactRow(NamedTuple):
     aliases: list[str]
     """All that its versions have, `latest` left out."""
 
-    @property
-    def text(self) -> str:
-        """The first line that says what it is."""
-        artifact, latest = self.summary.artifact, self.summary.latest
-        words = artifact.description or artifact.note or (latest and (latest.description or latest.note)) or ""
-        return words.strip().partition("\n")[0]
-
 
 class VersionRow(NamedTuple):
     version: Version
@@ -128,7 +121,8 @@ def versions(catalog: Catalog, name: str | None, project: str, query: Query) -> 
         mine = artifact is not None or version.project == project
         if mine and query.holds(version, row.tags) and _since(version.time, query):
             rows.append(row)
-    return _sorted(rows, query, VERSION_ORDERS, "-version"), note
+    rows.sort(key=lambda row: (row.version.project, row.version.name, -row.version.number))
+    return (_sorted(rows, query, VERSION_ORDERS, "version") if query.sort else rows[: query.limit]), note
 
 
 def files(repository: Repository, ref: str, project: str, query: Query, *, recursive: bool = False) -> Files:

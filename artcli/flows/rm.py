@@ -81,9 +81,7 @@ def remove(repository: Repository, removal: Removal, reason: str | None = None) 
     return removed
 
 
-def deletion(
-    catalog: Catalog, version: Version, reason: str | None = None, freed: Collection[str] = ()
-) -> list[Draft]:
+def deletion(catalog: Catalog, version: Version, reason: str | None = None, freed: Collection[str] = ()) -> list[Draft]:
     """The facts that send a version to the trash; `freed`: its aliases that other facts beside them take away.
 
     Each alias goes by a fact of its own, so that undoing the deletion brings it back. Raises `ConflictError`

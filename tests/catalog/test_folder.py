@@ -10,7 +10,8 @@ from artcli.catalog.finding import find_file
 from artcli.catalog.folder import level
 from artcli.catalog.manifest import build, entries
 from artcli.content import digest_of
-from tests.catalog.kit import init, log_files
+from artcli.errors import IntegrityError
+from tests.catalog.kit import add_version, init, log_files
 from tests.catalog.manifest.kit import DictPages, file_entry, make_paths
 
 
@@ -60,6 +61,10 @@ def test_files_are_found_by_content_in_the_newest_version(tmp_path: Path) -> Non
     assert find(b"7" * 100) == ("other:v0", b"x/y")
     assert find(b"new") == ("data:v1", b"new")
     assert find(b"gone") is None
+    add_version(repository, "damaged")  # no page of it is there
+    assert find(b"new") == ("data:v1", b"new")
+    with pytest.raises(IntegrityError):
+        find(b"gone")
 
 
 def test_a_version_of_nothing_has_no_level() -> None:

@@ -94,7 +94,7 @@ def test_every_flipped_byte_of_the_config_is_found(tmp_path: Path) -> None:
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(IntegrityError) as caught:
-            repository._read_place(repository.DiskBucket(path.parent))
+            repository.read_place(repository.DiskBucket(path.parent))
         assert caught.value.slug == "damaged-config"
     for bad in (b"", whole[:-1], whole + b"\n", whole * 2):
         path.write_bytes(bad)

@@ -1,0 +1,115 @@
+"""`art edit`: what is said about artifacts and versions."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from artcli.cli import values
+from artcli.cli.console import Console
+from artcli.cli.editor import edit_file
+from artcli.cli.formatting import Field, Schema
+from artcli.errors import ArtError, UsageError
+from artcli.flows import edit, edit_text
+from artcli.flows.edit import Edits
+
+EXAMPLES = """
+art edit model:v0 --set stage=production --set lr=0.1
+art edit model:v0 --unset stage -m "taken off the car"
+art edit dataset --description "what the car's camera saw"
+art edit dataset --note "Collected on the table."
+art edit model --keep-last 5           # older versions without an alias go to the trash
+art edit model --rename net            # the old name goes on leading here
+"""
+
+EDITED = Schema(
+    "edited",
+    fields=[
+        Field("ref", help="the version, or the artifact by its new name"),
+        Field("changed", "words", "what has changed"),
+    ],
+    columns=["ref", "changed"],
+    key="ref",
+)
+
+
+def command(
+    ctx: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF | NAME", help="a version, or an artifact with all its versions")],
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="what it is, in a line; empty: none")
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option("--note", metavar="TEXT", help="what to know of it, in Markdown; empty: none")
+    ] = None,
+    note_file: Annotated[
+        str | None, typer.Option("--note-file", "-F", metavar="FILE", help="the note from a file; -: from stdin")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE|@FILE", help="metadata: JSON or text; repeatable")
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="KEY", help="metadata to remove")] = None,
+    rename: Annotated[str | None, typer.Option("--rename", metavar="NEW", help="a new name for the artifact")] = None,
+    keep_last: Annotated[
+        int | None,
+        typer.Option("--keep-last", metavar="N", min=0, help="keep N versions besides those with an alias; 0: all"),
+    ] = None,
+    message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="why, for the log")] = None,
+) -> None:
+    """Change the description, note or metadata of a version, or description, note and name of an artifact.
+
+    Every change is kept with its old value: art audit shows it, art undo takes it back. Without an option all of it
+    opens in an editor.
+    """
+    console: Console = ctx.obj
+    repository, project = console.repository(), console.project
+    if note_file is not None:
+        if note is not None:
+            raise UsageError("bad-usage", "--note and --note-file are two notes", hint="art edit --help")
+        note = _read(note_file)
+    edits = Edits(description, note, values.pairs(set_ or ()), unset or (), rename, keep_last)
+    if edits == Edits():
+        row, _ = edit.target(repository.catalog, ref, project)
+        edits = _in_editor(console, row)
+    done = edit.edit(repository, ref, edits, project, message)
+    if done.note:
+        console.say(done.note)
+    changed = [_name(fact.kind, fact.data) for fact in done.facts]
+    receipt = f"{done.ref}  {', '.join(changed)} changed" if changed else f"{done.ref}  nothing to change"
+    console.record(EDITED, {"ref": done.ref, "changed": changed}, receipt=receipt)
+
+
+def _in_editor(console: Console, row: Any) -> Edits:
+    handle, name = tempfile.mkstemp(prefix="art-", suffix=".md")
+    path = Path(name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(edit_text.document(row))
+    try:
+        edit_file(console, path)
+        edits = edit_text.edits_of(path.read_text(encoding="utf-8"), row)
+    except ArtError as error:
+        if error.slug != "bad-edit-text":
+            path.unlink(missing_ok=True)
+            raise
+        raise UsageError(error.slug, error.message, facts=[f"your text is kept in {path}"], hint=error.hint) from None
+    path.unlink(missing_ok=True)
+    return edits
+
+
+def _read(name: str) -> str:
+    if name == "-" and sys.stdin.isatty():
+        raise UsageError("stdin-is-terminal", "stdin, from where a text is to come, is a terminal", hint="art edit -h")
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("unfit-value", f"a note is text in UTF-8: {error}", hint="art help unfit-value") from None
+
+
+def _name(kind: str, data: Any) -> str:
+    return "name" if kind == "rename" else data["key"] if data["field"] == "metadata" else data["field"]

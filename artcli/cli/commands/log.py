@@ -1,0 +1,63 @@
+"""`art log`: what happened, newest first."""
+
+from __future__ import annotations
+
+from shlex import join
+from typing import Annotated, Any
+
+import typer
+
+from artcli.catalog import moments
+from artcli.cli.cards import card
+from artcli.cli.console import Console
+from artcli.cli.items import EVENTS, event_item
+from artcli.errors import UsageError
+from artcli.flows import history
+from artcli.flows.history import Filter
+
+EXAMPLES = """
+art log                                 # of all artifacts
+art log dataset --oneline -n 10
+art log model:v0                        # one version: who made it, what was said of it since
+art log --since 7d --author anna
+"""
+
+
+def command(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME | REF]", help="one artifact or version only")
+    ] = None,
+    oneline: Annotated[bool, typer.Option("--oneline", help="one line each, also on a terminal")] = False,
+    limit: Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=0, help="the newest N only")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="7d, '2h ago', 2026-11-01")] = None,
+    author: Annotated[str | None, typer.Option("--author", metavar="NAME", help="a part of the name of who")] = None,
+    type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="artifacts of this type only")] = None,
+) -> None:
+    """Show versions and what was said about them since: who, when, why; newest first."""
+    console: Console = ctx.obj
+    words = words or []
+    if any("=" in word for word in words):
+        raise UsageError("log-is-history", "'art log' shows history", hint=join(["art", "log-metrics", *words]))
+    if len(words) > 1:
+        raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
+    catalog = console.repository().catalog
+    about, note = history.scope(catalog, words[0] if words else None, console.project)
+    if note:
+        console.say(note)
+    wanted = Filter(moments.parse(since) if since else None, author, type, limit)
+    items = map(event_item, history.history(catalog, about, console.project, wanted))
+    with console.pager():
+        flags = console.flags
+        if oneline or not console.for_person or flags.json or flags.field or flags.format is not None or flags.quiet:
+            console.rows(EVENTS, items)
+            return
+        for item in items:
+            console.text(_card(console, item))
+            console.line()
+
+
+def _card(console: Console, item: dict[str, Any]) -> str:
+    title = f"{console.style(item['ref'], 'yellow')}  {item['text']}"
+    who = f"{item['actor']} on {item['machine']}, {console.when(item['time'])}"
+    return card(title, [("by", who), ("reason", item["reason"] or ""), ("event", item["event"])])

@@ -1,0 +1,110 @@
+"""`art show`: what something is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from artcli.catalog import manifest
+from artcli.cli import cards
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.cli.items import EVENTS, VERSION_FIELDS, event_item, version_item
+from artcli.flows import history, ls
+from artcli.flows.show import Shown, show
+
+EXAMPLES = """
+art show model:v0
+art show model:latest --field metadata.lr        # one raw value
+art show dataset:v0/classes.txt                  # a file in a version
+art show ./classes.txt                           # which version has a file of these bytes?
+art show dataset:v0 --files
+"""
+
+VERSION = Schema(
+    "version",
+    fields=[
+        *VERSION_FIELDS,
+        Field("producer", "object", "actor, machine, time, reason"),
+        Field("artifact", "object", "what is said of all its versions: description, note, keep_last"),
+        Field("files", "words", "all paths in it; with --files only"),
+    ],
+    columns=["ref", "type", "size", "time", "actor"],
+    key="ref",
+)
+ENTRY = Schema(
+    "entry",
+    fields=[
+        Field("path", help="in the version; a folder's ends with a slash"),
+        Field("ref", help="name:vN of the newest version that has it"),
+        Field("kind", help="file, executable, symlink, directory or reference"),
+        Field("size", "size", "bytes; of a folder, of all in it"),
+        Field("entries", "count", "in a folder"),
+        Field("digest", help="BLAKE3: what b3sum prints"),
+        Field("target", help="of a symbolic link"),
+        Field("version", "object", "the version: digest, aliases, time, actor"),
+    ],
+    columns=["path", "ref", "kind", "size"],
+    key="path",
+)
+
+
+def command(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="REF | DIGEST | PATH | EVENT", help="what to look up")],
+    files: Annotated[bool, typer.Option("--files", help="with all its paths")] = False,
+) -> None:
+    """Show what is known of a version, of a file or folder in one, or of a change.
+
+    It is found by reference, by its digest or a part of 12 digits or more, by a path on this disk, or by the id that
+    art log prints.
+    """
+    console: Console = ctx.obj
+    repository = console.repository()
+    found = show(repository, what, console.project, Path.cwd())
+    if found.note:
+        console.say(found.note)
+    with console.pager():
+        if found.event:
+            item = event_item(history.tell(repository.catalog, found.event, console.project))
+            console.record(EVENTS, item, text=lambda: cards.event(console, item))
+        elif found.item:
+            item = _file_item(found, console.project)
+            console.record(ENTRY, item, text=lambda: cards.entry(console, item))
+        elif found.version:
+            item = _version_item(found, console.project)
+            if files:
+                entries = manifest.entries(repository.store, found.version.root)
+                item["files"] = [os.fsdecode(entry.path) for entry in entries]
+            console.record(VERSION, item, text=lambda: cards.version(console, item))
+
+
+def _version_item(found: Shown, project: str) -> dict[str, Any]:
+    assert found.version
+    assert found.artifact
+    item = version_item(found.version, found.aliases, found.tags, project)
+    artifact = found.artifact
+    return item | {
+        "producer": {name: item[name] for name in ("actor", "machine", "time", "reason")},
+        "artifact": {name: getattr(artifact, name) for name in ("description", "note", "keep_last", "created")},
+    }
+
+
+def _file_item(found: Shown, project: str) -> dict[str, Any]:
+    assert found.item
+    path, entry = found.item
+    version = _version_item(found, project)
+    is_link = entry is not None and entry.kind == manifest.SYMLINK
+    return {
+        "path": os.fsdecode(path),
+        "ref": version["ref"],
+        "kind": ls.kind_of(found.item),
+        "size": found.size,
+        "entries": None if entry else found.entries,
+        "digest": entry.digest.hex() if entry else None,
+        "target": os.fsdecode(entry.data or b"") if entry and is_link else None,
+        "version": {name: version[name] for name in ("digest", "aliases", "time", "actor")},
+    }

@@ -1,0 +1,23 @@
+"""A repository with a few versions whose times never change, for tests that compare whole outputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from artcli.catalog import facts
+from artcli.catalog.repository import Repository
+from tests.catalog.kit import add_version, log_files
+from tests.kit.command_line import Art
+
+TIME = "2026-11-01T12:00:00.000Z"
+
+
+def fill(art: Art, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """model:v0–v2 without bytes, data:v0 with files; everything happens on `car` at `TIME`."""
+    monkeypatch.setattr(facts, "timestamp", lambda seconds: TIME)
+    monkeypatch.setattr(facts, "this_machine", lambda: "car")
+    repository, _ = Repository.init(art.directory)
+    for number in range(3):
+        add_version(repository, "model", str(number), metadata={"lr": number / 10})
+    log_files(repository, "data", {"a.txt": b"a" * 300, "dir/b": b"b"}, description="pictures\nof the table")
+    return repository

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shelf import fill
+from tests.kit.command_line import Art
+
+
+def test_edit(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fill(art, monkeypatch)
+    pairs = ["lr=2e-3", "stage=dev", 'o={"a": [1, null]}', "n=null", 's="3"']
+    words = [word for pair in pairs for word in ("--set", pair)]
+    result = art("edit", "model:v0", *words, "--description", "first", "-m", "why")
+    assert (result.code, result.out) == (0, "model:v0\n")
+    assert result.err == "model:v0  description, lr, stage, o, n, s changed\n"
+    version = made.catalog.numbered(1, 0)
+    assert version
+    made.refresh()
+    assert made.catalog.numbered(1, 0).metadata == {  # type: ignore[union-attr]
+        "lr": 0.002, "stage": "dev", "o": {"a": [1, None]}, "n": None, "s": "3",
+    }  # fmt: skip
+    assert art("edit", "model:v0", "--set", "stage=dev").err == "model:v0  nothing to change\n"
+    assert art("edit", "model:v0", "--unset", "o", "--unset", "n", "--json").json == {
+        "schema": "art.edited/1", "ref": "model:v0", "changed": ["o", "n"],
+    }  # fmt: skip
+    result = art("edit", "model", "--rename", "net", "--keep-last", "3")
+    assert (result.out, result.err) == ("net\n", "net  keep_last, name changed\n")
+
+
+def test_a_note_from_a_file_or_stdin(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fill(art, monkeypatch)
+    (art.directory / "CARD.md").write_text("# Title\n\nüber\n", encoding="utf-8")
+    assert art("edit", "data", "-F", "CARD.md").err == "data  note changed\n"
+    assert art("edit", "data:v0", "-F", "-", stdin=b"piped").err == "data:v0  note changed\n"
+    made.refresh()
+    assert made.catalog.artifact("uncategorized", "data").note == "# Title\n\nüber\n"  # type: ignore[union-attr]
+    assert art("edit", "data", "-F", "-", "--json", stdin=b"\xff").error["code"] == "unfit-value"
+    assert art("edit", "data", "-F", "-", "--note", "x").code == 2
+    assert art("edit", "data", "-F", "gone").code == 1
+
+
+def test_edit_refused(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(art, monkeypatch)
+    result = art("edit", "model", "--set", "a=1")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: metadata belongs to a version, and 'model' names none\nhint: art edit model:latest --set …\n"
+    )
+    assert art("edit", "model:v0", "--json").error["code"] == "no-terminal"
+    assert art("edit", "model:v0", "--set", "nonsense", "--json").error["code"] == "bad-value"
+    assert art("edit", "model", "--keep-last", "-1").code == 2
+
+
+def editor(folder: Path, program: str) -> str:
+    """A command that edits a file with a line of Python; `text` is what it holds."""
+    script = folder / "editor.py"
+    script.write_text(
+        f"import sys\npath = sys.argv[1]\ntext = open(path).read()\n{program}\nopen(path, 'w').write(text)"
+    )
+    return f"{sys.executable} {script}"
+
+
+def test_in_an_editor(art: Art, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fill(art, monkeypatch)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    change = editor(tmp_path, "text = text.replace('lr = 0.0', 'lr = 5') + 'a note'")
+    result = art.on_terminal("edit", "model:v0", ART_EDITOR=change)
+    assert (result.code, result.err) == (0, "model:v0  note, lr changed\n")
+    made.refresh()
+    version = made.catalog.numbered(1, 0)
+    assert version
+    assert (version.note, version.metadata) == ("a note", {"lr": 5})
+    assert list(tmp_path.glob("art-*.md")) == []
+    result = art.on_terminal("edit", "model:v0", ART_EDITOR=editor(tmp_path, "text = 'my long work'"))
+    assert result.code == 2
+    (kept,) = tmp_path.glob("art-*.md")
+    assert f"your text is kept in {kept}" in result.err
+    assert kept.read_text() == "my long work"
