@@ -15,8 +15,19 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Artifacts": {
         "log-artifact": "make a version of a directory or file",
         "use": "bring a version into a directory, verified",
+        "ls": "list artifacts, versions, files",
+        "show": "show what is known of a version, file or change",
+        "alias": "let names lead to versions",
+        "tag": "put labels on versions",
+        "edit": "change descriptions, notes, metadata, names",
+        "rm": "send versions to the trash",
+        "restore": "bring versions back from the trash",
     },
-    "History": {},
+    "History": {
+        "log": "show what happened, newest first",
+        "audit": "list who changed what, from what to what",
+        "undo": "take back the last command, or one change",
+    },
     "Maintenance": {},
     "Help": {
         "help": "explain a command, a topic or an error",
