@@ -10,6 +10,7 @@ from collections.abc import Mapping
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Repository": {
         "init": "make a repository in a directory",
+        "demo": "make a small repository to play with",
         "config": "read and change settings",
     },
     "Artifacts": {

@@ -29,12 +29,12 @@ def car(directory: Path, cut: Cut = shipped, scale: int = 1) -> list[Step]:
     return [
         Step("A folder for the car's data becomes a repository.", nothing, (("init", "--project", "jetracer"),)),
         Step(
-            f"First trip: the car takes {3 * scale} pictures of the table. They become the first version.",
+            f"First trip: the car takes {3 * scale:,} pictures of the table. They become the first version.",
             trips.first,
-            (("log-artifact", "dataset", "camera", "--description", "what the car's camera saw"),),
+            (("log-artifact", "dataset", "camera", "--description", "what the camera saw"),),
         ),
         Step(
-            f"Second trip: {2 * scale} more pictures into the same folder, and the folder is logged again.",
+            f"Second trip: {2 * scale:,} more pictures into the same folder, and the folder is logged again.",
             trips.second,
             (("log-artifact", "dataset", "camera", "--metadata", "place=table"),),
         ),
@@ -44,7 +44,7 @@ def car(directory: Path, cut: Cut = shipped, scale: int = 1) -> list[Step]:
             ((*base, "--mv", f"{wrong}={right}"),),
         ),
         Step(
-            f"Third trip: the old pictures have left the car, {11 * scale} new ones are added to the version.",
+            f"Third trip: the old pictures have left the car, {11 * scale:,} new ones are added to the version.",
             trips.third,
             ((*base, "--add", "new", "--metadata", "place=table"),),
         ),
@@ -54,7 +54,7 @@ def car(directory: Path, cut: Cut = shipped, scale: int = 1) -> list[Step]:
             ((*train, "--alias", "best"),),
         ),
         Step(
-            f"It is lost at dusk, outside: {8 * scale} pictures of there.",
+            f"It is lost at dusk, outside: {8 * scale:,} pictures of there.",
             trips.fourth,
             ((*base, "--add", "new", "--metadata", "place=table,dusk"),),
         ),
