@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
+_HINTED = (2, 5, 6, 10)
+"""Exit codes of mistakes that the user can put right: with these there is always a hint."""
+
 
 class Console:
     """The flags, settings and streams of one command. `arguments` is the command line without `art`."""
@@ -197,6 +200,7 @@ class Console:
 
     def error(self, error: ArtError) -> None:
         """The error, what exists instead, and the command to try."""
+        hint = error.hint or (f"art help {error.slug}" if error.exit_code in _HINTED else None)
         if self.flags.json:
             document = {
                 "message_type": "error",
@@ -204,14 +208,14 @@ class Console:
                 "exit": error.exit_code,
                 "message": error.message,
                 "facts": list(error.facts),
-                "hint": error.hint,
+                "hint": hint,
             }
             self.err.write(tables.dumps(document) + "\n")
             return
         lines = [self.style("error:", "red", self.err) + " " + printable(error.message)]
         lines += ["  " + printable(fact) for fact in error.facts]
-        if error.hint:
-            lines.append(self.style("hint:", "cyan", self.err) + " " + printable(error.hint))
+        if hint:
+            lines.append(self.style("hint:", "cyan", self.err) + " " + printable(hint))
         self.err.write("\n".join(lines) + "\n")
 
     def _tell(self, text: str) -> None:

@@ -14,13 +14,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from blake3 import blake3
-
-from artcli.catalog import manifest
-from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, REFERENCE, SYMLINK, Entry, PageSource, chunk_list
+from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, REFERENCE, SYMLINK, Entry, PageSource
 from artcli.content import Buffer, Digest
 from artcli.errors import IntegrityError
 from artcli.files.writer import Writer
+from artcli.flows import contents
 from artcli.memory import keep_freed_memory
 from artcli.progress import Progress
 from artcli.store.ranges import Range, ranges
@@ -31,8 +29,6 @@ WINDOW = 8192
 """Entries taken at a time."""
 PLAIN = 256
 """Entries that need no chunk, in one job."""
-GROUP = 4 << 20
-"""Bytes of a large file that one job decodes."""
 
 
 class _Files(NamedTuple):
@@ -66,7 +62,7 @@ class Delivery:
         """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
         rest = iter(entries)
         while window := list(islice(rest, WINDOW)):
-            large = [entry for entry in window if entry.chunks or entry.list]
+            large = [entry for entry in window if contents.is_large(entry)]
             for count, size in ahead(self._work, self._jobs(window), workers=self.workers):
                 self.progress.advance(files=count, size=size)
             for entry in large:
@@ -80,7 +76,7 @@ class Delivery:
                 self.references.append(entry.path)
             elif entry.data is not None or entry.kind == DIRECTORY or not entry.size:
                 plain.append(entry)
-            elif not (entry.chunks or entry.list):
+            elif not contents.is_large(entry):
                 small.setdefault(entry.digest, []).append(entry)
         for start in range(0, len(plain), PLAIN):
             yield plain[start : start + PLAIN]
@@ -96,9 +92,9 @@ class Delivery:
         count = size = 0
         for digest, data in self.store.fetch_range(job.part):
             if isinstance(data, IntegrityError):
-                raise _touched(data, job.entries[digest][0])
+                raise contents.touched(data, job.entries[digest][0])
             for entry in job.entries[digest]:
-                _check_size(entry, len(data))
+                contents.check_size(entry, data)
                 self._create(entry, (data,))
                 count, size = count + 1, size + len(data)
         return count, size
@@ -115,54 +111,6 @@ class Delivery:
         self.writer.create(entry.path, content, executable=entry.kind == EXECUTABLE, mtime=self.mtime, replace=True)
 
     def _write_large(self, entry: Entry) -> None:
-        self._create(entry, self._content(entry))
+        content = contents.file(self.store, self.pages, entry, workers=self.workers, progress=self.progress)
+        self._create(entry, content)
         self.progress.advance(files=1)
-
-    def _content(self, entry: Entry) -> Iterator[Buffer]:
-        """The bytes of a large file, in order; raises before its end if they are not those of the entry's digest."""
-        hasher = blake3()
-        size = 0
-        for parts in ahead(self._decode, _groups(chunk_list(self.pages, entry)), workers=self.workers):
-            for data in parts:
-                hasher.update(data)
-                size += len(data)
-                yield data
-            self.progress.advance(size=sum(map(len, parts)))
-        if hasher.digest() != entry.digest or size != entry.size:
-            raise IntegrityError(
-                "damaged-file", f"the chunks of a file do not make up its digest: {manifest.shown(entry.path)}"
-            )
-
-    def _decode(self, group: list[tuple[Digest, int]]) -> list[Buffer]:
-        """The chunks of a group, in order."""
-        found: dict[Digest, Buffer] = {}
-        for part in ranges(self.store.find, dict.fromkeys(digest for digest, _ in group)):
-            for digest, data in self.store.fetch_range(part):
-                if isinstance(data, IntegrityError):
-                    raise data
-                found[digest] = data
-        return [found[digest] for digest, _ in group]
-
-
-def _groups(chunks: Iterable[tuple[Digest, int]]) -> Iterator[list[tuple[Digest, int]]]:
-    group: list[tuple[Digest, int]] = []
-    size = 0
-    for digest, length in chunks:
-        group.append((digest, length))
-        size += length
-        if size >= GROUP:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
-def _check_size(entry: Entry, size: int) -> None:
-    if entry.size != size:
-        raise IntegrityError("damaged-manifest", f"a chunk has not the size of its file: {manifest.shown(entry.path)}")
-
-
-def _touched(error: IntegrityError, entry: Entry) -> IntegrityError:
-    return IntegrityError(
-        error.slug, error.message, facts=[f"needed for {manifest.shown(entry.path)}", *error.facts], hint="art fsck"
-    )

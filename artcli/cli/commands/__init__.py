@@ -12,10 +12,16 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "make a repository in a directory",
         "demo": "make a small repository to play with",
         "config": "read and change settings",
+        "status": "show what changed in the directories that hold versions",
     },
     "Artifacts": {
         "log-artifact": "make a version of a directory or file",
         "use": "bring a version into a directory, verified",
+        "get": "copy a version, a folder or a file of one",
+        "cat": "print the bytes of a file in a version",
+        "export": "write a version as a tar or zip archive",
+        "verify": "compare every byte of a version or directory",
+        "diff": "show what differs between versions or directories",
         "ls": "list artifacts, versions, files",
         "show": "show what is known of a version, file or change",
         "alias": "let names lead to versions",
@@ -29,7 +35,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "audit": "list who changed what, from what to what",
         "undo": "take back the last command, or one change",
     },
-    "Maintenance": {},
+    "Maintenance": {
+        "fsck": "find damage, say what it touches, repair it",
+        "gc": "free the disk space of what no version needs",
+    },
     "Help": {
         "help": "explain a command, a topic or an error",
     },

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from artcli.cli import values
+from artcli.cli import logged as logged_as
+from artcli.cli import sources, values
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema
+from artcli.cli.logged import LOGGED
 from artcli.errors import PartialError, UsageError
 from artcli.files.ignore import Rules
-from artcli.files.sources import Source
-from artcli.flows import arrange, log_artifact
-from artcli.flows.log_artifact import Logged, Request
-from artcli.flows.revise import Changes, Taken
+from artcli.flows import log_artifact
+from artcli.flows.log_artifact import Request
+from artcli.flows.revise import Changes
 
 EXAMPLES = """
 art log-artifact dataset ./data                           # dataset:v0, then v1, v2 …; only new chunks are stored
@@ -27,31 +25,6 @@ art log-artifact dataset --base dataset:v0 --add ./more   # v0 and what is in ./
 art log-artifact dataset --base dataset:latest --rm '*.tmp'
 tar -c ./data | art log-artifact archive --stdin-as data.tar
 """
-
-LOGGED = Schema(
-    "logged",
-    fields=[
-        Field("ref", help="name:vN"),
-        Field("name"),
-        Field("version", help="vN"),
-        Field("project"),
-        Field("type"),
-        Field("digest", help="of the content"),
-        Field("created", "truth", "false: the newest version has this content already"),
-        Field("dry_run", "truth"),
-        Field("entries", "count", "files, links and empty directories"),
-        Field("size", "size"),
-        Field("new_entries", "count", "entries whose content was new"),
-        Field("new_size", "size", "bytes of content that were new"),
-        Field("stored", "size", "bytes added to the store"),
-        Field("problems", "object", "what is not in the version, and why"),
-        Field("trashed", "words", "older versions beyond keep-last"),
-        Field("seconds", "object"),
-    ],
-    columns=["ref"],
-    key="ref",
-)
-
 
 def command(
     ctx: typer.Context,
@@ -102,15 +75,15 @@ def command(
     """
     console: Console = ctx.obj
     repository = console.repository()
-    local, taken = _added(add or [])
+    local, taken = sources.added(add or [])
     request = Request(
         name=name,
         project=console.project,
-        sources=_sources([*(paths or []), *local], files_from, zero),
+        sources=sources.sources([*(paths or []), *local], files_from, zero),
         rules=Rules(tuple(include or ()), tuple(exclude or ()), not no_ignore),
-        stream=(os.fsencode(stdin_as), _stdin()) if stdin_as is not None else None,
+        stream=(os.fsencode(stdin_as), sources.blocks()) if stdin_as is not None else None,
         base=base,
-        changes=Changes(tuple(map(os.fsencode, rm or ())), tuple(map(_move, mv or ())), taken),
+        changes=Changes(tuple(map(os.fsencode, rm or ())), tuple(map(sources.move, mv or ())), taken),
         type=type,
         aliases=alias or (),
         tags=tag or (),
@@ -129,74 +102,7 @@ def command(
         logged = log_artifact.log_artifact(repository, request, progress)
     for problem in logged.problems:
         console.warn(f"left out: {os.fsdecode(problem.path)}: {problem.reason}")
-    console.record(LOGGED, _item(logged, request), receipt=_receipt(console, logged, request), summary=True)
+    item, receipt = logged_as.item(logged, request), logged_as.receipt(console, logged, request)
+    console.record(LOGGED, item, receipt=receipt, summary=True)
     if logged.problems:
         raise PartialError("files-left-out", f"{len(logged.problems)} files are not in the version")
-
-
-def _added(words: list[str]) -> tuple[list[str], tuple[Taken, ...]]:
-    """Paths of the disk, and what comes from other versions: what exists as a path is a path."""
-    local, taken = [], []
-    for word in words:
-        path, _ = arrange.split(word, os.getcwd())
-        if os.path.lexists(path) or ":" not in word.replace("art://", ""):
-            local.append(word)
-            continue
-        ref, dest = word, None
-        if word.count(":") - word.count("://") > 1:
-            ref, _, dest = word.rpartition(":")
-        taken.append(Taken(ref, None if dest is None else os.fsencode(dest)))
-    return local, tuple(taken)
-
-
-def _sources(paths: list[str], files_from: Path | None, zero: bool) -> list[Source]:
-    found = arrange.sources(paths, os.getcwd())
-    if files_from is not None:
-        data = sys.stdin.buffer.read() if str(files_from) == "-" else files_from.read_bytes()
-        names = [name for name in data.split(b"\0" if zero else b"\n") if name]
-        found += arrange.listed(names, os.getcwd())
-    return found
-
-
-def _move(text: str) -> tuple[bytes, bytes]:
-    old, equals, new = text.partition("=")
-    if not (old and equals and new):
-        raise UsageError("bad-value", f"a move is given as OLD=NEW: {text!r}")
-    return os.fsencode(old), os.fsencode(new)
-
-
-def _stdin() -> Iterator[bytes]:
-    while block := sys.stdin.buffer.read(1 << 20):
-        yield block
-
-
-def _item(logged: Logged, request: Request) -> dict[str, Any]:
-    version = logged.version
-    return {
-        "ref": version.ref if version else request.name,
-        "name": version.name if version else request.name,
-        "version": f"v{version.number}" if version else None,
-        "project": version.project if version else request.project,
-        "type": version.type if version else logged.type,
-        "digest": logged.root.content.hex(),
-        "created": logged.created,
-        "dry_run": request.dry_run,
-        "entries": logged.root.entries,
-        "size": logged.root.size,
-        "new_entries": logged.new_entries,
-        "new_size": logged.new_size,
-        "stored": logged.stored,
-        "problems": [{"path": os.fsdecode(item.path), "reason": item.reason} for item in logged.problems],
-        "trashed": [item.ref for item in logged.trashed],
-        "seconds": round(logged.seconds, 3),
-    }
-
-
-def _receipt(console: Console, logged: Logged, request: Request) -> str:
-    ref = logged.version.ref if logged.version else request.name
-    if not logged.created:
-        return f"{ref}  has this content already  {logged.root.entries} files"
-    verb = "would add" if request.dry_run else "+"
-    what = f"{verb}{logged.new_entries} of {logged.root.entries} files".replace("add", "add ")
-    kind = f"  type {logged.type}: {logged.type_reason}" if logged.type_reason else ""
-    return f"{ref}  {what}  {console.size(logged.new_size)} new  {logged.seconds:.1f} s{kind}"

@@ -1,0 +1,86 @@
+"""What `use` and `get` say of what they brought: the same fields and the same receipt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from artcli.catalog.catalog import Version
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.flows.rescue import Rescued
+from artcli.flows.use import Plan
+
+FIELDS = [
+    Field("path", help="the directory, or the file or folder that the reference names"),
+    Field("ref", help="name:vN"),
+    Field("digest"),
+    Field("written", "count", "entries written"),
+    Field("size", "size", "bytes written"),
+    Field("kept", "count", "entries that were right already"),
+    Field("removed", "count"),
+    Field("rescued", "words", "your files that had to make room"),
+    Field("rescued_to", help="where they are now"),
+    Field("references", "words", "entries whose bytes are kept elsewhere"),
+    Field("dry_run", "truth"),
+    Field("seconds", "object"),
+]
+
+
+class Brought(Protocol):
+    """What both flows answer."""
+
+    @property
+    def version(self) -> Version: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def rescued(self) -> Rescued: ...
+    @property
+    def references(self) -> Sequence[str]: ...
+    @property
+    def note(self) -> str | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+def schema(name: str) -> Schema:
+    """The schema of what a command brings; a pipe gets the path alone."""
+    return Schema(name, fields=FIELDS, columns=["path"], key="path")
+
+
+def item(done: Brought, dry_run: bool) -> dict[str, Any]:
+    """What was done, or would be done."""
+    plan = done.plan
+    return {
+        "path": str(done.path),
+        "ref": done.version.ref,
+        "digest": done.version.digest,
+        "written": plan.write,
+        "size": plan.size,
+        "kept": plan.keep,
+        "removed": len(plan.remove),
+        "rescued": [os.fsdecode(path) for path in (plan.rescue if dry_run else done.rescued.paths)],
+        "rescued_to": str(done.rescued.folder) if done.rescued.paths else None,
+        "references": done.references,
+        "dry_run": dry_run,
+        "seconds": round(done.seconds, 3),
+    }
+
+
+def tell(console: Console, done: Brought, dry_run: bool) -> None:
+    """The receipt, and what the user should know besides."""
+    plan = done.plan
+    if done.note:
+        console.say(done.note)
+    if done.rescued.paths:
+        console.say(f"{len(done.rescued.paths)} of your files made room; they are in {done.rescued.folder}")
+    verb = "would write" if dry_run else "wrote"
+    written = f"{verb} {plan.write} of {plan.write + plan.keep} files, {console.size(plan.size)}"
+    removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove)}" if plan.remove else ""
+    what = written if plan.write else "in place"
+    console.say(f"{done.version.ref}  {what}{removed}  {done.seconds:.1f} s")

@@ -1,0 +1,70 @@
+"""`art get`: a copy of a version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artcli.cli import brought
+from artcli.cli.console import Console
+from artcli.flows import get
+from artcli.flows.get import Request
+
+EXAMPLES = """
+art get dataset:v0                           # a copy in ./dataset-v0
+art get dataset:v0 ./data                    # in a new or empty directory
+art get dataset:v0/classes.txt ./names.txt   # one file
+art get dataset:v0 ./images --only '*.jpg' --flat
+art get dataset:v0 ./data --sync -y          # make a directory equal, and remove what does not belong
+"""
+
+GOT = brought.schema("got")
+
+
+def command(
+    ctx: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF[/PATH]", help="a version, or a folder or file of one")],
+    dest: Annotated[
+        str | None, typer.Argument(metavar="[DEST]", help="a new or empty directory; of a file, its name")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="GLOB", help="only these paths")] = None,
+    sync: Annotated[bool, typer.Option("--sync", help="make DEST equal, remove what does not belong; asks")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="into a directory that holds something")] = False,
+    flat: Annotated[bool, typer.Option("--flat", help="all files into one folder")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be done")] = False,
+) -> None:
+    """Copy a version, verified, and print where; the copy is yours: `art status` does not know of it.
+
+    With --overwrite and --sync, files of yours whose bytes no version holds are moved aside, never destroyed.
+    """
+    console: Console = ctx.obj
+    repository = console.repository()
+    request = Request(
+        ref=ref,
+        project=console.project,
+        start=Path.cwd(),
+        dest=dest,
+        only=only or (),
+        sync=sync,
+        overwrite=overwrite,
+        flat=flat,
+        dry_run=dry_run,
+        workers=console.jobs,
+    )
+    if sync and not (dry_run or console.flags.yes):
+        _ask(console, get.get(repository, replace(request, dry_run=True)))
+    with console.progress() as progress:
+        got = get.get(repository, request, progress)
+    brought.tell(console, got, dry_run)
+    console.lines(GOT, [brought.item(got, dry_run)])
+
+
+def _ask(console: Console, planned: get.Got) -> None:
+    """Make sure that the user wants files to go."""
+    plan = planned.plan
+    if plan.remove or plan.rescue:
+        there = f"remove {len(plan.remove)} files and move {len(plan.rescue)} of your own aside"
+        console.confirm(f"make {planned.path} equal to {planned.version.ref}: {there}?")

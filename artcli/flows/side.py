@@ -1,0 +1,179 @@
+"""One side of a comparison: a version, a folder of one, or a directory, each as a manifest.
+
+A directory's manifest is made as `log-artifact` would make it: a walk, and only what the stat cache does not vouch for
+is read and cut. Its pages are in memory and its chunks nowhere; where it equals what a version holds the pages are the
+same, so that a comparison skips them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from artcli.catalog import manifest
+from artcli.catalog.catalog import Version
+from artcli.catalog.manifest import Entry, PageSource, Root
+from artcli.catalog.repository import Repository
+from artcli.catalog.resolve import Resolved
+from artcli.content import Buffer, Digest
+from artcli.errors import UsageError
+from artcli.files import reader
+from artcli.files.ignore import Rules
+from artcli.files.seen import SPECIAL, Seen, kind_of, stat_of
+from artcli.files.sources import Source
+from artcli.files.statcache import StatCache
+from artcli.files.walk import Scan
+from artcli.flows import copies, part
+from artcli.flows.ingest import Ingest, Problem
+from artcli.flows.judge import file_digest
+from artcli.flows.known import known_root
+from artcli.flows.meant import copy_around, held, meant
+from artcli.flows.overlay import Overlay
+from artcli.progress import Progress, Silent
+from artcli.store.codec import Tuner
+from artcli.store.pack import Frame
+from artcli.store.writer import Flushed
+from artcli.threads import worker_count
+
+
+class Side(NamedTuple):
+    """What is compared."""
+
+    name: str
+    """As the user knows it."""
+    pages: PageSource
+    """Of both sides."""
+    root: Root
+    version: Version | None = None
+    directory: Path | None = None
+    problems: Sequence[Problem] = ()
+    """What in the directory could not be read."""
+
+    def overlooked(self, other: Entry) -> Entry | None:
+        """What a directory has at the path of `other` though no rule makes it part: ignored, but in the other side."""
+        if self.directory is None:
+            return None
+        source = os.path.join(os.fsencode(self.directory), other.path)
+        try:
+            stat = stat_of(source)
+            kind = kind_of(stat.mode)
+            if kind in (SPECIAL, manifest.DIRECTORY):
+                return None
+            digest = file_digest(Seen(other.path, kind, source, stat))
+        except (OSError, reader.Changed):
+            return None
+        return Entry(other.path, kind, 0 if kind == manifest.SYMLINK else stat.size, digest)
+
+
+class Unkept(Overlay):
+    """Additions of which nothing stays: pages in memory, chunks nowhere."""
+
+    def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None:
+        return None
+
+    def add(self, frame: Frame) -> bool:
+        return False
+
+    def flush(self) -> Flushed:
+        return Flushed([], [], [], 0, 0)
+
+    def abandon(self) -> None:
+        pass
+
+
+def of_version(pages: Unkept, found: Resolved) -> Side:
+    """A version, or the folder or file that a path names in it, with that as its top."""
+    version, path, _ = found
+    if path is None:
+        return Side(version.ref, pages, version.root, version)
+    root = manifest.build(pages, part.lifted(part.below(pages, version, path), path))
+    return Side(f"{version.ref}/{manifest.shown(path)}", pages, root, version)
+
+
+def of_directory(
+    repository: Repository,
+    pages: Unkept,
+    directory: Path,
+    name: str,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Side:
+    """A directory as it is now, without what its `.artignore` files leave out. Raises as `Scan`."""
+    progress = progress or Silent()
+    progress.phase("reading")
+    with StatCache(repository.path / "cache") as cache:
+        scan = Scan([Source(os.fsencode(directory))], Rules(), cache, known_to=lambda page: known_root(pages, page))
+        base = scan.known_root or manifest.build(pages, ())
+        ingest = Ingest(pages, scan.known_root, workers=workers or worker_count(), progress=progress)
+        root = manifest.apply(pages, base, ingest.edits(scan))
+        if root != base and not ingest.problems and root.page in repository.store:
+            scan.save(root.page)  # it equals a version after all: the next time nothing is read
+    return Side(name, pages, root, None, directory, ingest.problems)
+
+
+def sides(
+    repository: Repository,
+    words: Sequence[str],
+    project: str,
+    start: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Side, Side, list[str]]:
+    """The two sides that up to two words name, and what the user should hear.
+
+    One version alone is compared with its working copy, if there is one, else with the version before it; a directory
+    with the version that it holds. No word: the working copy that `start` lies in, or the only one.
+    Raises `NotFoundError`, `UsageError` (`nothing-to-compare`, …).
+    """
+    found = [meant(repository, word, project, start) for word in words] or [_only_copy(repository, start)]
+    names = [*words] or [os.path.relpath(str(found[0]), start)]
+    if len(found) == 1:
+        other = _counterpart(repository, found[0], names[0], start)
+        if isinstance(found[0], Path):  # the version comes first
+            found, names = [other, found[0]], ["", names[0]]
+        elif isinstance(other, Path):
+            found, names = [found[0], other], ["", os.path.relpath(other, start)]
+        else:
+            found, names = [other, found[0]], ["", ""]
+    pages = Unkept(repository.store)
+    notes = [item.note for item in found if not isinstance(item, Path) and item.note]
+    a, b = (
+        of_directory(repository, pages, item, name, workers=workers, progress=progress)
+        if isinstance(item, Path)
+        else of_version(pages, item)
+        for item, name in zip(found, names, strict=True)
+    )
+    return a, b, notes
+
+
+def _only_copy(repository: Repository, start: Path) -> Path:
+    if copy_around(repository, start):
+        return start
+    known = [copy.path for copy in copies.all_copies(repository.path)]
+    if len(known) == 1:
+        return known[0]
+    raise UsageError("nothing-to-compare", "say what to compare", hint="art diff dataset:latest")
+
+
+def _counterpart(repository: Repository, found: Path | Resolved, name: str, start: Path) -> Path | Resolved:
+    """What a version or a directory is compared with if nobody says."""
+    if isinstance(found, Path):
+        version, inside, _ = held(repository, found, name)
+        return Resolved(version, inside, None)
+    version, path, _ = found
+    known = [copy for copy in copies.all_copies(repository.path) if copy.version == version.id and copy.whole]
+    for copy in sorted(known, key=lambda copy: (start in copy.path.parents, copy.time), reverse=True):
+        place = copy.path / os.fsdecode(path or b"")
+        if place.is_dir():
+            return place
+    before = [item for item in repository.catalog.versions(version.artifact) if item.number < version.number]
+    if not before:
+        raise UsageError(
+            "nothing-to-compare", f"no live version comes before {version.ref}, and it has no working copy",
+            hint=f"art diff {version.ref} ./DIRECTORY",
+        )  # fmt: skip
+    return Resolved(before[-1], path, None)

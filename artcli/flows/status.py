@@ -1,0 +1,139 @@
+"""What became of the working copies: for each, what was changed in it since, and how far its artifact has moved on.
+
+Costs one walk a copy; only files that the stat cache does not vouch for are read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from artcli.catalog.catalog import Version
+from artcli.catalog.fold import PURGED, TRASH
+from artcli.catalog.repository import Repository
+from artcli.catalog.resolve import Resolved
+from artcli.errors import NotFoundError
+from artcli.flows import copies, side
+from artcli.flows.copies import Copy
+from artcli.flows.diff import DELETED, KIND, LETTERS, Change, Comparison
+from artcli.flows.ingest import Problem
+from artcli.flows.meant import copy_around
+from artcli.progress import Progress
+
+
+class Status(NamedTuple):
+    """A working copy as it is now."""
+
+    path: Path
+    ref: str
+    """What it holds, as it is called now."""
+    version: Version | None
+    """None if the repository knows it no longer."""
+    whole: bool
+    """False: only some of the version's files were brought, so none counts as deleted."""
+    entries: int
+    size: int
+    """Bytes of its files."""
+    counts: dict[str, int]
+    """Paths by what happened to them, as in `diff`."""
+    behind: int
+    """Live versions of the artifact that are newer."""
+    problems: Sequence[Problem]
+    """What could not be read, or has no bytes to read."""
+
+    @property
+    def is_clean(self) -> bool:
+        """It holds just what its version has."""
+        return self.version is not None and not any(self.counts.values()) and not self.unreadable
+
+    @property
+    def unreadable(self) -> int:
+        """Files of which it is not known whether they changed."""
+        return sum(problem.slug != "special-file" for problem in self.problems)
+
+    @property
+    def state(self) -> str:
+        """`clean`, or what happened in a few words."""
+        told = [f"{count} {_WORDS.get(what, what)}" for what, count in self.counts.items() if count]
+        told += [f"{self.unreadable} unreadable"] if self.unreadable else []
+        if self.version is None or self.version.state == PURGED:
+            told = ["its version is gone"]
+        elif self.version.state == TRASH:
+            told.append("its version is in the trash")
+        return ", ".join(told) or "clean"
+
+
+_WORDS = {KIND: "of another kind"}
+
+
+def status(
+    repository: Repository,
+    paths: Sequence[str],
+    start: Path,
+    *,
+    files: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Status, list[Change]]]:
+    """Each working copy that is, lies in or holds one of `paths` (without any: all), and what changed below these.
+
+    `files`: list the changes, besides counting them. Raises `NotFoundError` (`not-a-working-copy`, `no-such-path`).
+    """
+    for copy, inside in _wanted(repository, paths, start):
+        yield _status(repository, copy, inside, start, files, workers, progress)
+
+
+def _wanted(repository: Repository, paths: Sequence[str], start: Path) -> list[tuple[Copy, list[bytes]]]:
+    """Working copies and the paths in them that are asked for; no paths: all of it."""
+    known = {copy.path: copy for copy in copies.all_copies(repository.path)}
+    if not paths:
+        return [(copy, []) for copy in known.values()]
+    wanted: dict[Path, list[bytes]] = {}
+    for text in paths:
+        path = Path(os.path.abspath(start / text))
+        around = copy_around(repository, path)
+        below = [folder for folder in known if path in folder.parents]
+        if around is not None:
+            wanted.setdefault(around[0].path, []).append(around[1])
+        elif not below:
+            raise _no_copy(path, text)
+        for folder in below:
+            wanted[folder] = [b""]
+    return [(known[path], [] if b"" in inside else inside) for path, inside in wanted.items() if path in known]
+
+
+def _no_copy(path: Path, text: str) -> NotFoundError:
+    if not os.path.lexists(path):
+        return NotFoundError("no-such-path", f"no such file or directory: {text!r}", hint="art status")
+    return NotFoundError(
+        "not-a-working-copy", f"art has put no version into this directory: {text}", hint=f"art diff REF {text}"
+    )
+
+
+def _status(
+    repository: Repository,
+    copy: Copy,
+    inside: Sequence[bytes],
+    start: Path,
+    files: bool,
+    workers: int | None,
+    progress: Progress | None,
+) -> tuple[Status, list[Change]]:
+    version = repository.catalog.version(copy.version)
+    counts, changes = dict.fromkeys(LETTERS, 0), []
+    if version is None or version.state == PURGED:
+        return Status(copy.path, copy.ref, version, copy.whole, 0, 0, counts, 0, ()), []
+    pages = side.Unkept(repository.store)
+    a = side.of_version(pages, Resolved(version, None, None))
+    name = os.path.relpath(copy.path, start)
+    b = side.of_directory(repository, pages, copy.path, name, workers=workers, progress=progress)
+    for change in Comparison(a, b, inside).changes():
+        if copy.whole or change.what != DELETED:
+            counts[change.what] += 1
+            if files:
+                changes.append(change)
+    behind = sum(1 for item in repository.catalog.versions(version.artifact) if item.number > version.number)
+    size, entries = b.root.size, b.root.entries
+    return Status(copy.path, version.ref, version, copy.whole, entries, size, counts, behind, b.problems), changes
