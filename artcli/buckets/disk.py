@@ -16,7 +16,7 @@ import fcntl
 import mmap
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from artcli.buckets import exclusive
@@ -44,14 +44,17 @@ MOST_KNOWN_FOLDERS = 10_000
 class DiskBucket:
     """The bucket in the directory `root`; safe among threads, processes and, on NFS, hosts."""
 
-    def __init__(self, root: Path, *, create: bool = False) -> None:
+    def __init__(self, root: Path, *, create: bool = False, durable: Iterable[str] = ()) -> None:
         """Open the directory, after making it (and what is missing above it) if `create`.
+
+        `durable`: folders ("packs/ab") that, where they exist, were made durable by whoever laid the bucket out, even
+        those that are still empty.
 
         Raises `NotFoundError` "bucket-not-found" if there is no such directory.
         """
         self.root = root
         self._files = OpenFiles()
-        self._durable: set[str] = set()
+        self._durable = {f"{folder}/" for folder in durable}
         if create:
             try:
                 make_folders(os.fspath(root))
@@ -61,6 +64,15 @@ class DiskBucket:
             self._root = Handle(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError("bucket-not-found", f"there is no directory {root}") from None
+
+    def lay_out(self, folders: Sequence[str]) -> None:
+        """Make these folders, and make them durable all at once, which is cheaper than one by one as objects come."""
+        for folder in folders:
+            _split(folder)
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for above in sorted({folder.rpartition("/")[0] for folder in folders}):
+            sync_folder(Handle(os.open(self.root / above, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)))
+        self._durable.update(f"{folder}/" for folder in folders)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         if start < 0 or (length is not None and length < 0):

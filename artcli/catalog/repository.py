@@ -26,6 +26,9 @@ from artcli.errors import ArtError, IntegrityError, NoRepositoryError
 from artcli.store.store import Store
 
 FOLDER = ".art"
+SHARED = ("index", "log", "log/0000000", "segments", "packs", *(f"packs/{number:02x}" for number in range(256)))
+"""Folders of what is shared: there and durable from the first day, so that no later command pays for that."""
+OWN = ("tmp", "cache", "local")
 CONFIG = "config"
 CONFIG_SIZE = 64 * 1024
 _PLACE = re.compile(r"[0-9a-f]{32}")
@@ -48,8 +51,8 @@ class Repository:
         (`newer-art-needed`).
         """
         self.path = path
-        self.bucket: Bucket = bucket or DiskBucket(path)
-        self.place = _read_place(self.bucket)
+        self.bucket: Bucket = bucket or DiskBucket(path, durable=SHARED)
+        self.place = read_place(self.bucket)
         self.log = Log(self.bucket, self.place)
         self.follower = following.Follower(
             self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place
@@ -68,11 +71,11 @@ class Repository:
         if _is_repository(path):
             return cls(path), False
         bucket = DiskBucket(path, create=True)
-        folders = ("tmp", "index", "log/0000000", "segments", "cache", "local", *(f"packs/{i:02x}" for i in range(256)))
-        for name in folders:
-            (path / name).mkdir(parents=True, exist_ok=True)
+        bucket.lay_out(SHARED)
+        for name in OWN:
+            (path / name).mkdir(exist_ok=True)
         (path / ".gitignore").write_text("*\n")
-        bucket.add("config", _encode_config(os.urandom(16).hex()))
+        bucket.add("config", encode_config(os.urandom(16).hex()))
         return cls(path), True
 
     @classmethod
@@ -177,15 +180,17 @@ def repair_config(path: Path) -> str | None:
         place = decode(0, bucket.get(entry_key(0), 0, ENTRY_SIZE + 1)).place
     except Missing:
         raise IntegrityError("damaged-log", "the log of this repository has no beginning", hint="art fsck") from None
-    return place if bucket.add(CONFIG, _encode_config(place)) else None
+    return place if bucket.add(CONFIG, encode_config(place)) else None
 
 
-def _encode_config(place: str) -> bytes:
+def encode_config(place: str) -> bytes:
+    """The config of the place of this id."""
     body = json.dumps({"format": FORMAT, "place": place, "created": facts.timestamp(time.time()), "required": []})
     return (body + "\n" + json.dumps({"checksum": bound_digest(CONFIG, body.encode()).hex()}) + "\n").encode()
 
 
-def _read_place(bucket: Bucket) -> str:
+def read_place(bucket: Bucket) -> str:
+    """The place's id in the config; raises `IntegrityError` (`damaged-config`, `newer-format`), `ArtError`."""
     try:
         data = bucket.get(CONFIG, 0, CONFIG_SIZE)
         body, checksum, end = data.split(b"\n")

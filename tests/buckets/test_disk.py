@@ -607,3 +607,15 @@ def test_lists_as_memory_does(keys: set[str], questions: list[tuple[str, str, in
         for prefix, after, cut in [("", "", 0), *questions]:
             listed = [item[:2] for item in disk.list(prefix[:cut], after)]
             assert listed == [item[:2] for item in memory.list(prefix[:cut], after)]
+
+
+def test_folders_laid_out_cost_no_fsync_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    DiskBucket(tmp_path / "bucket", create=True).lay_out(("log", "packs", "packs/ab"))
+    bucket = DiskBucket(tmp_path / "bucket", durable=("log", "packs", "packs/ab"))
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(fsync(fd)))
+    assert bucket.add("packs/ab/first", b"in a folder that was empty")
+    assert len(synced) == 2
+    assert bucket.add("packs/cd/first", b"in a folder that was not there")
+    assert len(synced) == 5
