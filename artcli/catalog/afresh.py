@@ -14,7 +14,7 @@ from artcli.catalog.log import Log
 
 def empty_fold() -> Fold:
     """A fold of nothing yet."""
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True)
     database.execute("PRAGMA journal_mode = MEMORY")
     return Fold.empty(database)
 

@@ -34,6 +34,14 @@ class Marks:
                     marks[at] = mark
         return before
 
+    def get(self, digest: Digest) -> int | None:
+        """The mark of the chunk, None if no index knows it."""
+        for index, marks in self._pairs:
+            at = index.position(digest)
+            if at >= 0:
+                return marks[at]
+        return None
+
     def at(self, location: Location, digest: Digest) -> int:
         """The mark of the row that says that the chunk lies there; `UNREACHED` if no index says so."""
         for index, marks in self._pairs:

@@ -1,0 +1,129 @@
+"""`art fsck`: find damage in the repository, and repair it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from artcli.cli import formatting
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.errors import IntegrityError, UsageError
+from artcli.flows.fsck import Examination, Finding, Level, Options, Summary, locate, repair
+
+EXAMPLES = """
+art fsck                       # every byte that the versions need
+art fsck --quick               # the log, the indexes, and whether all packs are there
+art fsck dataset:v3            # only what this version needs
+art fsck --repair
+art fsck --repair --from /media/usb/project   # what is lost here may be there
+"""
+
+FSCK = Schema(
+    "fsck",
+    fields=[
+        Field("what", help="config, log, segment, index, pack, cache, chunk; file, files or version: what is touched"),
+        Field("key", help="the file below .art; the path in the version"),
+        Field("version", help="the version that is touched"),
+        Field("project"),
+        Field("code", help="the kind of damage, see `art help CODE`"),
+        Field("why"),
+        Field("cause", help="the key of the damage that touches it"),
+    ],
+    columns=["what", "key", "version", "why"],
+    key="key",
+)
+
+SUMMARY = Schema(
+    "fsck-summary",
+    fields=[
+        Field("problems", "count", "files that are damaged or missing, chunks that nothing has"),
+        Field("touched", "object", "versions that are touched, and in how many places"),
+        Field("repaired", "truth"),
+        Field("entries", "count", "of the log"),
+        Field("indexes", "count"),
+        Field("packs", "count"),
+        Field("size", "size", "bytes of packs that were read"),
+        Field("versions", "count", "whose manifests were read"),
+        Field("dust_files", "count", "files that killed commands have left; `art gc` takes them"),
+        Field("dust_size", "size"),
+    ],
+    columns=["problems", "packs", "size"],
+    key="problems",
+)
+
+
+def command(
+    ctx: typer.Context,
+    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="only what this version needs")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="read no packs")] = False,
+    full: Annotated[bool, typer.Option("--full", help="decode every chunk, too")] = False,
+    mend: Annotated[bool, typer.Option("--repair", help="mend what can be mended; nothing is deleted")] = False,
+    donors: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="DIR", help="with --repair: a copy or another repository that has what is lost"),
+    ] = None,
+) -> None:
+    """Check that everything that was stored is still there, byte for byte.
+
+    Says what is damaged and which files of which versions that touches, and ends with exit code 7 then. --repair takes
+    what is lost from wherever it still is; what it replaces moves to .art/lost+found. Versions that are not named stay
+    usable in any case.
+    """
+    console: Console = ctx.obj
+    if quick and full:
+        raise UsageError("bad-usage", "--quick and --full contradict each other", hint="art fsck --full")
+    if donors and not mend:
+        raise UsageError("bad-usage", "--from goes with --repair", hint=console.again("--repair"))
+    path = locate(Path.cwd(), console.settings.repository)
+    level = Level.QUICK if quick else Level.FULL if full else Level.DEFAULT
+    options = Options(level, ref, console.project)
+    summary = _examine(console, path, options)
+    if mend and summary.problems:
+        with console.progress() as progress:
+            for done in repair(path, level, donors or (), progress):
+                console.event("lost" if done.lost else "repaired", done._asdict())
+                console.say(f"{'lost' if done.lost else 'repaired'}: {done.key}: {done.how}")
+        summary = _examine(console, path, options)
+    if console.flags.json:
+        console.record(SUMMARY, summary._asdict() | {"repaired": mend}, summary=True)
+    else:
+        console.say(_receipt(summary))
+    if summary.problems:
+        raise _damage(summary, mend)
+
+
+def _examine(console: Console, path: Path, options: Options) -> Summary:
+    with console.progress() as progress:
+        examination = Examination(path, options, progress)
+        findings = map(_item, examination.run())
+        if console.flags.json:
+            for finding in findings:
+                console.event("problem" if finding["version"] is None else "touched", FSCK.document(finding))
+        else:
+            console.rows(FSCK, findings)
+    return examination.summary()
+
+
+def _item(finding: Finding) -> dict[str, Any]:
+    return finding._asdict()
+
+
+def _receipt(summary: Summary) -> str:
+    looked = [
+        f"{summary.entries:,} log entries",
+        f"{summary.indexes:,} indexes",
+        f"{summary.packs:,} packs" + (f" ({formatting.size(summary.size)} read)" if summary.size else ""),
+        f"{summary.versions:,} versions",
+    ]
+    rest = f"; {formatting.size(summary.dust_size)} left by killed commands, for art gc" if summary.dust_files else ""
+    return f"{'damaged' if summary.problems else 'sound'}: {', '.join(looked)}{rest}"
+
+
+def _damage(summary: Summary, mended: bool) -> IntegrityError:
+    touched = [f"{name}: {count} touched" for name, count in summary.touched.items()]
+    message = f"{summary.problems} damaged or missing" + (", lost for good" if mended else "")
+    hint = "log the files again: what is stored anew heals the versions" if mended else "art fsck --repair"
+    return IntegrityError("repository-damaged", message, facts=touched or ["no version is touched"], hint=hint)

@@ -1,0 +1,93 @@
+"""Where a repair takes what is lost here: another repository, or a copy of this one. Everything is verified.
+
+A donor may be damaged itself. Its log is not asked which indexes are live: any index and any pack that is sound serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from artcli.buckets.bucket import Missing
+from artcli.buckets.disk import DiskBucket
+from artcli.catalog.log import ENTRY_SIZE, SEGMENT, Log, LogEntry, decode, encode, entry_key
+from artcli.catalog.repository import FOLDER
+from artcli.content import Digest
+from artcli.errors import IntegrityError, NoRepositoryError
+from artcli.flows.careful import read
+from artcli.flows.collect.sweep import look
+from artcli.flows.fsck.store_check import open_index
+from artcli.store.index import Index, build_index
+from artcli.store.pack import read_table
+from artcli.store.store import fetch
+
+
+class Donor:
+    """The repository in `directory`, or the `.art` folder that this is."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises `NoRepositoryError` (`no-repository`) if nothing there is one."""
+        inside = directory / FOLDER
+        self.path = inside if inside.is_dir() else directory
+        if not any((self.path / name).is_dir() for name in ("packs", "log", "index")):
+            raise NoRepositoryError("no-repository", f"no art repository at {directory}", hint="art fsck --help")
+        self._bucket = DiskBucket(self.path)
+        self._indexes: list[Index] | None = None
+
+    def entry(self, n: int) -> bytes | None:
+        """The bytes of log entry `n`, if they are whole; whether they are of this repository is for the caller."""
+        try:
+            data = read(self._bucket, entry_key(n), 0, ENTRY_SIZE + 1)
+            decode(n, data)
+            return data
+        except IntegrityError:
+            return next((encoded(entry) for entry in sealed(self._bucket, n) if entry.n == n), None)
+
+    def get(self, digest: Digest) -> bytes | None:
+        """A chunk, verified, if the donor has it."""
+        if self._indexes is None:
+            self._indexes = self._open()
+        for index in self._indexes:
+            location = index.find(digest)
+            try:
+                if location is not None:
+                    return bytes(fetch(self._bucket, digest, location))
+            except (IntegrityError, OSError):
+                continue  # another index may know a sound copy
+        return None
+
+    def _open(self) -> list[Index]:
+        indexes = []
+        there = look(self._bucket)
+        for name in there.indexes:
+            try:
+                indexes.append(open_index(self._bucket, name))
+            except IntegrityError:
+                continue
+        listed = {pack for index in indexes for pack in index.packs}
+        return indexes + self._index_of([pack for pack in there.packs if pack not in listed])
+
+    def _index_of(self, packs: Sequence[Digest]) -> list[Index]:
+        """An index in memory of packs that no index lists."""
+        tables = []
+        for pack in packs:
+            try:
+                tables.append(read_table(self._bucket, pack))
+            except IntegrityError:
+                continue
+        file = build_index(chain.from_iterable(table.rows() for table in tables))
+        return [Index(file.name, memoryview(b"".join(file.buffers)))] if file.rows else []
+
+
+def sealed(bucket: DiskBucket, n: int) -> Iterator[LogEntry]:
+    """The entries of the segment that has entry `n`, as far as it is sound."""
+    try:
+        yield from Log(bucket, "").segment(n // SEGMENT)
+    except (Missing, IntegrityError, OSError):
+        return
+
+
+def encoded(entry: LogEntry) -> bytes:
+    """The bytes that the entry was read from."""
+    return encode(entry.n, entry.previous, entry.place, [fact.line for fact in entry.facts])

@@ -1,0 +1,205 @@
+"""One examination of a repository, from its config to its cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from artcli.buckets.disk import DiskBucket
+from artcli.catalog import lock, resolve
+from artcli.catalog.afresh import empty_fold
+from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.fold import LIVE, TRASH, check_required
+from artcli.catalog.log import entry_key
+from artcli.catalog.repository import CONFIG, FOLDER, LOCK_WAIT, read_place
+from artcli.content import Digest
+from artcli.errors import IntegrityError, NoRepositoryError
+from artcli.flows.collect.sweep import dust, temporary_size
+from artcli.flows.fsck.cache_check import Remembered, examine_cache
+from artcli.flows.fsck.findings import Finding
+from artcli.flows.fsck.log_check import LogState, examine_log
+from artcli.flows.fsck.store_check import Level, StoreState, examine_store
+from artcli.flows.fsck.versions_check import Cause, Walk
+from artcli.progress import Progress, Silent
+from artcli.store.store import Store
+
+
+class Options(NamedTuple):
+    """What to look at."""
+
+    level: Level = Level.DEFAULT
+    ref: str | None = None
+    """Only what this version needs."""
+    project: str = ""
+
+
+DEFAULT = Options()
+
+
+class Summary(NamedTuple):
+    """What was looked at, and how much of it is damaged."""
+
+    problems: int
+    """Damaged or missing files of the repository, and chunks that nothing has."""
+    touched: dict[str, int]
+    """Versions (`project/name:vN`) and how much of each is touched: files, or parts of it."""
+    entries: int
+    indexes: int
+    packs: int
+    size: int
+    """Bytes of packs that were read."""
+    versions: int
+    dust_files: int
+    dust_size: int
+
+
+def locate(start: Path, named: Path | None = None) -> Path:
+    """The `.art` folder to examine, even if it has lost its config or the beginning of its log.
+
+    Raises `NoRepositoryError` (`no-repository`).
+    """
+    start = start.absolute()
+    for path in [named] if named is not None else [folder / FOLDER for folder in (start, *start.parents)]:
+        if (path / CONFIG).exists() or any((path / name).is_dir() for name in ("log", "packs", "index")):
+            return path
+    raise NoRepositoryError(
+        "no-repository", f"no art repository at {named or start}", hint="art init   (makes one in this directory)"
+    )
+
+
+class Examination:
+    """An examination of the folder `path`. `run` first, then `summary`; the rest is for the repair."""
+
+    def __init__(self, path: Path, options: Options = DEFAULT, progress: Progress | None = None) -> None:
+        """Raises `NotFoundError` for a version that is not there when `run` comes to it."""
+        self.path = path
+        self.bucket = DiskBucket(path)
+        self.options = options
+        self.progress = progress or Silent()
+        self.fold = empty_fold()
+        self.catalog = Catalog(self.fold.database)
+        self.config: Finding | None = None
+        self.log: LogState
+        self.store: StoreState
+        self.problems = 0
+        self.touched: dict[str, int] = {}
+        self._versions = self._dust_files = self._dust_size = 0
+
+    def run(self) -> Iterator[Finding]:
+        """All damage, then all that it touches. Keeps gc away meanwhile.
+
+        Raises `IntegrityError` (`newer-format`), `ArtError` (`newer-art-needed`), `LockedError`.
+        """
+        with lock.held_to_read(self.path / "local" / "gc.lock", wait=LOCK_WAIT):
+            for finding in self._findings():
+                if finding.version is None:
+                    self.problems += 1
+                else:
+                    name = f"{finding.project}/{finding.version}"
+                    self.touched[name] = self.touched.get(name, 0) + 1
+                yield finding
+
+    def summary(self) -> Summary:
+        """What `run` came to."""
+        return Summary(
+            self.problems, self.touched, self.log.entries, len(self.store.indexes) + len(self.store.bad_indexes),
+            self.store.packs, self.store.size, self._versions, self._dust_files, self._dust_size,
+        )  # fmt: skip
+
+    def examine_log(self) -> None:
+        """The config and the log alone."""
+        self.progress.phase("reading the log")
+        place = None
+        try:
+            place = read_place(self.bucket)
+        except IntegrityError as error:
+            if error.slug != "damaged-config":
+                raise
+            self.config = Finding("config", CONFIG, error.slug, error.message)
+        self.log = examine_log(self.path, self.bucket, place, self.fold)
+        check_required(self.fold.database, writing=False)
+        for event in self.catalog.faults():
+            self.progress.warn(f"a fact in log entry {event.n} is of no use ({event.fault}): {event.fact.id}")
+
+    def _findings(self) -> Iterator[Finding]:
+        self.examine_log()
+        if self.config:
+            yield self.config
+        yield from self.log.findings()
+        yield from self._of_lost_entries()
+        only = self._version()
+        live = self._live()
+        packs = self._packs_of(only, live) if only else None
+        self.store = examine_store(self.bucket, live, self.options.level, self.progress, packs)
+        yield from self.store.findings()
+        if self.options.level > Level.QUICK or not self.store.is_sound:
+            yield from self._walk([only] if only else list(self.catalog.versions(states=(LIVE, TRASH))))
+        if self.log.place is not None and not self.log.bad:
+            yield from examine_cache(self.path, self.log.place, self.fold)
+        self._count_dust()
+
+    def _live(self) -> list[str]:
+        """Names of the live indexes; behind a hole in the log any that is there may be one."""
+        live = self.catalog.indexes()
+        if not self.log.holes:
+            return live
+        there = {item.key.rpartition("/")[2] for item in self.bucket.list("index/")}
+        return sorted(there)
+
+    def _of_lost_entries(self) -> Iterator[Finding]:
+        """The versions that came with lost entries, as far as the cache remembers."""
+        if not self.log.bad:
+            return
+        remembered = Remembered(self.path)
+        remembered.recall(self.log.holes)
+        for n, versions in remembered.versions.items():
+            for version in versions:
+                why = "its entry in the log is lost"
+                key = entry_key(n)
+                yield Finding("version", version.ref, "damaged-log", why, version.ref, version.project, key)
+
+    def _version(self) -> Version | None:
+        ref = self.options.ref
+        return resolve.version(self.catalog, ref, self.options.project).version if ref else None
+
+    def _packs_of(self, version: Version, live: list[str]) -> set[Digest]:
+        """Packs that the version needs, as far as its pages can be read."""
+        store = Store(self.bucket, live)
+        packs: set[Digest] = set()
+
+        def note(digest: Digest) -> str | None:
+            packs.update(location.pack for index in store.indexes if (location := index.find(digest)))
+            return None
+
+        class Noting:
+            def get(self, digest: Digest) -> bytes:
+                note(digest)
+                return store.get(digest)
+
+        for _ in Walk(Noting(), store.indexes, note, lambda: None).version(version):
+            pass  # told when the packs have been looked at
+        return packs
+
+    def _walk(self, versions: list[Version]) -> Iterator[Finding]:
+        self.progress.phase("reading manifests", files=len(versions))
+        store = Store(self.bucket, [index.name for index in self.store.indexes])
+        walk = Walk(store, self.store.indexes, self._cause(store), lambda: None)
+        for version in versions:
+            self._versions += 1
+            yield from walk.version(version)
+            self.progress.advance(files=1)
+        yield from walk.unknown.values()
+
+    def _cause(self, store: Store) -> Cause:
+        if self.store.is_sound:
+            return lambda digest: None if digest in store else ""
+        return self.store.cause
+
+    def _count_dust(self) -> None:
+        live = set(self.catalog.indexes())
+        packs = {pack for index in self.store.indexes for pack in index.packs}
+        files, size = temporary_size(self.bucket)
+        found = dust(self.store.there, packs, live)
+        self._dust_files = files + len(found.packs) + len(found.indexes)
+        self._dust_size = size + found.size
