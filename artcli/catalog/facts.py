@@ -12,8 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -30,7 +28,9 @@ PLAUSIBLE_SINCE = 1767225600
 
 BEGINNING = "1970-01-01T00:00:00.000Z"
 """What is read where a fact's time is none."""
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII
+)
 _NAME_LENGTH = 200
 
 
@@ -53,7 +53,7 @@ class Fact(NamedTuple):
     actor: str
     machine: str
     time: str
-    """RFC 3339 with Z, by the clock of the machine that made it: information, never used for order."""
+    """RFC 3339, UTC, with milliseconds, by the clock of the machine that made it: information, never used for order."""
     reason: str | None
     undoes: str | None
     required: str | None
@@ -115,17 +115,22 @@ def parse(line: bytes) -> Fact:
             (text or "").encode()
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError("damaged-fact", f"a fact in the log cannot be read: {error}", hint="art fsck") from error
-    if not _is_time(texts["time"]):
-        texts["time"] = BEGINNING
+    texts["time"] = _canonical(texts["time"])
     texts["actor"], texts["machine"] = _clean(texts["actor"]), _clean(texts["machine"])
     return Fact(id=fact_id(line), line=line, data=data, **texts, **more)
 
 
-def _is_time(text: str) -> bool:
+def _canonical(time: str) -> str:
+    """A time as `timestamp` writes it, so that times sort as texts; the beginning for what is none."""
+    found = _TIME.fullmatch(time)
+    if not found or time < "1970":
+        return BEGINNING
     try:
-        return bool(_TIME.fullmatch(text)) and moments.seconds(text) >= 0
+        if time[8:10] > "28":
+            moments.seconds(time)  # does the month have that day?
     except ValueError:
-        return False
+        return BEGINNING
+    return f"{found[1]}.{(found[2] or '')[:3]:0<3}Z"
 
 
 def timestamp(seconds: float) -> str:
@@ -136,7 +141,7 @@ def timestamp(seconds: float) -> str:
 
 def this_machine() -> str:
     """The name of this machine, as facts carry it."""
-    return _clean(socket.gethostname()) or "unknown"
+    return _clean(os.uname().nodename) or "unknown"
 
 
 def this_actor() -> str:
@@ -159,6 +164,8 @@ def _git_identity() -> str | None:
 
 
 def _git_config() -> tuple[str | None, str | None]:
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", "config", "--get-regexp", r"^user\.(name|email)$"],

@@ -6,7 +6,6 @@ aliases, `latest`, digests, and steps back; and when nothing fits, what exists i
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -78,7 +77,9 @@ def check_case(catalog: Catalog, project: str, name: str, own: Artifact | None =
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """The word that `word` was perhaps meant to be."""
-    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(words), n=1, cutoff=0.6)
     return close[0] if close else None
 
 

@@ -99,8 +99,10 @@ def test_a_time_that_is_none_is_the_beginning_and_unknown_fields_stay_in_the_lin
         "1969-01-01T00:00:00Z",
     ):
         assert parse(line(time=time)).time == facts.BEGINNING
+    for time, read in (("05Z", "05.000Z"), ("05.1Z", "05.100Z"), ("05.123456789Z", "05.123Z")):
+        assert parse(line(time=f"2026-11-30T00:00:{time}")).time == f"2026-11-30T00:00:{read}"
     found = parse(line(later={"a": 1}, required="write"))
-    assert (found.time, found.required) == ("2026-11-01T00:00:00Z", "write")
+    assert (found.time, found.required) == ("2026-11-01T00:00:00.000Z", "write")
     assert b'"later"' in found.line
 
 
