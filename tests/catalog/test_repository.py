@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -18,6 +19,7 @@ from artcli.content import bound_digest
 from artcli.errors import ArtError, IntegrityError, NoRepositoryError, UsageError
 from artcli.flows.alias import set_aliases
 from tests.catalog.kit import PROJECT, add_facts, add_version, init
+from tests.kit.faulty import FaultyBucket
 
 
 def slug_of(directory: Path) -> str:
@@ -239,6 +241,30 @@ def test_an_alias_costs_two_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made.close()
     Repository.open(tmp_path).close()
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_whichever_operation_fails_a_commit_is_whole_or_not_there(
+    tmp_path: Path, when: Literal["before", "after"]
+) -> None:
+    made = init(tmp_path)
+    whole = made.bucket
+    count = 0
+    for k in range(1, 20):
+        faulty = FaultyBucket(whole, k, when)
+        made.bucket = made.log.bucket = faulty
+        try:
+            add_version(made, content=str(k))
+        except OSError:
+            made.refresh()
+        if not faulty.fired:
+            break
+        found = list(Repository.open(tmp_path).catalog.versions())
+        assert found == list(made.catalog.versions())
+        assert len(found) - count in (0, 1)
+        count = len(found)
+        assert [version.number for version in found] == list(range(count))
+    assert k >= 3  # it looks for the entry, and adds it
 
 
 # --- reading and the store ---
