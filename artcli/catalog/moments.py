@@ -45,7 +45,7 @@ def parse(text: str, now: float | None = None) -> float:
     except ValueError:
         raise UsageError(
             "bad-date", f"not a date or age: {text!r}",
-            facts=["possible: 2026-11-01, 2026-11-01T14:30:00Z, 3d, '2h ago', yesterday"], hint="art help refs",
+            facts=["possible: 2026-11-01, 2026-11-01T14:30:00Z, 3d, '2h ago', yesterday"], hint="art help bad-date",
         ) from None  # fmt: skip
 
 

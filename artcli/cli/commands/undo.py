@@ -37,16 +37,15 @@ def command(
     """
     console: Console = ctx.obj
     repository, project = console.repository(), console.project
-    catalog = repository.catalog
     if show and event is not None:
         raise UsageError("bad-usage", "--list takes no event", hint="art undo --help")
     if show:
-        events = list(islice(undo.undoable(catalog), LISTED))
+        events = list(islice(undo.undoable(repository.catalog), LISTED))
     elif dry_run:
-        events = [step.event for step in undo.plan_undo(catalog, event)]
+        events = [step.event for step in undo.plan_undo(repository.catalog, event)]
     else:
         events = undo.undo(repository, event, message)
-    told = [history.tell(catalog, one, project) for one in events]
+    told = [history.tell(repository.catalog, one, project) for one in events]
     console.rows(EVENTS, map(event_item, told), columns=COLUMNS)
     if not show:
         verb = "would be taken back" if dry_run else "taken back"
