@@ -89,7 +89,7 @@ def _note_left_out(folder: Folder, listing: Listing, difference: Difference, art
     if folder.named and not artifacts and ARTIFACTS in listing.folders and ARTIFACTS not in listing.named:
         difference.left_out.append(ARTIFACTS)
     if b".art-" in listing.names:
-        difference.left_out += filter(TEMPORARY.fullmatch, listing.names.split(b"\0"))
+        difference.left_out += filter(TEMPORARY.fullmatch, listing.split_names())
 
 
 class _Comparison:
@@ -111,17 +111,19 @@ class _Comparison:
         """Files that were young when they were last looked at, and are still vouched for."""
 
     def run(self) -> None:
-        listing, row = self.listing, self.row
-        names = listing.names.split(b"\0") if listing.count else []
+        listing, row, difference = self.listing, self.row, self.difference
+        same_names = row is not None and row.names == listing.names and self.same_rules and self.same_place
         if row is None:
-            self._all_new(names)
-        elif row.names == listing.names and self.same_rules and self.same_place:
-            self._same_names(names, row)
+            self._all_new(listing.split_names())
+        elif same_names:
+            self._same_names(listing.split_names(), row)
         else:
-            self._pair(names, row)
-        difference = self.difference
+            self._pair(row)
         difference.empty = len(self.left) + len(difference.special) == listing.count and listing.scope.included
-        packed = pack_row(
+        fresh = [i for i in difference.events.values() if i >= 0]
+        if same_names and not fresh and self.old_special == set(difference.special):
+            return
+        difference.row = pack_row(
             fingerprint=listing.scope.fingerprint,
             dev=listing.dev,
             boot=self.boot,
@@ -131,12 +133,10 @@ class _Comparison:
             left=self.left,
             special=difference.special,
             young=self.young,
-            fresh=[i for i in difference.events.values() if i >= 0],
+            fresh=fresh,
             records=array("q", listing.records),
             time=listing.time,
         )
-        if row is None or packed != row.data:
-            difference.row = packed
 
     def _all_new(self, names: list[bytes]) -> None:
         if not self.listing.scope.keeps_all or self.difference.left_out or b".art" in self.listing.names:
@@ -158,7 +158,7 @@ class _Comparison:
             self.young.discard(i)
             self._both(i, names[i], i, same=False)
 
-    def _pair(self, names: list[bytes], row: Row) -> None:
+    def _pair(self, row: Row) -> None:
         """Find for each name of the listing the one of the row; stats are compared where both are known."""
         new, old = self.listing.records.tobytes(), row.believed_records(self.boot)
         waiting: dict[bytes, int] = {}
@@ -173,8 +173,8 @@ class _Comparison:
             else:
                 early[name] = j
 
-        old_names = enumerate(row.split_names())
-        for i, name in enumerate(names):
+        old_names = enumerate(_split(row.names))
+        for i, name in enumerate(_split(self.listing.names)):
             if name not in early:
                 j, other = next(old_names, (-1, b""))
                 if j >= 0 and other != name:
@@ -230,6 +230,16 @@ class _Comparison:
                 self.difference.events[name] = GONE
         else:
             self.difference.events[name] = i
+
+
+def _split(names: bytes) -> Iterator[bytes]:
+    """Names joined by NUL, one after the other: a list of them would take four times as much memory."""
+    start = 0
+    while start < len(names):
+        end = names.find(b"\0", start)
+        end = len(names) if end < 0 else end
+        yield names[start:end]
+        start = end + 1
 
 
 def _record(records: bytes, i: int) -> bytes:

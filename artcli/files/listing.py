@@ -91,6 +91,9 @@ class Listing:
         self.dev = 0
         self.unreadable: list[tuple[bytes, OSError]] = []
 
+    def split_names(self) -> list[bytes]:
+        return self.names.split(b"\0") if self.count else []
+
 
 def list_folder(folder: Folder) -> Listing | None:
     """The folder as it is now, or None if it is no longer a directory; raises `OSError` if it cannot be read.
@@ -243,7 +246,7 @@ def _add_mounted(node: Node, listing: Listing, parts: list[bytes]) -> None:
 
 def _refuse_twice(key: bytes, listing: Listing) -> None:
     seen: set[bytes] = set()
-    for name in listing.names.split(b"\0") if listing.count else ():
+    for name in listing.split_names():
         plain = name.rstrip(b"/")
         if plain in seen:
             raise two_sources(key + plain)

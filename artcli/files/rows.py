@@ -34,7 +34,6 @@ class Row:
 
     __slots__ = (
         "boot",
-        "data",
         "dev",
         "empty",
         "fingerprint",
@@ -48,7 +47,6 @@ class Row:
 
     def __init__(self, data: bytes) -> None:
         """Raises `ValueError` for bytes that are no row."""
-        self.data = data
         try:
             fields = _HEADER.unpack_from(data)
         except struct.error as error:

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from blake3 import blake3
+
 from artcli.content import digest_of
 from artcli.errors import ArtError
 from artcli.files.listing import RECORD_SIZE
@@ -143,7 +145,9 @@ def _end(db: sqlite3.Connection) -> None:
 
 
 def _mark(name: bytes, key: bytes, data: bytes) -> bytes:
-    return digest_of(b"".join((name, len(key).to_bytes(4, "little"), key, data)))[:8]
+    hasher = blake3(b"".join((name, len(key).to_bytes(4, "little"), key)))
+    hasher.update(data)
+    return hasher.digest()[:8]
 
 
 def _tree_mark(name: bytes, root: bytes, stamp: bytes, rows: int, total: bytes) -> bytes:
@@ -242,15 +246,16 @@ class Known:
         try:
             return next(self._rows, None)
         except sqlite3.Error as error:
-            raise ArtError(
-                "cache-failed", f"the stat cache cannot be read: {error}", hint="rm .art/cache/stat.db*"
-            ) from error
+            raise _failed(error) from error
 
     def peek(self, key: bytes) -> Row | None:
         """The row of a folder further on."""
         if self._db is None or self.root is None:
             return None
-        found = self._db.execute("SELECT data FROM row WHERE tree = ? AND key = ?", (self._number, key)).fetchone()
+        try:
+            found = self._db.execute("SELECT data FROM row WHERE tree = ? AND key = ?", (self._number, key)).fetchone()
+        except sqlite3.Error as error:
+            raise _failed(error) from error
         return Row(found[0]) if found else None
 
     def stage(self, key: bytes, data: bytes) -> None:
@@ -334,6 +339,10 @@ class Known:
                 found = db.execute("SELECT data FROM row WHERE tree = ? AND key = ?", (self._number, key)).fetchone()
             if found and found[0] is not None:
                 self._stage(key, without(found[0], names))
+
+
+def _failed(error: sqlite3.Error) -> ArtError:
+    return ArtError("cache-failed", f"the stat cache cannot be read: {error}", hint="rm .art/cache/stat.db*")
 
 
 def without(data: bytes, names: set[bytes]) -> bytes:

@@ -239,7 +239,7 @@ def _notices(folder: Folder, listing: Listing, difference: Difference) -> Iterat
     for name in difference.left_out:
         yield LeftOut(folder.key + name.rstrip(b"/"), _source(folder, listing, name).rstrip(b"/"))
     if difference.special:
-        names = listing.names.split(b"\0")
+        names = listing.split_names()
         for number in difference.special:
             source = _source(folder, listing, names[number])
             yield Special(folder.key + names[number], source, special_name(listing.modes[number]))

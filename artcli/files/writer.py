@@ -19,13 +19,16 @@ from typing import TypeVar
 from artcli.content import Buffer
 from artcli.errors import ArtError, ConflictError, SpaceError, UsageError
 from artcli.files.folders import Folders, Rescue, check_name, in_the_way
+from artcli.files.leftovers import claim
 from artcli.files.reader import TICK, TICK_COARSE
-from artcli.files.seen import Stat, to_stat
 
 T = TypeVar("T")
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 3
+_BUFFERS = (bytes, bytearray, memoryview)
+_GIVEN = (tuple, list)
+"""Content that cannot turn out bad while it is written."""
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV)
 
 
@@ -60,8 +63,8 @@ class Writer:
         executable: bool = False,
         mtime: int | None = None,
         replace: bool = False,
-    ) -> Stat:
-        """Make the file `path` of these bytes, and the folders above it; its stat.
+    ) -> None:
+        """Make the file `path` of these bytes, and the folders above it.
 
         `mtime` is in nanoseconds since 1970. With `replace` a file or link that is there makes room; otherwise it is
         rescued. If `content` raises, so does this, and nothing has changed. Raises `ConflictError` (`escapes-target`,
@@ -69,28 +72,43 @@ class Writer:
         (`impossible-name`), `IntegrityError` (`unsafe-path`).
         """
         mode = 0o777 if executable else 0o666
-        with _Told(path):
-            if isinstance(content, bytes | bytearray | memoryview):
+        try:
+            if isinstance(content, _BUFFERS):
                 content = (content,)
-            if isinstance(content, tuple | list):
+            if isinstance(content, _GIVEN):
                 try:
-                    return self._create_new(path, content, mode, mtime)
+                    self._create_new(path, content, mode, mtime)
+                    return
                 except FileExistsError:
                     pass
-            return self._create_beside(path, content, mode, mtime, replace)
+            self._create_beside(path, content, mode, mtime, replace)
+        except OSError as error:
+            _tell(error, path)
+            raise
 
     def symlink(self, path: bytes, target: bytes, *, replace: bool = False) -> None:
         """Make a symbolic link; `replace` and errors as in `create`."""
-        with _Told(path):
-            above, name = self._split(path)
+        above, name = _split(path)
+        try:
+            try:
+                self._in_folder(above, lambda folder: os.symlink(target, name, dir_fd=folder))
+                return
+            except FileExistsError:
+                pass
             temporary = _temporary_name()
             folder, _ = self._in_folder(above, lambda folder: os.symlink(target, temporary, dir_fd=folder))
             self._settle(path, folder, name, temporary, replace)
+        except OSError as error:
+            _tell(error, path)
+            raise
 
     def directory(self, path: bytes) -> None:
         """Make the folder `path`; errors as in `create`."""
-        with _Told(path):
+        try:
             self._folders.open(path, make=True)
+        except OSError as error:
+            _tell(error, path)
+            raise
 
     def remove(self, path: bytes) -> bool:
         """Remove a file, link or empty folder, and the folders above it that this leaves empty.
@@ -98,23 +116,25 @@ class Writer:
         False if it was not there, or a folder with something in it has taken its place.
         Raises `ConflictError` (`escapes-target`, `in-the-way`), `ArtError` (`cannot-write`).
         """
-        with _Told(path):
-            above, name = self._split(path)
-            try:
-                fd = self._folders.open(above, make=False)
-                there = os.lstat(name, dir_fd=fd)
-            except (FileNotFoundError, NotADirectoryError):
-                return False
+        above, name = _split(path)
+        try:
+            folder = self._folders.open(above, make=False)
+            there = os.lstat(name, dir_fd=folder)
             if modes.S_ISDIR(there.st_mode):
-                if not _remove_empty(fd, name, there):
+                if not _remove_empty(folder, name, there):
                     return False
                 self._folders.forget(path)
             elif self._is_touched(there):
                 self._folders.make_room(path)
             else:
-                os.unlink(name, dir_fd=fd)
-            self.prune(above)
-            return True
+                os.unlink(name, dir_fd=folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            _tell(error, path)
+            raise
+        self.prune(above)
+        return True
 
     def prune(self, path: bytes) -> None:
         """Remove the folder `path` and those above it, below the root, as far as they are empty."""
@@ -129,11 +149,6 @@ class Writer:
 
     # --- how ---
 
-    def _split(self, path: bytes) -> tuple[bytes, bytes]:
-        above, _, name = path.rpartition(b"/")
-        check_name(name, path)
-        return above, name
-
     def _in_folder(self, path: bytes, make: Callable[[int], T]) -> tuple[int, T]:
         """The open folder `path`, made if need be, and what `make` makes in it."""
         folder = self._folders.open(path, make=True)
@@ -144,15 +159,14 @@ class Writer:
             folder = self._folders.open(path, make=True)
             return folder, make(folder)
 
-    def _create_new(self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None) -> Stat:
+    def _create_new(self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None) -> None:
         """Make a file whose name is free; raises `FileExistsError` if it is not."""
-        above, name = self._split(path)
+        above, name = _split(path)
         folder, fd = self._in_folder(above, lambda folder: os.open(name, _FLAGS, mode, dir_fd=folder))
         try:
             _write(fd, content)
             if mtime is not None:
                 os.utime(fd, ns=(mtime, mtime))
-            return to_stat(os.fstat(fd))
         except BaseException:
             os.unlink(name, dir_fd=folder)
             raise
@@ -161,11 +175,12 @@ class Writer:
 
     def _create_beside(
         self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None, replace: bool
-    ) -> Stat:
+    ) -> None:
         """Write a file under a temporary name and give it its own when it is whole."""
-        above, name = self._split(path)
+        above, name = _split(path)
         temporary = _temporary_name()
         folder, fd = self._in_folder(above, lambda folder: os.open(temporary, _FLAGS, mode, dir_fd=folder))
+        claim(fd)
         folder = os.dup(folder)  # content may come from a generator that writes other files
         try:
             try:
@@ -176,7 +191,6 @@ class Writer:
                 os.unlink(temporary, dir_fd=folder)
                 raise
             self._settle(path, folder, name, temporary, replace)
-            return to_stat(os.fstat(fd))
         finally:
             os.close(fd)
             os.close(folder)
@@ -209,6 +223,12 @@ class Writer:
             return False
         coarse = there.st_ctime_ns % 1_000_000 == 0
         return there.st_ctime_ns >= self._since - (TICK_COARSE if coarse else TICK)
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    above, _, name = path.rpartition(b"/")
+    check_name(name, path)
+    return above, name
 
 
 def _temporary_name() -> bytes:
@@ -261,26 +281,12 @@ def _refuse_collision(folder: int, name: bytes, path: bytes) -> None:
         raise ConflictError("name-collision", f"this file system takes two names for one: {os.fsdecode(path)!r}")
 
 
-class _Told:
-    """Says what an error of the system means for a user. (A context manager made of a generator costs 1 µs more.)"""
-
-    __slots__ = ("path",)
-
-    def __init__(self, path: bytes) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not isinstance(error, OSError):
-            return
-        shown = repr(os.fsdecode(self.path))
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SpaceError("disk-full", f"no room left on the disk to write {shown}") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
-            raise ArtError("cannot-write", f"{error.strerror}: {shown}") from error
-        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
-            raise UsageError("impossible-name", f"this file system cannot hold a file named {shown}") from error
+def _tell(error: OSError, path: bytes) -> None:
+    """Raise what an error of the system means for a user, if that is known."""
+    shown = repr(os.fsdecode(path))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise SpaceError("disk-full", f"no room left on the disk to write {shown}") from error
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
+        raise ArtError("cannot-write", f"{error.strerror}: {shown}") from error
+    if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+        raise UsageError("impossible-name", f"this file system cannot hold a file named {shown}") from error

@@ -6,10 +6,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from artcli.errors import ArtError
 from artcli.files import rows, statcache
 from artcli.files.ignore import Rules
 from artcli.files.seen import Seen
@@ -248,6 +250,32 @@ def test_a_cache_that_is_locked(data: Path, tree: Tree, later: Clock, monkeypatc
     holder.execute("ROLLBACK")
     holder.close()
     assert tree.paths() == [b"a/f0"]
+
+
+def test_a_cache_that_fails_in_the_middle(data: Path, tree: Tree, later: Clock) -> None:
+    """What has been reported by then is not enough to make a version of, so the walk does not just go on."""
+    tree.walk()
+    for query in ("ORDER BY", "key = ?"):
+        with StatCache(tree.cache) as cache:
+            known = cache.tree(tree.sources)
+            real = known._db
+
+            class Failing:
+                def execute(self, sql: str, *values: object, real: object = real, query: str = query) -> object:
+                    found = real.execute(sql, *values)  # type: ignore[attr-defined]
+                    return self if sql.endswith(query + (" key" if query == "ORDER BY" else "")) else found
+
+                def __next__(self) -> object:
+                    raise sqlite3.OperationalError("disk I/O error")
+
+                fetchone = __next__
+
+            known._db = Failing()  # type: ignore[assignment]
+            ask = known.begin if query == "ORDER BY" else partial(known.peek, b"a/")
+            with pytest.raises(ArtError) as caught:
+                ask()
+            assert caught.value.slug == "cache-failed"
+            known._db = real
 
 
 def test_a_place_that_cannot_be_written(data: Path, tmp_path: Path, later: Clock) -> None:
