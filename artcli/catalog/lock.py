@@ -6,11 +6,12 @@ into a pack and not yet named in the log. It is `flock`, so it ends with its pro
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from artcli.errors import LockedError
@@ -26,6 +27,36 @@ def held(path: Path, *, alone: bool, wait: float) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         _take(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, time.monotonic() + wait, alone)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held_to_read(path: Path, *, wait: float) -> Iterator[None]:
+    """Share the lock in the block, also where nothing may be written; there is none where nothing can be.
+
+    Raises `LockedError` (`locked`) after `wait` seconds.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(path, alone=False, wait=wait))
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            stack.enter_context(_held_read_only(path, wait))
+        yield
+
+
+@contextmanager
+def _held_read_only(path: Path, wait: float) -> Iterator[None]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield  # a medium that cannot be written, on which there was never a lock
+        return
+    try:
+        _take(descriptor, fcntl.LOCK_SH, time.monotonic() + wait, alone=False)
         yield
     finally:
         os.close(descriptor)

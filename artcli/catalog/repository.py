@@ -143,6 +143,13 @@ class Repository:
             yield
 
     @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep gc away from the packs that the block reads."""
+        with lock.held_to_read(self.path / "local" / "gc.lock", wait=LOCK_WAIT):
+            self.refresh()
+            yield
+
+    @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep every writer away."""
         with lock.held(self.path / "local" / "gc.lock", alone=True, wait=LOCK_WAIT):

@@ -254,11 +254,8 @@ class Ingest:
     def _settle(self, item: object) -> Iterator[Edit]:
         if isinstance(item, _Ready):
             entry = item.entry
-            if item.frame is not None and self.additions.add(item.frame):
-                self.new_entries += 1
-                self.new_size += entry.size
-                self.progress.advance(files=1, size=entry.size)
-            elif entry.data is not None and self._is_new(entry):
+            fresh = item.frame is not None and self.additions.add(item.frame)
+            if fresh or (entry.data is not None and self._is_new(entry)):
                 self.new_entries += 1
                 self.new_size += entry.size
                 self.progress.advance(files=1, size=entry.size)

@@ -16,7 +16,10 @@ WORDS = {
 """Words that tell a type where they are the name, or the name's first or last part."""
 
 MODEL_SUFFIXES = frozenset(
-    (".pt", ".pth", ".ckpt", ".onnx", ".engine", ".trt", ".safetensors", ".gguf", ".h5", ".keras", ".tflite", ".joblib", ".pb")
+    (
+        ".pt", ".pth", ".ckpt", ".onnx", ".engine", ".trt", ".safetensors", ".gguf", ".h5", ".keras", ".tflite",
+        ".joblib", ".pb",
+    )
 )  # fmt: skip
 
 DEFAULT = "dataset"

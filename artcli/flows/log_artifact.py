@@ -24,6 +24,7 @@ from artcli.catalog.repository import Make, Repository
 from artcli.content import Buffer
 from artcli.errors import ArtError, ConflictError, UsageError
 from artcli.files.ignore import Rules
+from artcli.files.seen import Seen
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
@@ -107,6 +108,8 @@ class _Logging:
     def run(self) -> Logged:
         request = self.request
         spec.check_name(request.name)
+        if request.type:
+            spec.check_type(request.type)
         for word in request.aliases:
             spec.check_alias(word)
         for word in request.tags:
@@ -157,10 +160,15 @@ class _Logging:
         root = revise.revise(additions, self.repository.catalog, root, request.changes, request.project)
         ingest = self._ingest(additions, root)
         if request.stream is not None:
-            root = manifest.apply(additions, root, ingest.stream(*request.stream))
+            root = revise.add(additions, root, request.stream[:1], ingest.stream(*request.stream))
         if request.sources:
-            root = manifest.apply(additions, root, ingest.edits(Scan[Root](request.sources, request.rules)))
+            # every file is going to be read, so a look at their names before costs little
+            paths = (change.path for change in self._scan_all() if isinstance(change, Seen))
+            root = revise.add(additions, root, paths, ingest.edits(self._scan_all()))
         return root, ingest
+
+    def _scan_all(self) -> Scan[Root]:
+        return Scan(self.request.sources, self.request.rules)
 
     def _ingest(self, additions: Additions, base: Root | None) -> Ingest:
         workers = self.request.workers or worker_count()

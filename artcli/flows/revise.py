@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Catalog
-from artcli.catalog.manifest import Entry, Pages, PageSource, Root
+from artcli.catalog.manifest import DIRECTORY, Entry, Finder, Pages, PageSource, Root
 from artcli.errors import NotFoundError, UsageError
 
 Edit = tuple[bytes, Entry | None]
@@ -61,8 +61,42 @@ def revise(pages: Pages, catalog: Catalog, root: Root, changes: Changes, project
     for old, new in changes.move:
         root = _move(pages, root, old, new)
     for taken in changes.take:
-        root = manifest.apply(pages, root, _taken(pages, catalog, taken, project))
+        paths = (path for path, _ in _taken(pages, catalog, taken, project))
+        root = add(pages, root, paths, _taken(pages, catalog, taken, project))
     return root
+
+
+def add(pages: Pages, root: Root, paths: Iterable[bytes], edits: Iterable[Edit]) -> Root:
+    """The manifest with `edits`, which are sorted; `paths` are theirs, told beforehand.
+
+    An empty folder of `root` in which something is to lie is one no longer, and one of the edits is none if something
+    lies there in `root`.
+    """
+    root = _make_way(pages, root, paths)
+    return manifest.apply(pages, root, (edit for edit in edits if not _is_filled(pages, root, edit[1])))
+
+
+def _make_way(pages: Pages, root: Root, paths: Iterable[bytes]) -> Root:
+    finder = Finder(pages, root)
+    filled: set[bytes] = set()
+    last = b""
+    for path in paths:
+        folder = path.rpartition(b"/")[0]
+        if folder == last:
+            continue
+        last = folder
+        while folder and folder not in filled:
+            entry = finder.find(folder)
+            if entry is not None and entry.kind == DIRECTORY:
+                filled.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    return manifest.apply(pages, root, ((folder, None) for folder in sorted(filled))) if filled else root
+
+
+def _is_filled(pages: PageSource, root: Root, entry: Entry | None) -> bool:
+    if entry is None or entry.kind != DIRECTORY:
+        return False
+    return next(manifest.entries(pages, root, entry.path + b"/"), None) is not None
 
 
 def _removals(pages: PageSource, root: Root, globs: Sequence[bytes]) -> Iterator[Edit]:
@@ -80,11 +114,9 @@ def _removals(pages: PageSource, root: Root, globs: Sequence[bytes]) -> Iterator
 
 def _below(glob: bytes) -> bytes:
     """A pattern for the paths that a glob names, and for all below them."""
-    return (
-        b"(?s:"
-        + fnmatch.translate(glob.strip(b"/").decode("latin-1")).encode("latin-1").removesuffix(b"\\Z")
-        + b"(/.*)?)"
-    )
+    pattern = fnmatch.translate(glob.strip(b"/").decode("latin-1")).encode("latin-1")
+    # without what stands for the end: \Z, since Python 3.14 \z
+    return b"(?s:" + pattern[:-2] + b"(/.*)?)"
 
 
 def _move(pages: Pages, root: Root, old: bytes, new: bytes) -> Root:
@@ -94,8 +126,9 @@ def _move(pages: Pages, root: Root, old: bytes, new: bytes) -> Root:
     if next(_under(pages, root, old), None) is None:
         raise NotFoundError("no-such-path", f"nothing in the base is called {_text(old)!r}")
     without = manifest.apply(pages, root, ((entry.path, None) for entry in _under(pages, root, old)))
+    paths = (new + entry.path[len(old) :] for entry in _under(pages, root, old))
     moved = (_renamed(entry, new + entry.path[len(old) :]) for entry in _under(pages, root, old))
-    return manifest.apply(pages, without, moved)
+    return add(pages, without, paths, moved)
 
 
 def _taken(pages: PageSource, catalog: Catalog, taken: Taken, project: str) -> Iterator[Edit]:
@@ -106,12 +139,11 @@ def _taken(pages: PageSource, catalog: Catalog, taken: Taken, project: str) -> I
     for entry in _under(pages, root, path) if path else manifest.entries(pages, root):
         rest = entry.path[len(path) :].lstrip(b"/")
         dest = taken.dest.strip(b"/") if taken.dest is not None else None
-        if rest:
-            target = dest + b"/" + rest if dest else rest
-        else:
-            target = dest or entry.path.rpartition(b"/")[2]
         empty = False
-        yield _renamed(entry, target)
+        if rest:
+            yield _renamed(entry, dest + b"/" + rest if dest else rest)
+        else:
+            yield _renamed(entry, dest or entry.path.rpartition(b"/")[2])
     if empty:
         raise NotFoundError("no-such-path", f"nothing in {found.version.ref} is called {_text(path)!r}")
 

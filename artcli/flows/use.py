@@ -28,8 +28,9 @@ from artcli.catalog.manifest import Entry, Finder, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError
 from artcli.files.ignore import Rules
+from artcli.files.leftovers import sweep
 from artcli.files.reader import TICK
-from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, Change, Gone, Seen
+from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, Gone, LeftOut, Seen
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
@@ -43,7 +44,7 @@ from artcli.flows.rescue import Rescued
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
 
-EVERYTHING = Rules(ignore_files=False)
+EVERYTHING = Rules.everything()
 NOTHING_THERE = Judgement(alike=False, held=True)
 
 ARTIFACTS = "artifacts"
@@ -112,47 +113,71 @@ def use(repository: Repository, request: Request, progress: Progress | None = No
 
     Raises `NotFoundError`, `ConflictError` (`type-mismatch`), `IntegrityError`, `SpaceError`, `UsageError`.
     """
+    with repository.reading():
+        return _use(repository, request, progress or Silent())
+
+
+def _use(repository: Repository, request: Request, progress: Progress) -> Used:
     started = time.monotonic()
     found = resolve.version(repository.catalog, request.ref, request.project)
     version = found.version
     if request.type and request.type != version.type:
         raise ConflictError("type-mismatch", f"{version.ref} is of type '{version.type}', not '{request.type}'")
     root = (request.root or request.directory / ARTIFACTS / f"{version.name}:v{version.number}").absolute()
-    target, pages = _target(repository, version, request.only, found.path)
+    part = Part(request.only, found.path)
+    target, pages = _target(repository, version, part)
     work = Bringing(
-        repository, root, pages, target,
+        repository, root, pages, target, part=part,
         exact=request.exact, dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
     plan = work.run()
     if not request.dry_run:
-        whole = not request.only and not found.path
-        copies.remember(repository.path, root, version, whole)
+        copies.remember(repository.path, root, version, part.is_all)
     path = root / os.fsdecode(found.path) if found.path else root
     references = [os.fsdecode(path) for path in work.references]
     return Used(version, path, plan, work.rescued, references, found.note, time.monotonic() - started)
 
 
-def _target(
-    repository: Repository, version: Version, only: Sequence[str], path: bytes | None
-) -> tuple[Root, PageSource]:
+class Part:
+    """Some of the paths of a version: those at or below `path` that match one of the globs `only`."""
+
+    def __init__(self, only: Sequence[str], path: bytes | None) -> None:
+        self.only = only
+        self.path = path
+        self._patterns = [re.compile(fnmatch.translate(glob.strip("/"))) for glob in only]
+
+    @property
+    def is_all(self) -> bool:
+        return not self.only and self.path is None
+
+    def __contains__(self, path: bytes) -> bool:
+        if self.path is not None and path != self.path and not path.startswith(self.path + b"/"):
+            return False
+        text = os.fsdecode(path)
+        return not self._patterns or any(_matches(pattern, text) for pattern in self._patterns)
+
+
+ALL = Part((), None)
+
+
+def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:
     """The manifest to bring, and where its pages are: a part of a version is a manifest of its own, in memory."""
-    if not only and path is None:
+    if part.is_all:
         return version.root, repository.store
     pages = Overlay(repository.store)
-    root = manifest.build(pages, selected(repository.store, version, only, path))
+    root = manifest.build(pages, selected(repository.store, version, part.only, part.path))
     if not root.entries:
-        what = f"path {manifest.shown(path)!r}" if path is not None else f"path that matches {', '.join(only)}"
+        what = f"path that matches {', '.join(part.only)}"
+        if part.path is not None:
+            what = f"path {manifest.shown(part.path)!r}"
         raise NotFoundError("no-such-path", f"{version.ref} has no {what}", hint=f"art ls {version.ref}")
     return root, pages
 
 
 def selected(pages: PageSource, version: Version, only: Sequence[str], path: bytes | None) -> Iterator[Entry]:
     """The entries of a version at or below `path` that match one of the globs `only`."""
-    patterns = [re.compile(fnmatch.translate(glob.strip("/"))) for glob in only]
-    for entry in _below(pages, version.root, path):
-        text = os.fsdecode(entry.path)
-        if not patterns or any(_matches(pattern, text) for pattern in patterns):
-            yield entry
+    part = Part(only, path)
+    return (entry for entry in _below(pages, version.root, path) if entry.path in part)
 
 
 def _below(pages: PageSource, root: Root, path: bytes | None) -> Iterator[Entry]:
@@ -200,19 +225,25 @@ class Bringing:
         pages: PageSource,
         target: Root,
         *,
+        part: Part = ALL,
         exact: bool = False,
         switch: bool = True,
         dry_run: bool = False,
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """`exact`: remove what does not belong. Without `switch` nothing is removed at all, not even what the directory
+        """`target` is `part` of a version; unless `exact`, other paths are left alone.
+
+        `exact`: remove what does not belong. Without `switch` nothing is removed at all, not even what the directory
         has of another version, and what it held before is not asked for."""
         self.repository = repository
         self.store = repository.store
         self.root = root
         self.pages = Overlay(pages)
         self.target = target
+        self.is_whole = not self.pages.is_only_here(target.page)
+        """The target is a manifest of the store's, which the stat cache may name."""
+        self.part = part
         self.exact = exact
         self.switch = switch
         self.dry_run = dry_run
@@ -224,6 +255,8 @@ class Bringing:
         self.since = time.time_ns()
         """What is changed from now on is not in the plan."""
         self.references: list[bytes] = []
+        self.left_over: list[bytes] = []
+        """Temporary files on the disk that an earlier run seems to have left."""
 
     def run(self) -> Plan:
         """Plan and, unless it is a dry run, carry it out."""
@@ -237,6 +270,9 @@ class Bringing:
                 plan = self._plan(scan, base)
                 if plan.is_done and not self.dry_run:
                     self._remember(scan, plan)
+            if not self.dry_run:
+                for source in self.left_over:
+                    sweep(source)
             if not (self.dry_run or plan.is_done):
                 self._carry_out(plan, base)
                 if known is not None:
@@ -261,6 +297,8 @@ class Bringing:
                 same.add(path)
                 continue
             if after is None:
+                if isinstance(seen, Gone) or not (self.exact or path in self.part):
+                    continue
                 if seen is None or (before is not None and judgement.held) or (self.exact and judgement.held):
                     remove.append(path)
                 elif isinstance(seen, Seen) and self.exact:
@@ -292,6 +330,8 @@ class Bringing:
         finder = Finder(self.pages, base)
         for change in scan:
             if not isinstance(change, Seen | Gone):
+                if isinstance(change, LeftOut):
+                    self.left_over.append(change.source)
                 continue
             while (path := _path(before, after)) is not None and path < change.path:
                 yield _Pair(path, None, before, after)
@@ -310,9 +350,10 @@ class Bringing:
 
     def _carry_out(self, plan: Plan, base: Root) -> None:
         self.progress.phase("writing", files=plan.write, size=plan.size)
-        for path in plan.rescue:
-            self.rescued.take(path)
         with Writer(self.root, since=self.since, rescue=self.rescued.take) as writer:
+            for path in plan.rescue:
+                self.rescued.take(path)
+                writer.prune(path.rpartition(b"/")[0])
             for path in plan.remove:
                 writer.remove(path)
             delivery = Delivery(
@@ -331,29 +372,26 @@ class Bringing:
 
     def _remember(self, scan: Scan[Root], plan: Plan) -> None:
         """The directory held the version already: let the stat cache vouch for it."""
-        if self.pages.is_only_here(self.target.page):
-            return  # a part of a version is no manifest of the store's
-        scan.save(self.target.page)
+        if self.is_whole:
+            scan.save(self.target.page)
 
     def _remember_written(self, cache: StatCache) -> None:
         """Walk once more over what is there now, so that the next use costs one walk."""
-        if self.pages.is_only_here(self.target.page):
+        if not self.is_whole:
             return
         scan = self._scan(cache)
-        wanted = manifest.entries(self.pages, self.target)
-        entry = next(wanted, None)
-        for change in scan:
-            while entry is not None and entry.path < change.path:
-                entry = next(wanted, None)
-            if entry is None or entry.path != change.path or not self._is_ours(change, entry):
-                scan.distrust(change.path)
+        for path, seen, _, after in self._pairs(scan, scan.known_root or self.nothing):
+            if after is not None and not isinstance(seen, Seen):
+                return  # somebody has taken it away since: the next use looks at everything
+            if not isinstance(seen, Seen) or after is None or not self._is_ours(seen, after):
+                scan.distrust(path)
         scan.save(self.target.page)
 
-    def _is_ours(self, change: Change, entry: Entry) -> bool:
+    def _is_ours(self, seen: Seen, entry: Entry) -> bool:
         """Nobody else has written the file since it was found right, or was written here with our time."""
-        if not isinstance(change, Seen) or (change.kind in (FILE, EXECUTABLE) and change.stat.size != entry.size):
+        if seen.kind in (FILE, EXECUTABLE) and seen.stat.size != entry.size:
             return False
-        return change.kind == DIRECTORY or change.stat.mtime == self.since or change.stat.ctime < self.since - TICK
+        return seen.kind == DIRECTORY or seen.stat.mtime == self.since or seen.stat.ctime < self.since - TICK
 
 
 def _path(before: Entry | None, after: Entry | None) -> bytes | None:

@@ -1,0 +1,178 @@
+"""Real processes of `art` that begin at once, to be killed at any moment.
+
+A server process has imported everything and forks a child for each command: the child is a process like any other,
+but it spends its life on the command, not on imports, so that a random moment is a moment of work.
+
+    with Nursery() as nursery:
+        child = nursery.start(["log-artifact", "d", "data"], directory)
+        time.sleep(0.01)
+        child.kill()
+        assert child.wait().signal == SIGKILL
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.kit.calls import Calls
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+class Ended(NamedTuple):
+    """How a child ended."""
+
+    code: int
+    """Of its exit; −1 if a signal ended it."""
+    signal: int
+    """0 if none ended it."""
+    out: str
+    err: str
+
+    @property
+    def killed(self) -> bool:
+        return self.signal == signal.SIGKILL
+
+
+class Child:
+    """A command at work."""
+
+    def __init__(self, nursery: Nursery, pid: int) -> None:
+        self._nursery = nursery
+        self.pid = pid
+        self.started = time.monotonic()
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)  # the server has not waited for it, so the number is still its own
+
+    def wait(self) -> Ended:
+        return Ended(*self._nursery.ask({"wait": self.pid}))
+
+
+class Nursery:
+    """A client of the server; `calls` of `start` says which call to the system a child dies before, or fails at."""
+
+    def __init__(self, **environment: str) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.kit.nursery"],
+            cwd=CHECKOUT,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("ART_")},
+                "ART_USER": "tester",
+                "ART_CONFIG": "/nonexistent",
+                "OPENBLAS_NUM_THREADS": "1",
+                **environment,
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if self._server.stdin is None or self._server.stdout is None:
+            raise AssertionError("pipes were asked for")
+        self._questions, self._answers = self._server.stdin, self._server.stdout
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._questions.close()
+        self._server.wait()
+        self._answers.close()
+
+    def ask(self, question: dict[str, Any]) -> Any:
+        self._questions.write(json.dumps(question) + "\n")
+        self._questions.flush()
+        return json.loads(self._answers.readline())
+
+    def start(self, arguments: Sequence[str], directory: Path, **how: Any) -> Child:
+        """Begin `art ARGUMENTS` in `directory`; `how` is what `Calls` takes, or `repeat`: begin with each of these
+        lists of arguments in turn, instead."""
+        return Child(self, self.ask({"start": list(arguments), "directory": str(directory), "how": how}))
+
+    def run(self, arguments: Sequence[str], directory: Path, **how: Any) -> Ended:
+        """From start to end."""
+        return self.start(arguments, directory, **how).wait()
+
+    def run_for(self, seconds: float, arguments: Sequence[str], directory: Path) -> Ended:
+        """Kill it when it has run so long, if it still does."""
+        child = self.start(arguments, directory)
+        time.sleep(max(0.0, child.started + seconds - time.monotonic()))
+        child.kill()
+        return child.wait()
+
+
+# --- the server ---
+
+
+def _serve() -> None:
+    _import_everything()
+    running: dict[int, tuple[int, int]] = {}
+    for line in sys.stdin:
+        question = json.loads(line)
+        if "start" in question:
+            out, err = os.memfd_create("out"), os.memfd_create("err")
+            pid = os.fork()
+            if not pid:
+                _live(question, out, err)
+            running[pid] = out, err
+            answer: Any = pid
+        else:
+            pid = question["wait"]
+            _, status = os.waitpid(pid, 0)
+            texts = [_text(stream) for stream in running.pop(pid)]
+            killed = os.WIFSIGNALED(status)
+            answer = [-1 if killed else os.WEXITSTATUS(status), os.WTERMSIG(status) if killed else 0, *texts]
+        print(json.dumps(answer), flush=True)
+
+
+def _text(stream: int) -> str:
+    size = os.fstat(stream).st_size
+    text = os.pread(stream, size, 0).decode("utf-8", "backslashreplace")
+    os.close(stream)
+    return text
+
+
+def _live(question: dict[str, Any], out: int, err: int) -> None:
+    code = 70
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.chdir(question["directory"])
+        from artcli.cli.main import run
+
+        how = question["how"]
+        commands = how.pop("repeat", [question["start"]])
+        with Calls(**how):
+            for command in commands:
+                code = run(command)
+                if code:
+                    break
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _import_everything() -> None:
+    from importlib import import_module
+
+    from artcli.cli.commands import COMMANDS
+    from artcli.cli.parser import load
+
+    for library in ("numpy", "pathspec", "pyfastcdc", "sqlite3", "zstandard", "artcli.cli.failures"):
+        import_module(library)
+    for command in COMMANDS:
+        load(command)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,82 @@
+"""What holds of a repository whatever has happened to it: asked from outside, with the program's own words for nothing
+but reading.
+
+    the log is a chain without holes, and its fold is what the cached catalogue says
+    every live index is there and whole, every pack that it names is there and whole
+    every version that is live or in the trash has all its bytes
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artcli.catalog.afresh import fold_afresh
+from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.log import Log
+from artcli.catalog.repository import Repository
+from artcli.flows.fsck import Examination, Level, Options
+from artcli.store.pack import damages
+from tests.kit import trees
+from tests.kit.trees import Leaf
+
+TABLES = ("head", "facts", "artifacts", "names", "versions", "aliases", "tags", "indexes", "condemned", "required")
+
+
+def check(art: Path) -> dict[str, dict[str, Leaf]]:
+    """Check the repository `art`, by `fsck` too; returns what its live versions hold, by `name:vN`."""
+    assert list(Examination(art, Options(Level.FULL)).run()) == []
+    repository = Repository(art)
+    try:
+        return check_open(repository)
+    finally:
+        repository.close()
+
+
+def check_open(repository: Repository) -> dict[str, dict[str, Leaf]]:
+    """The same for a repository that is open."""
+    _check_catalogue(repository)
+    _check_store(repository)
+    held = {}
+    for version in repository.catalog.versions(states=(LIVE, TRASH)):
+        content = trees.content(repository.store, version)
+        assert len(content) == version.entries, version.ref
+        if version.state == LIVE:
+            held[version.ref] = content
+    return held
+
+
+def _check_catalogue(repository: Repository) -> None:
+    # not through the repository's bucket: that may be one that fails
+    afresh = fold_afresh(Log(repository.bucket, repository.place)).database
+    cached = repository.follower.database
+    for table in TABLES:
+        question = f"SELECT * FROM {table} ORDER BY 1, 2" if table != "indexes" else f"SELECT * FROM {table} ORDER BY 1"
+        rows = [list(database.execute(question)) for database in (afresh, cached)]
+        assert rows[0] == rows[1], f"the cached table {table} is not what the log says"
+    afresh.close()
+    assert not Catalog(cached).faults()
+
+
+def _check_store(repository: Repository) -> None:
+    store = repository.store
+    assert store.damaged == []
+    checked = set()
+    for index in store.indexes:
+        index.verify()
+        for pack in set(index.packs) - checked:
+            checked.add(pack)
+            assert list(damages(repository.bucket, pack)) == []
+        for row in index.rows():
+            assert store.find(row.digest) is not None
+
+
+def versions(repository: Repository, name: str, project: str = "uncategorized") -> list[Version]:
+    """The live versions of an artifact, oldest first; none if there is no such artifact."""
+    artifact = repository.catalog.artifact(project, name)
+    return list(repository.catalog.versions(artifact.id)) if artifact else []
+
+
+def dust(art: Path) -> list[str]:
+    """Names of temporary files that are left in the repository."""
+    return [path.name for path in (art / "tmp").iterdir() if path.name != "add.lock"]
