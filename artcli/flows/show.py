@@ -19,8 +19,9 @@ from artcli.catalog.finding import Found, find_file
 from artcli.catalog.folder import Item
 from artcli.catalog.repository import Repository
 from artcli.content import Digest
-from artcli.errors import NotFoundError
+from artcli.errors import NotFoundError, UsageError
 from artcli.flows.ls import no_such_path
+from artcli.flows.meant import copy_around
 
 HEX = re.compile(r"[0-9a-fA-F]{12,64}")
 _MADE = re.compile(r"(.+)[:-](v[0-9]+)")
@@ -56,12 +57,12 @@ def show(repository: Repository, text: str, project: str, start: Path) -> Shown:
         return of_digest(repository, text.lower())
     try:
         found = resolve.version(catalog, text, project)
-    except NotFoundError as error:
-        if error.slug == "no-such-artifact" and os.path.lexists(path):
+    except (NotFoundError, UsageError) as error:
+        if error.slug in ("no-such-artifact", "bad-reference") and os.path.lexists(path):
             return of_path(repository, path, project)
         raise
     shown = _of_version(catalog, found.version)._replace(note=found.note)
-    return _inside(repository, shown, found.version, found.path) if found.path else shown
+    return _inside(repository, shown, found.version, found.path)
 
 
 def of_digest(repository: Repository, digest: str) -> Shown:
@@ -84,7 +85,9 @@ def of_digest(repository: Repository, digest: str) -> Shown:
 
 
 def of_path(repository: Repository, path: Path, project: str) -> Shown:
-    """The newest version that has a file of these bytes; or the version that a directory was made from, by its name.
+    """The newest version that has a file of these bytes; or the version that a directory was made to hold.
+
+    A directory that came from elsewhere tells by its name, such as `dataset:v3`.
 
     Raises `NotFoundError` (`no-such-file`, `unknown-file`, `unknown-directory`).
     """
@@ -97,6 +100,10 @@ def of_path(repository: Repository, path: Path, project: str) -> Shown:
         return _of_file(catalog, found)
     if not path.is_dir():
         raise NotFoundError("no-such-file", f"there is no file or directory {path}", hint="art ls")
+    around = copy_around(repository, Path(os.path.abspath(path)))
+    held = catalog.version(around[0].version) if around else None
+    if around and held:
+        return _inside(repository, _of_version(catalog, held), held, around[1])
     made = _MADE.fullmatch(path.resolve().name)
     if made is None:
         raise NotFoundError("unknown-directory", f"no version was put into this directory: {path}", hint="art ls")
@@ -114,8 +121,10 @@ def _of_file(catalog: Catalog, found: Found) -> Shown:
     return _of_version(catalog, found.version)._replace(item=item, size=found.entry.size)
 
 
-def _inside(repository: Repository, shown: Shown, version: Version, path: bytes) -> Shown:
-    """A file or folder of a version."""
+def _inside(repository: Repository, shown: Shown, version: Version, path: bytes | None) -> Shown:
+    """A file or folder of a version; the version itself if no path is given."""
+    if not path:
+        return shown
     pages = repository.store
     entry = manifest.find(pages, version.root, path)
     if entry is not None:

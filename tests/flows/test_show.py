@@ -8,6 +8,7 @@ import pytest
 from artcli.catalog.repository import Repository
 from artcli.content import digest_of
 from artcli.errors import ArtError
+from artcli.flows import copies
 from artcli.flows.alias import set_aliases
 from artcli.flows.show import Shown, show
 from artcli.flows.tag import set_tags
@@ -80,7 +81,9 @@ def test_a_change_by_its_id(made: Repository) -> None:
 
 
 def test_a_path_on_this_disk(made: Repository, tmp_path: Path) -> None:
-    (tmp_path / "mine").write_bytes(b"a" * 300)
+    for name in ("mine", "my own"):
+        (tmp_path / name).write_bytes(b"a" * 300)
+    assert where(found(made, "my own", tmp_path)) == ("other:v0", b"copy")
     (tmp_path / "data").write_bytes(b"b")
     (tmp_path / "changed").write_bytes(b"a" * 299)
     assert where(found(made, "mine", tmp_path)) == ("other:v0", b"copy")
@@ -99,6 +102,13 @@ def test_a_directory_that_was_made_from_a_version(made: Repository, tmp_path: Pa
         (tmp_path / name).mkdir()
     assert where(found(made, "./data:v0/", tmp_path)) == ("data:v0", None)
     assert where(found(made, "./data-v1", tmp_path)) == ("data:v1", None)
+    for name in ("deploy", "deploy/dir"):
+        (tmp_path / name).mkdir()
+    version = made.catalog.numbered(1, 0)
+    assert version
+    copies.remember(made.path, tmp_path / "deploy", version, whole=True)
+    assert where(found(made, "./deploy", tmp_path)) == ("data:v0", None)
+    assert where(found(made, "deploy/dir", tmp_path)) == ("data:v0", b"dir/")
     for text, slug in (("./data:v9", "no-such-version"), ("./photos", "unknown-directory"), (".", "unknown-directory")):
         with pytest.raises(ArtError) as caught:
             found(made, text, tmp_path)
