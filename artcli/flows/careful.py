@@ -15,6 +15,7 @@ from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.memory import MemoryBucket
 from artcli.content import Digest
 from artcli.errors import IntegrityError
+from artcli.store.index import Index, index_key
 from artcli.store.pack import LIMIT, pack_key
 
 PIECE = 1024 * 1024
@@ -42,6 +43,18 @@ def digest_of_file(bucket: Bucket, key: str) -> tuple[Digest, int]:
         if len(piece) < PIECE:
             break
     return hasher.digest(), size
+
+
+def open_index(bucket: Bucket, name: str) -> Index:
+    """The index of that name, after all of its bytes were found right; raises `IntegrityError`."""
+    try:
+        digest, _ = digest_of_file(bucket, index_key(name))
+    except IntegrityError as error:
+        slug = "missing-index" if error.slug == "missing-file" else error.slug
+        raise IntegrityError(slug, error.message) from error
+    if digest.hex() != name:
+        raise IntegrityError("damaged-index", f"its bytes are not those it is named by: index {name}")
+    return Index.open(bucket, name)
 
 
 def load_pack(bucket: Bucket, pack: Digest) -> tuple[MemoryBucket, memoryview]:

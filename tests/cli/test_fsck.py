@@ -23,7 +23,7 @@ def damage_data(art: Art) -> str:
     """Flips a bit of the chunk; the key of its pack."""
     (path,) = [path for path in (art.directory / ".art" / "packs").rglob("*") if path.is_file() and is_data(path)]
     data = bytearray(path.read_bytes())
-    data[100] ^= 1
+    data[100] ^= 0x55
     put(path, bytes(data))
     return path.relative_to(art.directory / ".art").as_posix()
 

@@ -18,6 +18,7 @@ from artcli.catalog.repository import Repository
 from artcli.errors import IntegrityError, LockedError, NoRepositoryError, NotFoundError
 from artcli.flows.collect import collect
 from artcli.flows.fsck import Examination, Finding, Level, Mended, Options, Summary, examination, locate, repair
+from artcli.flows.fsck.bits import BitSearch
 from artcli.store.index import index_key
 from artcli.store.pack import pack_key
 from tests.flows.workshop import PROJECT, Snapshot, Workshop, noisy, put
@@ -51,9 +52,9 @@ def mend(shop: Workshop, *donors: Path) -> list[Mended]:
     return done
 
 
-def flip(path: Path, at: int = -1) -> None:
+def flip(path: Path, at: int = -1, bits: int = 0x55) -> None:
     data = bytearray(path.read_bytes())
-    data[at] ^= 1
+    data[at] ^= bits
     put(path, bytes(data))
 
 
@@ -390,6 +391,32 @@ def test_what_is_sound_in_a_damaged_pack_is_saved(shop: Workshop) -> None:
     assert len(shop.content(first)) + len(shop.content(second)) == first.entries + second.entries
     collect(shop.repository)
     assert problems(shop) == []
+
+
+def test_one_wrong_bit_is_corrected(shop: Workshop) -> None:
+    """Without any second copy, in whatever is small enough."""
+    two(shop)
+    shop.log("b", {f"{n:03}": b"%d" % n for n in range(300)})
+    before = everything(shop)
+    shutil.rmtree(shop.art / "cache")
+    flip(shop.art / of_kind(shop, 0)[-1], 20, bits=4)
+    for pack in of_kind(shop, 1):
+        flip(shop.art / pack, 40, bits=64)
+    for n in range(3):
+        flip(shop.art / entry_key(n), 10 + 300 * n, bits=1)
+    assert len(problems(shop)) == 7
+    done = mend(shop)
+    assert [item.how for item in done[:3]] == ["its own bytes, of which one bit was wrong"] * 3
+    assert done[-1].how == "4 chunks had one wrong bit, which was corrected"
+    assert problems(shop, Level.FULL) == []
+    assert everything(shop) == before
+
+
+def test_the_search_for_a_bit_ends() -> None:
+    assert BitSearch(patience=0.01).search(bytes(100_000), lambda data: False) is None
+    search = BitSearch()
+    assert search.search(b"abd", lambda data: bytes(data) == b"abc") is None
+    assert search.search(b"abb", lambda data: bytes(data) == b"abc") == b"abc"
 
 
 def test_a_donor_gives_what_is_lost(shop: Workshop, tmp_path: Path) -> None:

@@ -463,13 +463,13 @@ def test_progress_is_told(shop: Workshop) -> None:
     class Heard:
         def __init__(self) -> None:
             self.phases: list[str] = []
-            self.files = 0
+            self.pages = 0
 
         def phase(self, name: str, *, files: int | None = None, size: int | None = None) -> None:
             self.phases.append(name)
 
         def advance(self, *, files: int = 0, size: int = 0, deduplicated: int = 0) -> None:
-            self.files += files
+            self.pages += 1
 
         def warn(self, message: str) -> None:
             raise AssertionError(message)
@@ -478,4 +478,4 @@ def test_progress_is_told(shop: Workshop) -> None:
     shop.log("a", noisy(range(5)))
     collect(shop.repository, progress=heard)
     assert heard.phases[:2] == ["reading the log", "looking for what is needed"]
-    assert heard.files == 1
+    assert heard.pages == 1

@@ -26,6 +26,7 @@ from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
 from artcli.content import Digest
 from artcli.errors import IntegrityError, SpaceError
+from artcli.flows.careful import open_index
 from artcli.flows.collect import roots
 from artcli.flows.collect.marks import KEPT, TRASHED, Marks, mark_all
 from artcli.flows.collect.plan import Plan, make_plan
@@ -165,8 +166,8 @@ class _Collection:
         """The store of these indexes, each of which is what its name says."""
         store = Store(self.bucket, live)
         try:
-            for index in store.indexes:
-                index.verify()
+            for name in live:
+                open_index(self.bucket, name)
             for error in store.damaged:
                 raise error
         except IntegrityError as error:
@@ -205,12 +206,9 @@ class _Collection:
         self.progress.phase("looking for what is needed")
         try:
             for providers, mark in ((roots.KEPT_ROOTS, KEPT), (roots.TRASH_ROOTS, TRASHED)):
-                mark_all(marks, store, roots.root_pages(providers, standing), mark, self._advance)
+                mark_all(marks, store, roots.root_pages(providers, standing), mark, self.progress.advance)
         except IntegrityError as error:
             raise _refusal(error) from error
-
-    def _advance(self, pages: int) -> None:
-        self.progress.advance(files=pages)
 
     def _plan(self, marks: Marks, *, rewrite: bool = True) -> Plan:
         try:

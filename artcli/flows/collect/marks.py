@@ -60,9 +60,9 @@ class Marks:
 
 
 def mark_all(
-    marks: Marks, pages: PageSource, roots: Iterable[Digest], mark: int, told: Callable[[int], None]
+    marks: Marks, pages: PageSource, roots: Iterable[Digest], mark: int, told: Callable[[], None]
 ) -> None:
-    """Mark all that the manifests of these root pages need, pages and chunks; `told(n)` hears of n pages more.
+    """Mark all that the manifests of these root pages need, pages and chunks; `told()` is called for each page.
 
     Raises `IntegrityError` if a page cannot be read or no index knows a chunk.
     """
@@ -71,4 +71,4 @@ def mark_all(
             for chunk, _ in reached.chunks:
                 if marks.put(chunk, mark) is None:
                     raise IntegrityError("missing-chunk", f"no live index knows chunk {chunk.hex()}")
-            told(1)
+            told()

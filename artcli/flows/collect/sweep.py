@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import TEMPORARY, DiskBucket
+from artcli.buckets.exclusive import LOCK
 from artcli.content import Digest
 
 PACK = re.compile(r"packs/([0-9a-f]{2})/(\1[0-9a-f]{62})")
@@ -74,7 +75,11 @@ def sweep_temporary(bucket: Bucket) -> tuple[int, int]:
 def _measure(folder: Path) -> tuple[int, int]:
     try:
         with os.scandir(folder) as entries:
-            sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries if entry.is_file()]
+            sizes = [
+                entry.stat(follow_symlinks=False).st_size
+                for entry in entries
+                if entry.is_file(follow_symlinks=False) and entry.name != LOCK
+            ]
     except FileNotFoundError:
         return 0, 0
     return len(sizes), sum(sizes)

@@ -15,9 +15,8 @@ from artcli.catalog.log import ENTRY_SIZE, SEGMENT, Log, LogEntry, decode, encod
 from artcli.catalog.repository import FOLDER
 from artcli.content import Digest
 from artcli.errors import IntegrityError, NoRepositoryError
-from artcli.flows.careful import read
+from artcli.flows.careful import open_index, read
 from artcli.flows.collect.sweep import look
-from artcli.flows.fsck.store_check import open_index
 from artcli.store.index import Index, build_index
 from artcli.store.pack import read_table
 from artcli.store.store import fetch

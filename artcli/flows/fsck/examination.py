@@ -182,13 +182,12 @@ class Examination:
         return packs
 
     def _walk(self, versions: list[Version]) -> Iterator[Finding]:
-        self.progress.phase("reading manifests", files=len(versions))
+        self.progress.phase("reading manifests")
         store = Store(self.bucket, [index.name for index in self.store.indexes])
-        walk = Walk(store, self.store.indexes, self._cause(store), lambda: None)
+        walk = Walk(store, self.store.indexes, self._cause(store), self.progress.advance)
         for version in versions:
             self._versions += 1
             yield from walk.version(version)
-            self.progress.advance(files=1)
         yield from walk.unknown.values()
 
     def _cause(self, store: Store) -> Cause:

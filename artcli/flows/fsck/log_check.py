@@ -90,13 +90,14 @@ def place_by_mark(path: Path) -> str | None:
 def examine_log(path: Path, bucket: Bucket, place: str | None, fold: Fold) -> LogState:
     """Read the whole log and let `fold` follow it. Raises `IntegrityError` `newer-format`."""
     state = LogState(bucket, place, read_mark(path, place))
-    listed = [int(match[2]) for item in bucket.list("log/") if (match := ENTRY.fullmatch(item.key))]
+    listed = (int(match[2]) for item in bucket.list("log/") if (match := ENTRY.fullmatch(item.key)))
+    last = max(listed, default=-1)
     state.segments = {
         int(match[1]) for item in bucket.list("segments/") if (match := SEGMENT_FILE.fullmatch(item.key))
     }
     fold.database.execute("BEGIN")
     try:
-        _Reading(path, state, fold).run(max(listed, default=-1))
+        _Reading(path, state, fold).run(last)
     finally:
         fold.database.execute("COMMIT")
     return state

@@ -1,6 +1,6 @@
 """The log made whole: each lost entry taken from where it still is, proven by the chain.
 
-    sources of an entry      its segment; a donor; the cache, which remembers facts
+    sources of an entry      its segment; a donor; the cache, which remembers facts; itself, if one bit is wrong
     what proves it           it follows the entry before, and the entry behind (or the mark) names its digest
 
 An entry that nobody has is lost for good. Those behind it cannot follow it any more: they are moved away, and their
@@ -20,6 +20,7 @@ from artcli.catalog.repository import CONFIG, encode_config
 from artcli.content import digest_of
 from artcli.errors import IntegrityError
 from artcli.flows.careful import read
+from artcli.flows.fsck.bits import BitSearch
 from artcli.flows.fsck.cache_check import Remembered
 from artcli.flows.fsck.donors import Donor, encoded, sealed
 from artcli.flows.fsck.findings import Mended
@@ -37,12 +38,15 @@ def repair_config(bucket: DiskBucket, place: str) -> Mended:
 class LogRepair:
     """The repair of one log, whose `state` was examined just now."""
 
-    def __init__(self, path: Path, bucket: DiskBucket, state: LogState, donors: Sequence[Donor]) -> None:
+    def __init__(
+        self, path: Path, bucket: DiskBucket, state: LogState, donors: Sequence[Donor], bits: BitSearch
+    ) -> None:
         self.path = path
         self.bucket = bucket
         self.state = state
         self.place = state.place or ""
         self.donors = donors
+        self.bits = bits
         self.remembered = Remembered(path)
         self.lost_in_between = False
         """An entry with others behind it is lost for good."""
@@ -78,7 +82,7 @@ class LogRepair:
         for n, (data, source) in enumerate(found, first):
             move_away(self.bucket, entry_key(n))
             self.bucket.add(entry_key(n), data)
-            yield Mended("log", entry_key(n), f"taken from {source}")
+            yield Mended("log", entry_key(n), source)
         return first + len(found)
 
     def _proven(self, first: int, last: int, *, remembering: bool) -> list[tuple[bytes, str]]:
@@ -114,12 +118,22 @@ class LogRepair:
     def _candidates(self, n: int, previous: str, remembering: bool) -> Iterator[tuple[bytes, str]]:
         for entry in sealed(self.bucket, n):
             if entry.n == n:
-                yield encoded(entry), "its segment"
+                yield encoded(entry), "taken from its segment"
         for donor in self.donors:
             if (data := donor.entry(n)) is not None:
-                yield data, str(donor.path)
+                yield data, f"taken from {donor.path}"
+        if corrected := self._corrected(n, previous):
+            yield corrected, "its own bytes, of which one bit was wrong"
         if remembering and (lines := self.remembered.lines.get(n)):
-            yield encode(n, previous, self.place, lines), "the cache"
+            yield encode(n, previous, self.place, lines), "taken from the cache"
+
+    def _corrected(self, n: int, previous: str) -> bytes | None:
+        """The entry's own bytes, if turning one bit makes them an entry that follows."""
+        try:
+            data = read(self.bucket, entry_key(n), 0, ENTRY_SIZE + 1)
+        except IntegrityError:
+            return None
+        return self.bits.search(data, lambda changed: self._follows(n, bytes(changed), previous) is not None)
 
     def _follows(self, n: int, data: bytes, previous: str) -> str | None:
         """The digest of an entry of this log that follows the one before it; None if it is not that."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from artcli.catalog import lock
 from artcli.catalog.repository import LOCK_WAIT, Repository
+from artcli.flows.fsck.bits import BitSearch
 from artcli.flows.fsck.donors import Donor
 from artcli.flows.fsck.examination import Examination, Options
 from artcli.flows.fsck.findings import Mended
@@ -34,18 +35,19 @@ def repair(
     """
     givers = [Donor(directory) for directory in donors]
     progress = progress or Silent()
+    bits = BitSearch()
     with lock.held(path / "local" / "gc.lock", alone=True, wait=LOCK_WAIT):
         examination = Examination(path, Options(), progress)
         examination.examine_log()
         place = examination.log.place or os.urandom(16).hex()
         if examination.config:
             yield repair_config(examination.bucket, place)
-        log = LogRepair(path, examination.bucket, examination.log, givers)
+        log = LogRepair(path, examination.bucket, examination.log, givers, bits)
         yield from log.run()
         shutil.rmtree(path / "cache", ignore_errors=True)
         repository = Repository(path)
         try:
-            store = StoreRepair(repository, level, givers, progress)
+            store = StoreRepair(repository, level, givers, bits, progress)
             yield from store.run(adopt=log.lost_in_between)
             if log.lost_at_end:
                 yield from store.set_dust_aside()

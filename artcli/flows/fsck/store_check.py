@@ -15,9 +15,9 @@ from functools import partial
 from typing import NamedTuple
 
 from artcli.buckets.bucket import Bucket
-from artcli.content import Digest
+from artcli.content import Buffer, Digest
 from artcli.errors import IntegrityError
-from artcli.flows.careful import digest_of_file, load_pack, read
+from artcli.flows.careful import digest_of_file, load_pack, open_index, read
 from artcli.flows.collect.plan import ENDS, ROW
 from artcli.flows.collect.sweep import Found, look
 from artcli.flows.fsck.findings import Finding
@@ -117,18 +117,6 @@ def _without_name(error: IntegrityError, name: str) -> str:
 
 
 # --- indexes ---
-
-
-def open_index(bucket: Bucket, name: str) -> Index:
-    """The index of that name, after all of its bytes were found right; raises `IntegrityError`."""
-    try:
-        digest, _ = digest_of_file(bucket, index_key(name))
-    except IntegrityError as error:
-        slug = "missing-index" if error.slug == "missing-file" else error.slug
-        raise IntegrityError(slug, error.message) from error
-    if digest.hex() != name:
-        raise IntegrityError("damaged-index", f"its bytes are not those it is named by: index {name}")
-    return Index.open(bucket, name)
 
 
 def _examine_indexes(state: StoreState, live: Sequence[str]) -> dict[Index, dict[Digest, Extent]]:
@@ -259,10 +247,17 @@ def rows_in(indexes: Sequence[Index], packs: Set[Digest]) -> Iterator[Row]:
 
 def chunk_of(bucket: Bucket, row: Row) -> bytes | None:
     """The stored bytes of a chunk, if they are sound."""
-    location = Location(*row[1:6])
     try:
         stored = read(bucket, pack_key(row.pack), row.offset, row.stored)
-        verified(row.digest, location, stored)
     except IntegrityError:
         return None
-    return stored
+    return stored if is_chunk(row, stored) else None
+
+
+def is_chunk(row: Row, stored: Buffer) -> bool:
+    """Whether these bytes are what the pack should hold there."""
+    try:
+        verified(row.digest, Location(*row[1:6]), stored)
+    except IntegrityError:
+        return False
+    return True

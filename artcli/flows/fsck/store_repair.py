@@ -10,6 +10,7 @@ A chunk that stays lost is listed nowhere afterwards, so that logging the same f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
@@ -19,12 +20,13 @@ from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.repository import Repository
 from artcli.content import Digest
 from artcli.errors import IntegrityError
-from artcli.flows.careful import digest_of_file
+from artcli.flows.careful import digest_of_file, read
 from artcli.flows.collect.sweep import PACK, dust, look
+from artcli.flows.fsck.bits import BitSearch
 from artcli.flows.fsck.donors import Donor
 from artcli.flows.fsck.findings import Mended
 from artcli.flows.fsck.lost_found import move_away
-from artcli.flows.fsck.store_check import Level, StoreState, chunk_of, examine_store, rows_in
+from artcli.flows.fsck.store_check import Level, StoreState, chunk_of, examine_store, is_chunk, rows_in
 from artcli.flows.fsck.versions_check import Walk
 from artcli.progress import Progress
 from artcli.store.codec import Tuner
@@ -42,12 +44,17 @@ REASON = "fsck --repair"
 class StoreRepair:
     """The repair of the store of an open repository; the lock is held."""
 
-    def __init__(self, repository: Repository, level: Level, donors: Sequence[Donor], progress: Progress) -> None:
+    def __init__(
+        self, repository: Repository, level: Level, donors: Sequence[Donor], bits: BitSearch, progress: Progress
+    ) -> None:
         self.repository = repository
         self.bucket = DiskBucket(repository.path)
         self.level = max(level, Level.DEFAULT)
         self.donors = donors
+        self.bits = bits
         self.progress = progress
+        self._saved: Counter[Digest] = Counter()
+        self._corrected = 0
 
     def run(self, *, adopt: bool) -> Iterator[Mended]:
         """Repair it. `adopt`: what no index lists may be needed, as after the loss of a log entry."""
@@ -75,8 +82,10 @@ class StoreRepair:
         for name in state.bad_indexes:
             move_away(self.bucket, index_key(name))  # at once: it may be made anew under the same name
         with Store(self.bucket, ()).writer() as writer:  # which knows no chunk, so that it takes each
-            for row in rows_in(state.indexes, set(state.bad_packs)):
-                self._save(writer, row)
+            # small chunks first: the time for correcting bits goes furthest with them
+            there = {pack for pack, bad in state.bad_packs.items() if bad.error.slug != "missing-pack"}
+            for row in sorted(rows_in(state.indexes, there), key=lambda row: row.stored):
+                self._saved[row.pack] += self._save(writer, row)
             tables: list[Table] = []
             for pack in self._unlisted(state) if adopt else ():
                 if not self._adopt(pack, writer, tables):
@@ -96,15 +105,29 @@ class StoreRepair:
             move_away(self.bucket, key)
         yield from self._statements(state, away)
 
-    def _save(self, writer: Writer, row: Row) -> None:
-        """Put a chunk into a new pack, if it is sound."""
-        stored = chunk_of(self.bucket, row)
+    def _save(self, writer: Writer, row: Row) -> bool:
+        """Put a chunk into a new pack, if it is sound, or but for one bit."""
+        stored = chunk_of(self.bucket, row) or self._correct(row)
         if stored is None:
-            return
+            return False
         if row.kind == DATA:
             writer.add(Frame(row.digest, row.codec, row.length, row.stored, [stored]))
         else:
             writer.put(verified(row.digest, Location(*row[1:6]), stored))
+        return True
+
+    def _correct(self, row: Row) -> bytes | None:
+        """The stored bytes of a damaged chunk, if turning one bit makes them right."""
+        try:
+            stored = read(self.bucket, pack_key(row.pack), row.offset, row.stored)
+        except IntegrityError:
+            return None
+        if len(stored) < row.stored or not any(stored):
+            return None
+        self.progress.phase("trying to correct one bit")
+        found = self.bits.search(stored, lambda changed: is_chunk(row, changed))
+        self._corrected += found is not None
+        return found
 
     def _adopt(self, pack: Digest, writer: Writer, tables: list[Table]) -> bool:
         """Let a pack that no index lists be listed again, or at least its good chunks; False if it is damaged."""
@@ -141,9 +164,11 @@ class StoreRepair:
         for name in state.bad_indexes:
             yield Mended("index", index_key(name), "made anew from the packs")
         for pack, bad in state.bad_packs.items():
-            saved = bad.listed - len(bad.chunks)
+            saved = self._saved[pack]
             yield Mended("pack", pack_key(pack), f"{saved} of its {bad.listed} chunks are in a new pack")
             away.discard(pack_key(pack))
+        if self._corrected:
+            yield Mended("chunk", "bits", f"{self._corrected} chunks had one wrong bit, which was corrected")
         for key in sorted(away):
             if PACK.fullmatch(key):
                 yield Mended("pack", key, "moved away")
