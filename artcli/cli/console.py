@@ -78,7 +78,6 @@ class Console:
             from artcli.catalog.repository import Repository
 
             self._repository = Repository.open(Path.cwd(), self.settings.repository)
-            self._repository.refresh()
         return self._repository
 
     def close(self) -> None:

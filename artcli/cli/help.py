@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from artcli.config import SETTINGS, TYPES
 
 TOPICS_FOLDER = Path(__file__).parent / "topics"
 _ERRORS = "errors"
+
+WIDTH = 100
+"""Characters of a line of help."""
 
 
 def overview(*, everything: bool = False) -> str:
@@ -167,4 +171,5 @@ def _setting_lines() -> Iterator[str]:
 def _field_lines() -> Iterator[str]:
     for name in COMMANDS:
         for schema in schemas(name):
-            yield f"art {name}: {', '.join(schema.names)}"
+            line = f"art {name}: {', '.join(schema.names)}"
+            yield textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)

@@ -32,7 +32,7 @@ def value(text: str) -> Any:
     if text[:1] in '-0123456789tfn"[{':
         try:
             return json.loads(text, parse_constant=_refused)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass  # it only looked like JSON
     return text
 

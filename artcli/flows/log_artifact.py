@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from artcli.catalog import manifest, spec
+from artcli.catalog import manifest, resolve, spec
 from artcli.catalog.catalog import Artifact, Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.manifest import Root
@@ -108,6 +108,7 @@ class _Logging:
     def run(self) -> Logged:
         request = self.request
         spec.check_name(request.name)
+        spec.check_project(request.project)
         if request.type:
             spec.check_type(request.type)
         for word in request.aliases:
@@ -281,23 +282,13 @@ class _Logging:
 def _check_artifact(catalog: Catalog, request: Request) -> None:
     known: Artifact | None = catalog.artifact(request.project, request.name)
     if known is None:
-        _check_case(catalog, request)
+        resolve.check_case(catalog, request.project, request.name)
     elif request.type and request.type != known.type:
         raise ConflictError(
             "type-mismatch",
             f"'{known.name}' is of type '{known.type}', not '{request.type}'",
             hint=f"art log-artifact {known.name} … --type {known.type}",
         )
-
-
-def _check_case(catalog: Catalog, request: Request) -> None:
-    for other in catalog.artifacts(request.project):
-        if other.name.lower() == request.name.lower():
-            raise ConflictError(
-                "name-case",
-                f"'{request.name}' differs only by case from the artifact '{other.name}'",
-                hint=f"art log-artifact {other.name} …",
-            )
 
 
 def _newest_alike(catalog: Catalog, request: Request, root: Root) -> Version | None:
