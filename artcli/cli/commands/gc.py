@@ -35,7 +35,7 @@ GC = Schema(
         Field("purged", "words", "versions that have left the trash for good"),
         Field("trash", "words", "versions in the trash"),
         Field("trash_size", "size", "bytes that only they hold"),
-        Field("disk_full", "truth", "there was no room for freeing more"),
+        Field("wanted", "size", "room on the disk with which more could be freed"),
     ],
     columns=["freed", "stored", "trash_size"],
     key="freed",
@@ -99,8 +99,8 @@ def _receipt(done: Collected) -> str:
     if done.trash:
         holds = f"{_count(len(done.trash), 'version')} and {formatting.size(done.trash_size)}"
         parts.append(f"the trash still holds {holds}")
-    if done.disk_full:
-        parts.append("the disk was too full to free more: run it again")
+    if done.wanted:
+        parts.append(f"with {formatting.size(done.wanted)} more room on the disk it could free more")
     verb = "would free" if done.dry_run else "freed"
     return "; ".join([f"{verb} {formatting.size(done.freed)}", *parts])
 

@@ -8,13 +8,15 @@
     5. write new packs, then new indexes; commit one log entry with all facts
     6. delete old indexes, then old packs
 
-Killed between any two steps it leaves dust. Where the disk is too full for 5, packs are only deleted, not written anew.
+Killed between any two steps it leaves dust. Where the disk is nearly full, packs are written anew in rounds, as many at
+a time as there is room for, and where it is quite full they are only deleted.
 Commands that write nothing but the log run beside it: one that restores a version which was to leave the trash is seen
 before the commit, and all begins again.
 """
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -32,7 +34,7 @@ from artcli.flows.collect.marks import KEPT, TRASHED, Marks, mark_all
 from artcli.flows.collect.plan import Plan, make_plan
 from artcli.flows.collect.rewrite import write_anew
 from artcli.flows.collect.roots import Expiry, Standing
-from artcli.flows.collect.sweep import Found, dust, look, sweep_temporary, temporary_size
+from artcli.flows.collect.sweep import Found, dust, look, room, sweep_temporary, temporary_size
 from artcli.progress import Progress, Silent
 from artcli.store.index import index_key
 from artcli.store.pack import pack_key
@@ -80,8 +82,8 @@ class Collected(NamedTuple):
     """Versions in the trash."""
     trash_size: int
     """Bytes that only they hold."""
-    disk_full: bool
-    """There was no room for writing packs anew: more could be freed."""
+    wanted: int
+    """Bytes of room on the disk with which more could be freed; 0 if nothing more could."""
     seconds: float
 
 
@@ -113,7 +115,8 @@ class _Collection:
         self.packs_deleted = self.packs_rewritten = 0
         self.temporary = 0
         """Bytes of temporary files that were swept."""
-        self.disk_full = False
+        self.wanted = 0
+        self.rewriting = True
 
     def run(self) -> Collected:
         self.progress.phase("reading the log")
@@ -130,14 +133,19 @@ class _Collection:
                 self._sweep_again()
                 continue
             gain += plan.gain
-            if self.request.dry_run or len(standing.deleted) + len(standing.purged) < MOST_FACTS:
+            if self.request.dry_run or not self._again(standing, plan):
                 break
         freed = size + gain if self.request.dry_run else before - self.there.size + self.temporary
         return Collected(
             self.request.dry_run, freed, before + self.temporary - freed, files, size,
             self.packs_deleted, self.packs_rewritten, self.deleted, self.purged, roots.trash(self._after(standing)),
-            plan.trash_size, self.disk_full, time.monotonic() - self.started,
+            plan.trash_size, self.wanted, time.monotonic() - self.started,
         )  # fmt: skip
+
+    def _again(self, standing: Standing, plan: Plan) -> bool:
+        """Whether another round does more: there are more versions than one entry takes, or there is new room."""
+        most = len(standing.deleted) + len(standing.purged) >= MOST_FACTS
+        return most or (plan.postponed > 0 and bool(plan.rewritten))
 
     # --- 1: dust ---
 
@@ -210,32 +218,32 @@ class _Collection:
         except IntegrityError as error:
             raise _refusal(error) from error
 
-    def _plan(self, marks: Marks, *, rewrite: bool = True) -> Plan:
+    def _plan(self, marks: Marks) -> Plan:
+        free = math.inf if self.request.dry_run else room(self.bucket, self.there) if self.rewriting else 0.0
         try:
-            return make_plan(marks, self.there.packs, rewrite=rewrite)
+            plan = make_plan(marks, self.there.packs, free)
         except IntegrityError as error:
             raise _refusal(error) from error
+        self.wanted = plan.wanted
+        return plan
 
     def _carry_out(self, standing: Standing, marks: Marks, plan: Plan) -> Plan:
         """Steps 5 and 6, with less the less room there is; returns the plan that was carried out."""
         try:
-            self._write(standing, marks, plan)
-            return plan
+            return self._write(standing, marks, plan)
         except SpaceError:
-            self.disk_full = True
-        self._sweep_again()
-        plan = self._plan(marks, rewrite=False)
+            self._sweep_again()
+        self.rewriting = False
+        plan = self._plan(marks)
         try:
-            self._write(standing, marks, plan)
-            return plan
+            return self._write(standing, marks, plan)
         except SpaceError:
             self._sweep_again()
         # the last room there is: what can be made anew
         shutil.rmtree(self.repository.path / "cache", ignore_errors=True)
-        self._write(standing, marks, plan)
-        return plan
+        return self._write(standing, marks, plan)
 
-    def _write(self, standing: Standing, marks: Marks, plan: Plan) -> None:
+    def _write(self, standing: Standing, marks: Marks, plan: Plan) -> Plan:
         moved = write_anew(self.bucket, marks, plan, self.progress)
         old = [index.name for index in plan.indexes if index.name not in moved.indexes]
         new = [name for name in moved.indexes if all(name != index.name for index in plan.indexes)]
@@ -245,6 +253,7 @@ class _Collection:
         self.there = look(self.bucket)
         self.packs_deleted += len(plan.deleted)
         self.packs_rewritten += len(packs) - len(plan.deleted)
+        return plan._replace(rewritten=[pack for pack in plan.rewritten if pack not in moved.stay])
 
     def _commit(self, standing: Standing, marks: Marks, new: list[str], old: list[str]) -> None:
         why = "trash emptied" if self.request.empty_trash else "in the trash for longer than the grace"

@@ -12,7 +12,9 @@ lists is whole, with all that is below it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Set
+from itertools import accumulate
 from typing import NamedTuple
 
 from artcli.content import DIGEST_SIZE, Digest
@@ -42,6 +44,10 @@ class Plan(NamedTuple):
     """Packs whose marked chunks move to new ones, those first that were written first."""
     indexes: list[Index]
     """Indexes that are written anew."""
+    postponed: int
+    """Packs for whose writing anew there is no room."""
+    wanted: int
+    """Bytes of room that the smallest of them needs."""
     gain: int
     """Bytes that this frees, nearly."""
     trash_size: int
@@ -56,8 +62,8 @@ class Plan(NamedTuple):
         return not self.indexes
 
 
-def make_plan(marks: Marks, packs: Mapping[Digest, tuple[int, float]], *, rewrite: bool = True) -> Plan:
-    """Decide. `packs`: size in bytes and time of all packs there are; without `rewrite` packs are only deleted.
+def make_plan(marks: Marks, packs: Mapping[Digest, tuple[int, float]], room: float) -> Plan:
+    """Decide. `packs`: size in bytes and time of all packs there are; `room`: bytes that new packs may take.
 
     Raises `IntegrityError` (`missing-pack`) if a pack of marked chunks is not there.
     """
@@ -76,12 +82,18 @@ def make_plan(marks: Marks, packs: Mapping[Digest, tuple[int, float]], *, rewrit
             raise IntegrityError("missing-pack", f"pack {pack.hex()} is not there")
     listed = {pack for index in dead for pack in index.packs}
     deleted = [pack for pack in listed if pack in packs and pack not in needed]
-    rewritten = [pack for pack, size in needed.items() if rewrite and is_wasteful(packs[pack][0], size)]
+    wasteful = [pack for pack, size in needed.items() if is_wasteful(packs[pack][0], size)]
+    wasteful.sort(key=needed.__getitem__)  # those first that take the least room
+    taken = list(accumulate(needed[pack] for pack in wasteful))
+    fitting = bisect_right(taken, room)
+    rewritten, postponed = wasteful[:fitting], wasteful[fitting:]
     rewritten.sort(key=lambda pack: (packs[pack][1], pack_key(pack)))
+    wanted = needed[postponed[0]] if postponed else 0
     doomed = {*deleted, *rewritten}
     indexes = [index for index, count in dead.items() if count or not doomed.isdisjoint(index.packs)]
     gain = sum(packs[pack][0] for pack in doomed) - sum(needed[pack] for pack in rewritten)
-    return Plan(deleted, rewritten, indexes, gain + INDEX_ROW * sum(dead.values()), trash_size)
+    gain += INDEX_ROW * sum(dead.values())
+    return Plan(deleted, rewritten, indexes, len(postponed), wanted, gain, trash_size)
 
 
 def is_wasteful(size: int, needed: int) -> bool:

@@ -6,6 +6,7 @@ never be named.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Set
@@ -22,6 +23,10 @@ INDEX = re.compile(r"index/([0-9a-f]{64})")
 
 TEMPORARY_AGE = 60.0
 """Seconds that a temporary file must have lain untouched, for file systems where the owner's lock cannot be seen."""
+
+
+MARGIN = 256 * 1024
+"""Bytes left free on the disk."""
 
 
 class Found(NamedTuple):
@@ -53,6 +58,14 @@ def dust(found: Found, live_packs: Set[Digest], live_indexes: Set[str]) -> Found
         {pack: item for pack, item in found.packs.items() if pack not in live_packs},
         {name: size for name, size in found.indexes.items() if name not in live_indexes},
     )
+
+
+def room(bucket: Bucket, found: Found) -> float:
+    """Bytes that new packs may take: what is free on the disk, less what new indexes and log entries will need."""
+    if not isinstance(bucket, DiskBucket):
+        return math.inf
+    status = os.statvfs(bucket.root)
+    return status.f_bavail * status.f_frsize - sum(found.indexes.values()) - MARGIN
 
 
 def temporary_size(bucket: Bucket) -> tuple[int, int]:
