@@ -15,11 +15,12 @@ from typing import Any, Literal, NamedTuple
 
 from artcli.errors import NotFoundError, UsageError
 
-Kind = Literal["text", "count", "size", "time", "percent", "words", "truth", "object"]
+Kind = Literal["text", "count", "size", "time", "percent", "person", "words", "truth", "object"]
 Item = Mapping[str, Any]
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that reorder text, and bytes that are not UTF-8."""
+_ADDRESS = re.compile(r"(?<=\S) <[^<>]*>$")
 _OWN_STYLE = re.compile("(\x1b\\[[0-9]{1,2}m|[\n\t])")
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|\\[tn0\\]")
 _ESCAPES = {"{{": "{", "}}": "}", r"\t": "\t", r"\n": "\n", r"\0": "\0", r"\\": "\\"}
@@ -81,6 +82,8 @@ def for_person(value: Any, kind: Kind, now: float) -> str:
         return f"{value:.0f} %"
     if kind == "words":
         return printable(", ".join(value))
+    if kind == "person":
+        return printable(_ADDRESS.sub("", value))
     return printable(for_program(value, kind))
 
 

@@ -31,7 +31,7 @@ VERSION_FIELDS = [
     Field("id", help="of the fact that made it"),
     Field("base", help="id of the version it was built on"),
     Field("time", "time", "when it was logged"),
-    Field("actor", help="who logged it"),
+    Field("actor", "person", help="who logged it"),
     Field("machine", help="where"),
     Field("reason", help="why"),
     Field("deleted", "time", "when it went to the trash"),
@@ -42,7 +42,7 @@ EVENTS = Schema(
     fields=[
         Field("event", help="enough of the id to name it: art undo EVENT"),
         Field("time", "time", "when, by the clock of who did it"),
-        Field("actor", help="who"),
+        Field("actor", "person", help="who"),
         Field("machine", help="where"),
         Field("ref", help="the version, or the artifact"),
         Field("text", help="what happened, in words"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artcli.cli import formatting
-from artcli.cli.formatting import Field, Schema, Template, printable, scalar
+from artcli.cli.formatting import Field, Schema, Template, for_person, for_program, printable, scalar
 from artcli.errors import NotFoundError, UsageError
 
 SCHEMA = Schema(
@@ -122,3 +122,9 @@ def test_printable_is_always_one_harmless_line(text: str, data: bytes) -> None:
 
 def test_width_counts_columns() -> None:
     assert [formatting.width(text) for text in ("abc", "写真", "e\u0301")] == [3, 4, 1]
+
+
+def test_a_person_is_shown_without_the_address_on_a_terminal_only() -> None:
+    assert for_person("Ann Smith <ann@example.org>", "person", now=0) == "Ann Smith"
+    assert for_person("<ann@example.org>", "person", now=0) == "<ann@example.org>"
+    assert for_program("Ann Smith <ann@example.org>", "person") == "Ann Smith <ann@example.org>"
