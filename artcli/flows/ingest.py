@@ -10,6 +10,7 @@ while it is read is read again, three times in all, and then is a problem: it ne
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -103,6 +104,7 @@ class Ingest:
         """Entries whose content the repository did not have."""
         self.new_size = 0
         """Bytes of that content."""
+        self._buffers = reader.Buffers()
         self._tuners: dict[bytes, Tuner] = {}
 
     def edits(self, changes: Iterable[Change]) -> Iterator[Edit]:
@@ -151,18 +153,18 @@ class Ingest:
         elif not isinstance(change, Seen | Gone):
             error = getattr(change, "error", None)
             if error is not None:
-                self.problems.append(Problem(change.path, "unreadable", error.strerror or str(error)))
+                self.problems.append(_unreadable(change.path, error))
 
     def _large_jobs(self, seen: Seen, tries: int) -> Iterator[_Job]:
         try:
-            content = reader.blocks(seen.source, seen.stat)
+            content = reader.blocks(seen.source, seen.stat, self._buffers)
             yield from self._stream_jobs(seen, content)
         except Changed:
             yield _Closed(None, 0)
             yield from self._again(seen, tries - 1)
         except OSError as error:
             yield _Closed(None, 0)
-            yield _Small([_failed(seen, error)])
+            yield _Small([_unreadable(seen.path, error)])
 
     def _again(self, seen: Seen, tries: int) -> Iterator[_Job]:
         """The jobs for a large file that has changed while it was read."""
@@ -217,7 +219,7 @@ class Ingest:
             except FileNotFoundError:
                 return Gone(seen.path)
             except OSError as error:
-                return _failed(seen, error)
+                return _unreadable(seen.path, error)
         return _changing(seen)
 
     def _read(self, seen: Seen) -> _Ready:
@@ -323,5 +325,7 @@ def _changing(seen: Seen) -> Problem:
     return Problem(seen.path, "changing-file", f"it changed each of the {TRIES} times it was read")
 
 
-def _failed(seen: Seen, error: OSError) -> Problem:
-    return Problem(seen.path, "unreadable", error.strerror or str(error))
+def _unreadable(path: bytes, error: OSError) -> Problem:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        raise error  # that says nothing of the file
+    return Problem(path, "unreadable", error.strerror or str(error))
