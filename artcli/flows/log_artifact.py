@@ -63,6 +63,8 @@ class Request:
     keep_going: bool = False
     """Leave out what cannot be read, instead of making no version."""
     dry_run: bool = False
+    planes: bool = True
+    """Arrays of numbers may be kept as byte planes."""
     workers: int | None = None
 
 
@@ -118,7 +120,7 @@ class _Logging:
         with self.repository.writing():
             _check_artifact(self.repository.catalog, request)
             store = self.repository.store
-            additions: Additions = Tally(store) if request.dry_run else store.writer()
+            additions: Additions = Tally(store) if request.dry_run else store.writer(request.planes)
             try:
                 return self._log(additions)
             finally:

@@ -208,9 +208,11 @@ class Tuner:
 class Encoder:
     """Turns chunks into what is stored. One a thread: it owns compressors."""
 
-    def __init__(self) -> None:
+    def __init__(self, planes: bool = True) -> None:
+        """`planes`: whether byte planes may be chosen at all."""
         import zstandard
 
+        self._may_split = planes
         self._compressors: list[ZstdCompressor] = [
             zstandard.ZstdCompressor(level=1),
             *(
@@ -265,7 +267,7 @@ class Encoder:
         made = self._compressed(plain, 0)
         if made is plain:
             return _RAW_PLAN, (plain,)
-        stride = promising_stride(plain)
+        stride = promising_stride(plain) if self._may_split else 0
         if stride:
             ways, parts = self._best_planes(plain, stride, offset)
             stored = sum(map(len, parts))

@@ -143,11 +143,11 @@ class Store:
             facts=[error.message for error in self.damaged],
         )
 
-    def writer(self) -> Writer:
-        """Begins additions to this store."""
+    def writer(self, planes: bool = True) -> Writer:
+        """Begins additions to this store; `planes`: whether chunks may be kept as byte planes."""
         from artcli.store.writer import Writer
 
-        return Writer(self)
+        return Writer(self, planes)
 
 
 def fetch(bucket: Bucket, digest: Digest, location: Location) -> Buffer:

@@ -69,8 +69,9 @@ class _Addition:
 class Writer:
     """Makes frames of chunks and packs of frames. `with store.writer() as writer:` abandons what was not flushed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, planes: bool = True) -> None:
         self._store = store
+        self._may_split = planes
         self._bucket = store.bucket
         self._encoders = threading.local()
         self._own = Lookup()  # indexes this writer has written
@@ -117,7 +118,7 @@ class Writer:
     def _encoder(self) -> Encoder:
         found: Encoder | None = getattr(self._encoders, "encoder", None)
         if found is None:
-            found = self._encoders.encoder = Encoder()
+            found = self._encoders.encoder = Encoder(self._may_split)
         return found
 
     def add(self, frame: Frame) -> bool:

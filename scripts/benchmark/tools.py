@@ -145,7 +145,7 @@ class Art(Tool):
 
     @property
     def env(self) -> dict[str, str]:
-        return {**super().env, **({} if self.planes else {"ART_PLANES": "off"}), "NO_COLOR": "1"}
+        return {**super().env, **({} if self.planes else {"ART_STORE_PLANES": "off"}), "NO_COLOR": "1"}
 
     def create(self) -> None:
         quietly([self.program, "init"], cwd=self.box / "work", env=self.env)

@@ -270,3 +270,12 @@ def test_any_bytes_decode_to_the_length_or_are_refused(kept: int, stored: bytes,
     made: list[Buffer] = []
     slug = refusal(lambda: made.append(decode(kept, stored, length)))
     assert slug == "damaged-chunk" if not made else len(made[0]) == length
+
+
+def test_planes_can_be_switched_off() -> None:
+    floats = weights(64 * 1024)
+    split, _ = Encoder().encode(floats, Tuner())
+    whole, parts = Encoder(planes=False).encode(floats, Tuner())
+    assert split in PLANES
+    assert whole not in PLANES
+    assert bytes(decode(whole, b"".join(parts), len(floats))) == floats

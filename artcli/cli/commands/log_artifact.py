@@ -94,6 +94,7 @@ def command(
         allow_empty=allow_empty,
         keep_going=keep_going,
         dry_run=dry_run,
+        planes=console.settings.truth("store.planes"),
         workers=console.jobs,
     )
     if not (request.sources or stdin_as or base or taken):
