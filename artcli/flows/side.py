@@ -8,7 +8,7 @@ same, so that a comparison skips them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
 from artcli.flows import copies, part
-from artcli.flows.ingest import Ingest, Problem
+from artcli.flows.ingest import Edit, Ingest, Problem
 from artcli.flows.judge import file_digest
 from artcli.flows.known import known_root
 from artcli.flows.meant import copy_around, held, meant
@@ -65,6 +65,14 @@ class Side(NamedTuple):
         except (OSError, reader.Changed):
             return None
         return Entry(other.path, kind, 0 if kind == manifest.SYMLINK else stat.size, digest)
+
+    def only_ignored(self, entry: Entry, other: Side) -> bool:
+        """Whether a folder counts as empty only because what it has is ignored here, though `other` has it."""
+        if self.directory is None or entry.kind != manifest.DIRECTORY:
+            return False
+        top = os.fsencode(self.directory)
+        below = manifest.entries(other.pages, other.root, entry.path + b"/")
+        return any(os.path.lexists(os.path.join(top, item.path)) for item in below)
 
 
 class Unkept(Overlay):
@@ -105,13 +113,24 @@ def of_directory(
     progress = progress or Silent()
     progress.phase("reading")
     with StatCache(repository.path / "cache") as cache:
-        scan = Scan([Source(os.fsencode(directory))], Rules(), cache, known_to=lambda page: known_root(pages, page))
+        catalog = repository.catalog
+        sources = [Source(os.fsencode(directory))]
+        scan = Scan(sources, Rules(), cache, known_to=lambda page: known_root(catalog, pages, page))
         base = scan.known_root or manifest.build(pages, ())
         ingest = Ingest(pages, scan.known_root, workers=workers or worker_count(), progress=progress)
-        root = manifest.apply(pages, base, ingest.edits(scan))
-        if root != base and not ingest.problems and root.page in repository.store:
+        looked: list[bytes] = []
+        root = manifest.apply(pages, base, _noted(ingest.edits(scan), looked))
+        if looked and not ingest.problems and root.page in repository.store:
             scan.save(root.page)  # it equals a version after all: the next time nothing is read
     return Side(name, pages, root, None, directory, ingest.problems)
+
+
+def _noted(edits: Iterable[Edit], looked: list[bytes]) -> Iterator[Edit]:
+    """The same edits; the first path of them is in `looked`."""
+    for edit in edits:
+        if not looked:
+            looked.append(edit[0])
+        yield edit
 
 
 def sides(

@@ -46,7 +46,12 @@ class Status(NamedTuple):
     @property
     def is_clean(self) -> bool:
         """It holds just what its version has."""
-        return self.version is not None and not any(self.counts.values()) and not self.unreadable
+        return not (self.is_orphan or any(self.counts.values()) or self.unreadable)
+
+    @property
+    def is_orphan(self) -> bool:
+        """The repository has its version no longer."""
+        return self.version is None or self.version.state == PURGED
 
     @property
     def unreadable(self) -> int:
@@ -58,9 +63,9 @@ class Status(NamedTuple):
         """`clean`, or what happened in a few words."""
         told = [f"{count} {_WORDS.get(what, what)}" for what, count in self.counts.items() if count]
         told += [f"{self.unreadable} unreadable"] if self.unreadable else []
-        if self.version is None or self.version.state == PURGED:
+        if self.is_orphan:
             told = ["its version is gone"]
-        elif self.version.state == TRASH:
+        elif self.version is not None and self.version.state == TRASH:
             told.append("its version is in the trash")
         return ", ".join(told) or "clean"
 
