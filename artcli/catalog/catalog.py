@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from artcli.catalog import facts
 from artcli.catalog.facts import Fact
-from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.fold import LIVE, PURGED, TRASH
 from artcli.catalog.manifest import Root
 
 
@@ -164,6 +164,11 @@ class Catalog:
         return self._version(
             "WHERE v.id = (SELECT version FROM aliases WHERE artifact = ? AND alias = ?)", artifact, alias
         )
+
+    def keeps_page(self, page: str) -> bool:
+        """Whether a live version, or one in the trash, has this root page (hex): then all below it is kept too."""
+        found = self.database.execute("SELECT 1 FROM versions WHERE page = ? AND state != ?", (page, PURGED))
+        return found.fetchone() is not None
 
     def with_digest(self, prefix: str, artifact: int | None = None) -> list[Version]:
         """Live versions whose digest starts with `prefix` (hex), newest first."""

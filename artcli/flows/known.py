@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from artcli.catalog import manifest
+from artcli.catalog.catalog import Catalog
 from artcli.catalog.manifest import PageSource, Root
 from artcli.errors import IntegrityError
 
 
-def known_root(pages: PageSource, page: bytes) -> Root | None:
-    """The manifest whose root page this is, if its pages are still here."""
+def known_root(catalog: Catalog, pages: PageSource, page: bytes) -> Root | None:
+    """The manifest whose root page this is, if a version keeps it: only then is all below it sure to be here."""
+    if not catalog.keeps_page(page.hex()):
+        return None
     try:
         return manifest.load_root(pages, page)
     except IntegrityError:
-        return None  # gc has taken it since: every file is looked at again
+        return None  # damaged: every file is looked at again

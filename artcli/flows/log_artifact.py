@@ -152,10 +152,15 @@ class _Logging:
         request = self.request
         if request.base is not None or request.stream is not None or request.changes != revise.NONE:
             return None, *self._revised(additions)
-        scan = Scan(request.sources, request.rules, cache, known_to=lambda page: known_root(additions, page))
+        scan = Scan(request.sources, request.rules, cache, known_to=lambda page: self._known_root(additions, page))
         ingest = self._ingest(additions, scan.known_root)
-        root = scan.known_root or manifest.build(additions, ())
-        return scan, manifest.apply(additions, root, ingest.edits(scan)), ingest
+        edits = ingest.edits(scan)
+        if scan.known_root:
+            return scan, manifest.apply(additions, scan.known_root, edits), ingest
+        return scan, manifest.build(additions, (entry for _, entry in edits if entry is not None)), ingest
+
+    def _known_root(self, additions: Additions, page: bytes) -> Root | None:
+        return known_root(self.repository.catalog, additions, page)
 
     def _revised(self, additions: Additions) -> tuple[Root, Ingest]:
         request = self.request

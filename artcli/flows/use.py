@@ -280,7 +280,7 @@ class Bringing:
         return plan
 
     def _scan(self, cache: StatCache | None) -> Scan[Root]:
-        return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(self.pages, page))
+        return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(self.repository.catalog, self.pages, page))
 
     # --- plan ---
 
