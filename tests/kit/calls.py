@@ -28,16 +28,19 @@ class Calls:
         names: Sequence[str] = WRITING,
         for_ever: bool = False,
         short: bool = False,
+        reading: bool = False,
     ) -> None:
         """The `k`-th call (from 1) raises `OSError(error)`, or kills the process if there is no `error`.
 
-        With `for_ever` so do all later ones. With `short` a failing `write` first writes half of its bytes.
+        With `for_ever` so do all later ones. With `short` a failing `write` first writes half of its bytes. With
+        `reading` an `open` counts that only reads.
         """
         self.k = k
         self.error = error
         self.names = names
         self.for_ever = for_ever
         self.short = short
+        self.reading = reading
         self.taken: list[str] = []
         self.hit = False
         self._lock = threading.Lock()
@@ -55,7 +58,7 @@ class Calls:
 
     def _counted(self, name: str, call: Any) -> Any:
         def counted(*arguments: Any, **options: Any) -> Any:
-            if name == "open" and len(arguments) > 1 and not arguments[1] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            if name == "open" and not self.reading and not arguments[1] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 return call(*arguments, **options)
             with self._lock:
                 self.taken.append(name)

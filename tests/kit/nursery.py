@@ -36,6 +36,8 @@ class Ended(NamedTuple):
     """0 if none ended it."""
     out: str
     err: str
+    calls: int
+    """To the system, of those that `Calls` counts; 0 if a signal ended it."""
 
     @property
     def killed(self) -> bool:
@@ -114,22 +116,23 @@ class Nursery:
 
 def _serve() -> None:
     _import_everything()
-    running: dict[int, tuple[int, int]] = {}
+    running: dict[int, list[int]] = {}
     for line in sys.stdin:
         question = json.loads(line)
         if "start" in question:
-            out, err = os.memfd_create("out"), os.memfd_create("err")
+            streams = [os.memfd_create(name) for name in ("out", "err", "calls")]
             pid = os.fork()
             if not pid:
-                _live(question, out, err)
-            running[pid] = out, err
+                _live(question, *streams)
+            running[pid] = streams
             answer: Any = pid
         else:
             pid = question["wait"]
             _, status = os.waitpid(pid, 0)
-            texts = [_text(stream) for stream in running.pop(pid)]
+            out, err, calls = (_text(stream) for stream in running.pop(pid))
             killed = os.WIFSIGNALED(status)
-            answer = [-1 if killed else os.WEXITSTATUS(status), os.WTERMSIG(status) if killed else 0, *texts]
+            code, number = (-1, os.WTERMSIG(status)) if killed else (os.WEXITSTATUS(status), 0)
+            answer = [code, number, out, err, int(calls or 0)]
         print(json.dumps(answer), flush=True)
 
 
@@ -140,7 +143,7 @@ def _text(stream: int) -> str:
     return text
 
 
-def _live(question: dict[str, Any], out: int, err: int) -> None:
+def _live(question: dict[str, Any], out: int, err: int, calls: int) -> None:
     code = 70
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -151,11 +154,12 @@ def _live(question: dict[str, Any], out: int, err: int) -> None:
 
         how = question["how"]
         commands = how.pop("repeat", [question["start"]])
-        with Calls(**how):
+        with Calls(**how) as counted:
             for command in commands:
                 code = run(command)
                 if code:
                     break
+        os.write(calls, b"%d" % len(counted.taken))
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

@@ -80,3 +80,12 @@ def versions(repository: Repository, name: str, project: str = "uncategorized") 
 def dust(art: Path) -> list[str]:
     """Names of temporary files that are left in the repository."""
     return [path.name for path in (art / "tmp").iterdir() if path.name != "add.lock"]
+
+
+def packs(art: Path) -> set[bytes]:
+    """The packs that live indexes name."""
+    repository = Repository(art)
+    try:
+        return {pack for index in repository.store.indexes for pack in index.packs}
+    finally:
+        repository.close()
