@@ -69,7 +69,7 @@ STORED = (  # work, column, what it is compared with, at most this part of it; f
 )
 ANONYMOUS = 256 * MIB
 STARTS = (("art --version", 0.100), ("art use, in place", 0.130))
-FSYNCS = (("art log-artifact", 8), ("art alias", 2))
+FSYNCS = (("art log-artifact, first", 8), ("art log-artifact", 8), ("art alias", 2))
 
 
 def judge(rows: Rows, size: str, raw: dict[str, int]) -> list[Verdict]:

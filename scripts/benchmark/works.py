@@ -180,6 +180,7 @@ class Bench:
         try:
             self._scenes()
         finally:
+            trash.throw(self.boxes)
             trash.empty_behind()
 
     def _scenes(self) -> None:
