@@ -40,14 +40,14 @@ def test_files_come_out_as_they_went_in(shelf: Shelf) -> None:
         assert read(shelf, f"data/{path}") == data_of(path), path
 
 
-@pytest.mark.parametrize("path", ["a.txt", "sub/one", "sub/medium", "large"])
-@pytest.mark.parametrize("span", ["0-0", "1-3", "2-", "-1", "-3", "4-4", "0-99999999", "-99999999"])
-def test_spans_are_those_of_http(shelf: Shelf, path: str, span: str) -> None:
-    shelf.log({path: MIXED[path]})
-    data = data_of(path)
-    first, _, last = span.partition("-")
-    expected = data[int(first) : int(last or len(data)) + 1] if first else data[-int(last) :]
-    assert read(shelf, "data", span) == expected
+def test_spans_are_those_of_http(shelf: Shelf) -> None:
+    shelf.log(MIXED)
+    for path in ("a.txt", "sub/one", "sub/medium", "large"):
+        data = data_of(path)
+        for span in ("0-0", "1-3", "2-", "-1", "-3", "4-4", "0-99999999", "-99999999"):
+            first, _, last = span.partition("-")
+            expected = data[int(first) : int(last or len(data)) + 1] if first else data[-int(last) :]
+            assert read(shelf, f"data/{path}", span) == expected, (path, span)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import typer
 from artcli.cli import differences
 from artcli.cli.console import Console
 from artcli.cli.differences import DIFFERENCES, METADATA, STAT, SUMMARY
+from artcli.cli.formatting import printable
 from artcli.errors import UsageError
 from artcli.flows import side, textdiff
 from artcli.flows.diff import Change, Comparison, Statistics, metadata
@@ -53,7 +54,7 @@ def command(
     for note in notes:
         console.say(note)
     for problem in (*a.problems, *b.problems):
-        console.warn(f"not compared: {os.fsdecode(problem.path)}: {problem.reason}")
+        console.warn(f"not compared: {printable(os.fsdecode(problem.path))}: {problem.reason}")
     if view == "metadata":
         said = metadata(repository.catalog, a, b)
         console.rows(METADATA, (row._asdict() for row in said))

@@ -72,7 +72,8 @@ def command(
     else:
         console.record(EXPORTED, item, receipt=receipt)
     if left_out := archive.done.left_out:
-        raise PartialError("references-left-out", f"{len(left_out)} entries have their bytes elsewhere: {left_out[0]} …")
+        message = f"{len(left_out)} entries were left out, their bytes are elsewhere: {left_out[0]}"
+        raise PartialError("references-left-out", message)
 
 
 def _item(archive: Export, output: str | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from artcli.cli import logged as logged_as
 from artcli.cli import sources, values
 from artcli.cli.console import Console
+from artcli.cli.formatting import printable
 from artcli.cli.logged import LOGGED
 from artcli.errors import PartialError, UsageError
 from artcli.files.ignore import Rules
@@ -102,7 +103,7 @@ def command(
     with console.progress() as progress:
         logged = log_artifact.log_artifact(repository, request, progress)
     for problem in logged.problems:
-        console.warn(f"left out: {os.fsdecode(problem.path)}: {problem.reason}")
+        console.warn(f"left out: {printable(os.fsdecode(problem.path))}: {problem.reason}")
     item, receipt = logged_as.item(logged, request), logged_as.receipt(console, logged, request)
     console.record(LOGGED, item, receipt=receipt, summary=True)
     if logged.problems:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema
+from artcli.cli.formatting import Field, Schema, printable
 from artcli.flows.diff import LETTERS, Change, shown_path
 from artcli.flows.status import Status, status
 
@@ -70,7 +70,8 @@ def command(
         )
     for copy, _ in found:
         for problem in copy.problems:
-            console.warn(f"not compared: {copy.path / os.fsdecode(problem.path)}: {problem.reason}")
+            path = printable(str(copy.path / os.fsdecode(problem.path)))
+            console.warn(f"not compared: {path}: {problem.reason}")
     if files:
         console.rows(CHANGED, (item for copy, changes in found for item in _files(copy, changes)))
         for copy, _ in found:
@@ -104,7 +105,8 @@ def _item(copy: Status) -> dict[str, Any]:
 
 
 def _files(copy: Status, changes: list[Change]) -> Iterator[dict[str, Any]]:
-    top = os.fsencode(_shown(copy.path))
+    shown = _shown(copy.path)
+    top = b"" if shown == "." else os.fsencode(shown)
     for change in changes:
         entry, before = change.after or change.before, change.before
         if entry is not None:
