@@ -10,11 +10,12 @@ import sqlite3
 
 from artcli.catalog.fold import Fold
 from artcli.catalog.log import Log
+from artcli.database import Connection
 
 
 def empty_fold() -> Fold:
     """A fold of nothing yet."""
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True)
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True, factory=Connection)
     database.execute("PRAGMA journal_mode = MEMORY")
     return Fold.empty(database)
 

@@ -24,6 +24,7 @@ from artcli.catalog import lock
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import TABLES_FORMAT, Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
+from artcli.database import Connection
 from artcli.errors import ArtError, IntegrityError
 
 R = TypeVar("R")
@@ -274,7 +275,9 @@ def boot_id() -> str:
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False)
+    database = sqlite3.connect(
+        path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False, factory=Connection
+    )
     try:
         database.execute("PRAGMA journal_mode = WAL")
         # durable only where the boot id can tell that the machine has stopped meanwhile

@@ -23,6 +23,7 @@ from typing import Any
 from blake3 import blake3
 
 from artcli.content import digest_of
+from artcli.database import Connection
 from artcli.errors import ArtError
 from artcli.files.listing import RECORD_SIZE
 from artcli.files.rows import Row
@@ -109,7 +110,9 @@ class StatCache:
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, factory=Connection
+            )
             _prepare(self._db)
         return self._db
 

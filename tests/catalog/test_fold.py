@@ -14,6 +14,7 @@ from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import LIVE, PURGED, SCHEMA, TRASH, Fold, check_required
 from artcli.catalog.log import LogEntry
+from artcli.database import Connection
 from artcli.errors import ArtError
 from tests.catalog.kit import PROJECT, fact, version_data
 
@@ -21,7 +22,7 @@ HEX = "ab" * 32
 
 
 def empty() -> Fold:
-    return Fold.empty(sqlite3.connect(":memory:", isolation_level=None))
+    return Fold.empty(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=Connection))
 
 
 def fold(*made: Fact, into: Fold | None = None) -> Fold:
