@@ -37,21 +37,21 @@ def test_what_it_is_of(repo: Art) -> None:
     assert repo("cat", "dataset/b", "--field", "size").out == "6\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "slug", "hint"),
-    [
-        (["dataset/c.txt"], 5, "no-such-path", "art show dataset:v0/a.txt"),
-        (["dataset"], 2, "which-file", "art ls dataset:v0"),
-        (["dataset:v7/b"], 5, "no-such-version", "art ls dataset"),
-        (["dataset/b", "--range", "6-"], 2, "bad-range", "art cat REF/PATH --range 0-499"),
-        (["dataset/b", "--range", "x"], 2, "bad-range", "art cat REF/PATH --range 0-499"),
-    ],
-)
-def test_mistakes(repo: Art, words: list[str], code: int, slug: str, hint: str) -> None:
-    result = repo("cat", "dataset/a.txt", *words)
-    assert (result.code, result.raw_out) == (code, b"")
-    assert result.err.endswith(f"hint: {hint}\n")
-    assert repo("cat", *words, "--json").error["code"] == slug
+MISTAKES: list[tuple[list[str], int, str, str]] = [
+    (["dataset/c.txt"], 5, "no-such-path", "art show dataset:v0/a.txt"),
+    (["dataset"], 2, "which-file", "art ls dataset:v0"),
+    (["dataset:v7/b"], 5, "no-such-version", "art ls dataset"),
+    (["dataset/b", "--range", "6-"], 2, "bad-range", "art cat REF/PATH --range 0-499"),
+    (["dataset/b", "--range", "x"], 2, "bad-range", "art cat REF/PATH --range 0-499"),
+]
+
+
+def test_mistakes(repo: Art) -> None:
+    for words, code, slug, hint in MISTAKES:
+        result = repo("cat", "dataset/a.txt", *words)
+        assert (result.code, result.raw_out) == (code, b"")
+        assert result.err.endswith(f"hint: {hint}\n")
+        assert repo("cat", *words, "--json").error["code"] == slug
 
 
 def test_a_terminal_is_shown_text_and_nothing_else(repo: Art) -> None:

@@ -129,19 +129,19 @@ def test_a_terminal_gets_a_table(repo: Art) -> None:
     assert result.lines[-1].split() == ["R", "val/1.jpg", "train/1.jpg", "20", "KB", "20", "KB"]
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "slug"),
-    [
-        (["dataset:v0"], 2, "nothing-to-compare"), ([], 2, "nothing-to-compare"), (["nix"], 5, "no-such-artifact"),
-        (["dataset", "dataset:v7"], 5, "no-such-version"), (["dataset", "./nix"], 5, "no-such-path"),
-        (["a", "b", "c"], 2, "bad-usage"), (["dataset", "--stat", "--summary"], 2, "one-view"),
-        (["dataset", "--stat", "--format", "md"], 2, "one-view"),
-        (["dataset:v0", "./data", "--metadata"], 2, "nothing-to-compare"),
-    ],
-)  # fmt: skip
-def test_mistakes(repo: Art, words: list[str], code: int, slug: str) -> None:
-    result = repo("diff", *words)
-    assert (result.code, result.out) == (code, "")
-    assert "hint: " in result.err
-    if "md" not in words:
-        assert repo("diff", *words, "--json").error["code"] == slug
+MISTAKES: list[tuple[list[str], int, str]] = [
+    (["dataset:v0"], 2, "nothing-to-compare"), ([], 2, "nothing-to-compare"), (["nix"], 5, "no-such-artifact"),
+    (["dataset", "dataset:v7"], 5, "no-such-version"), (["dataset", "./nix"], 5, "no-such-path"),
+    (["a", "b", "c"], 2, "bad-usage"), (["dataset", "--stat", "--summary"], 2, "one-view"),
+    (["dataset", "--stat", "--format", "md"], 2, "one-view"),
+    (["dataset:v0", "./data", "--metadata"], 2, "nothing-to-compare"),
+]  # fmt: skip
+
+
+def test_mistakes(repo: Art) -> None:
+    for words, code, slug in MISTAKES:
+        result = repo("diff", *words)
+        assert (result.code, result.out) == (code, "")
+        assert "hint: " in result.err
+        if "md" not in words:
+            assert repo("diff", *words, "--json").error["code"] == slug

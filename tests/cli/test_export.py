@@ -61,25 +61,25 @@ def test_its_document(repo: Art) -> None:
     assert {name: document[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "slug"),
-    [
-        (["dataset", "-o", "there"], 6, "destination-not-empty"),
-        (["dataset", "--format", "rar"], 2, "bad-archive"),
-        (["dataset", "-o", "x.tar.gz"], 2, "bad-archive"),
-        (["dataset/nix"], 5, "no-such-path"),
-        (["nix"], 5, "no-such-artifact"),
-    ],
-)
-def test_mistakes(repo: Art, words: list[str], code: int, slug: str) -> None:
-    (repo.directory / "there").write_bytes(b"mine")
-    before = sorted(Path(repo.directory).iterdir())
-    result = repo("export", *words)
-    assert (result.code, result.out) == (code, "")
-    assert "hint: " in result.err
-    assert repo("export", *words, "--json").error["code"] == slug
-    assert sorted(Path(repo.directory).iterdir()) == before
-    assert (repo.directory / "there").read_bytes() == b"mine"
+MISTAKES: list[tuple[list[str], int, str]] = [
+    (["dataset", "-o", "there"], 6, "destination-not-empty"),
+    (["dataset", "--format", "rar"], 2, "bad-archive"),
+    (["dataset", "-o", "x.tar.gz"], 2, "bad-archive"),
+    (["dataset/nix"], 5, "no-such-path"),
+    (["nix"], 5, "no-such-artifact"),
+]
+
+
+def test_mistakes(repo: Art) -> None:
+    for words, code, slug in MISTAKES:
+        (repo.directory / "there").write_bytes(b"mine")
+        before = sorted(Path(repo.directory).iterdir())
+        result = repo("export", *words)
+        assert (result.code, result.out) == (code, "")
+        assert "hint: " in result.err
+        assert repo("export", *words, "--json").error["code"] == slug
+        assert sorted(Path(repo.directory).iterdir()) == before
+        assert (repo.directory / "there").read_bytes() == b"mine"
 
 
 def test_a_terminal_gets_no_archive(repo: Art) -> None:

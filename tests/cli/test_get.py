@@ -70,18 +70,18 @@ def test_sync_asks(repo: Art) -> None:
     assert harvest(repo.directory / "copy") == FILES
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "slug"),
-    [
-        (["dataset/a.tx", "x"], 5, "no-such-path"),
-        (["nix", "x"], 5, "no-such-artifact"),
-        (["dataset", "x", "--only", "nix"], 5, "no-such-path"),
-        (["dataset", ".art/x"], 2, "inside-repository"),
-        (["dataset/a.txt", "x", "--sync"], 2, "path-not-wanted"),
-    ],
-)
-def test_mistakes(repo: Art, words: list[str], code: int, slug: str) -> None:
-    result = repo("get", *words)
-    assert (result.code, result.out, (repo.directory / "x").exists()) == (code, "", False)
-    assert "hint: " in result.err
-    assert repo("get", *words, "--json").error["code"] == slug
+MISTAKES: list[tuple[list[str], int, str]] = [
+    (["dataset/a.tx", "x"], 5, "no-such-path"),
+    (["nix", "x"], 5, "no-such-artifact"),
+    (["dataset", "x", "--only", "nix"], 5, "no-such-path"),
+    (["dataset", ".art/x"], 2, "inside-repository"),
+    (["dataset/a.txt", "x", "--sync"], 2, "path-not-wanted"),
+]
+
+
+def test_mistakes(repo: Art) -> None:
+    for words, code, slug in MISTAKES:
+        result = repo("get", *words)
+        assert (result.code, result.out, (repo.directory / "x").exists()) == (code, "", False)
+        assert "hint: " in result.err
+        assert repo("get", *words, "--json").error["code"] == slug

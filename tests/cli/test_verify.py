@@ -58,15 +58,15 @@ def test_damage(repo: Art) -> None:
     assert repo("verify", "artifacts/dataset:v0").code == 0
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "slug"),
-    [
-        (["./data"], 5, "not-a-working-copy"), (["nix"], 5, "no-such-artifact"), (["./nix"], 5, "no-such-path"),
-        (["dataset", "--against", "dataset:v0"], 2, "nothing-to-compare"),
-    ],
-)  # fmt: skip
-def test_mistakes(repo: Art, words: list[str], code: int, slug: str) -> None:
-    result = repo("verify", *words)
-    assert (result.code, result.out) == (code, "")
-    assert "hint: " in result.err
-    assert repo("verify", *words, "--json").error["code"] == slug
+MISTAKES: list[tuple[list[str], int, str]] = [
+    (["./data"], 5, "not-a-working-copy"), (["nix"], 5, "no-such-artifact"), (["./nix"], 5, "no-such-path"),
+    (["dataset", "--against", "dataset:v0"], 2, "nothing-to-compare"),
+]  # fmt: skip
+
+
+def test_mistakes(repo: Art) -> None:
+    for words, code, slug in MISTAKES:
+        result = repo("verify", *words)
+        assert (result.code, result.out) == (code, "")
+        assert "hint: " in result.err
+        assert repo("verify", *words, "--json").error["code"] == slug
