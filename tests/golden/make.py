@@ -215,9 +215,7 @@ def main() -> None:
         held = fill(directory, runner(directory), long_log=True)
         repository = Repository(directory / ".art")
         states = ("live", "trash", "purged")
-        digests = {
-            f"{v.project}/{v.name}:v{v.number}": v.digest.hex() for v in repository.catalog.versions(states=states)
-        }
+        digests = {f"{v.project}/{v.name}:v{v.number}": v.digest for v in repository.catalog.versions(states=states)}
         repository.close()
         TRUTH.write_text(json.dumps(truth(held, digests), indent=1) + "\n")
         with tarfile.open(ARCHIVE, "w:xz", preset=9) as archive:
