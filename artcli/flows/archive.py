@@ -1,8 +1,8 @@
 """tar and zip as streams of bytes: the same version gives the same bytes, whoever exports it, whenever and whereto.
 
 Times are fixed, owners are 0, order is that of the paths; zip stores without compressing, since deflate is not the same
-everywhere. Python's own writers of both keep an object for every file, 600 MB for a million; so tar takes only its
-headers from `tarfile`, and zip is written here, its directory gathered in a temporary file.
+everywhere. Python's own writers of both keep an object for every file, 600 MB for a million, and their bytes are not the
+same in all its versions; so both are written here, the directory of a zip gathered in a temporary file.
 
 Formats: "pax Interchange Format" of IEEE Std 1003.1-2017, with `hdrcharset=BINARY`, as GNU tar and Python know it, for
 names that are no UTF-8; .ZIP File Format Specification 6.3.10 (APPNOTE.TXT), sections 4.3 to 4.5.
@@ -63,6 +63,12 @@ def _gathered(parts: Iterable[Buffer]) -> Iterator[Buffer]:
 # --- tar ---
 
 _BLOCK, _RECORD = 512, 20 * 512
+_USTAR = struct.Struct("100s8s8s8s12s12s8s1s100s8s32s32s8s8s155s12x")
+_SHORT = 100
+"""Bytes of a name that the header itself has room for."""
+_LARGE = 8**11
+"""Bytes of a file from which its size does not fit into the header."""
+_FILE_TYPE, _LINK_TYPE, _FOLDER_TYPE, _PAX_TYPE = b"0", b"2", b"5", b"x"
 
 
 def _tar(items: Iterable[Opened]) -> Iterator[Buffer]:
@@ -80,22 +86,45 @@ def _tar(items: Iterable[Opened]) -> Iterator[Buffer]:
 
 
 def _tar_header(entry: Entry) -> bytes:
-    from tarfile import DIRTYPE, PAX_FORMAT, SYMTYPE, TarInfo
-
-    info = TarInfo(_text(entry.path))
-    info.mtime = MTIME
-    info.mode = stat.S_IMODE(_MODES[entry.kind])
+    """The header of a file, and before it, in a header of its own, what has no room there."""
+    name, link, size, form = entry.path, b"", 0, _FILE_TYPE
     if entry.kind == SYMLINK:
-        info.type, info.linkname = SYMTYPE, _text(entry.data or b"")
+        link, form = entry.data or b"", _LINK_TYPE
     elif entry.kind == DIRECTORY:
-        info.type = DIRTYPE
+        name, form = name + b"/", _FOLDER_TYPE
     else:
-        info.size = entry.size
-    return info.tobuf(PAX_FORMAT, "utf-8", "surrogateescape")
+        size = entry.size
+    extended = {}
+    if len(name) > _SHORT or not name.isascii():
+        extended[b"path"] = name
+    if len(link) > _SHORT or not link.isascii():
+        extended[b"linkpath"] = link
+    if size >= _LARGE:
+        extended[b"size"] = b"%d" % size
+    header = _ustar(name, stat.S_IMODE(_MODES[entry.kind]), size % _LARGE, form, link)
+    return _extended(extended) + header if extended else header
 
 
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
+def _ustar(name: bytes, mode: int, size: int, form: bytes, link: bytes = b"") -> bytes:
+    fields = [
+        name[:_SHORT], b"%07o\0" % mode, b"%07o\0" % 0, b"%07o\0" % 0, b"%011o\0" % size, b"%011o\0" % MTIME, b" " * 8,
+        form, link[:_SHORT], b"ustar\x0000", b"", b"", b"%07o\0" % 0, b"%07o\0" % 0, b"",
+    ]  # fmt: skip
+    fields[6] = b"%06o\0 " % sum(_USTAR.pack(*fields))
+    return _USTAR.pack(*fields)
+
+
+def _extended(values: dict[bytes, bytes]) -> bytes:
+    """A pax header of these values, each a record `length key=value` with a newline, its length counting itself."""
+    if not all(map(_is_utf8, values.values())):
+        values = {b"hdrcharset": b"BINARY", **values}
+    records = b""
+    for key, value in values.items():
+        rest = len(key) + len(value) + 3
+        length = rest + len(str(rest))
+        length = rest + len(str(length))
+        records += b"%d %s=%s\n" % (length, key, value)
+    return _ustar(b"././@PaxHeader", 0o644, len(records), _PAX_TYPE) + records + bytes(-len(records) % _BLOCK)
 
 
 # --- zip ---
@@ -188,8 +217,10 @@ class _Member:
 
 def _is_wide_text(name: bytes) -> bool:
     """UTF-8 and more than ASCII. Other names go in as the bytes they are, which Unix takes as such."""
-    if name.isascii():
-        return False
+    return not name.isascii() and _is_utf8(name)
+
+
+def _is_utf8(name: bytes) -> bool:
     try:
         name.decode()
     except UnicodeDecodeError:

@@ -57,6 +57,13 @@ class Tally:
         self.entries = self.size = self.found = self.damaged = 0
         self._progress = progress
 
+    def begin(self, version: Version, path: bytes | None) -> None:
+        """The comparison begins, of all of a version or of what lies at `path`."""
+        whole = path is None
+        self._progress.phase(
+            "verifying", files=version.entries if whole else None, size=version.size if whole else None
+        )
+
     def looked(self, entries: int, size: int) -> None:
         """That many entries, and that many bytes of them, were compared."""
         self.entries += entries
@@ -110,6 +117,7 @@ class Check:
         """What differs; the tally and the seconds are right afterwards."""
         started = time.monotonic()
         store = self.repository.store
+        self.tally.begin(self.version, self.path)
         if self.directory is None:
             yield from of_version(store, self.version, self.path, self.tally, workers=self.workers)
         else:

@@ -211,6 +211,32 @@ def test_large_files_have_their_place_in_a_zip() -> None:
         assert [(info.file_size, info.header_offset) for info in opened.infolist()] == [(size, 0), (size, size)]
 
 
+def test_a_size_beyond_the_header_of_a_tar() -> None:
+    for size in (8**11 - 1, 8**11, 10**12):
+        header = archive._tar_header(Entry(b"big", 0, size, b"", None, b"", b"list"))
+        info = tarfile.TarInfo.frombuf(header[-512:], "utf-8", "strict")
+        assert info.isreg()
+        with tarfile.open(fileobj=io.BytesIO(header)) as opened:
+            member = opened.next()
+        assert member is not None
+        assert (member.name, member.size) == ("big", size)
+
+
+def test_names_of_any_length() -> None:
+    path = ("é" * 120 + "/") * 40
+    for length in (1, *range(80, 110), 255, *range(975, 995), 4000):
+        entry = Entry(path[: length // 2].encode().rstrip(b"/") or b"x", 0, 0, b"", b"")
+        found = from_tar(b"".join(archive.tar([Opened(entry, ())])))
+        assert list(found) == [entry.path.decode()]
+
+
+def test_the_bytes_stay_what_they_are() -> None:
+    """The bytes are pinned: whoever has the digest of an archive finds it again."""
+    entries = [Opened(Entry(b"a", 0, 3, b"", b"abc"), (b"abc",)), Opened(Entry("ü".encode(), 3, 0, b""), ())]
+    assert digest_of(b"".join(archive.tar(entries))).hex()[:12] == "354d8a6856ea"
+    assert digest_of(b"".join(archive.zip(entries))).hex()[:12] == "84cd1b6ed9d5"
+
+
 class Hollow(io.RawIOBase):
     """A file of which only the end is there."""
 
