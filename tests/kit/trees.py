@@ -53,10 +53,10 @@ def put(root: Path, path: str, leaf: Leaf) -> None:
         if (root / above).is_symlink() or (root / above).is_file():
             (root / above).unlink()
         above = above.parent
-    if target.is_symlink() or target.is_file():
-        target.unlink()
-    elif target.is_dir():
+    if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)  # whatever it is
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(leaf, Link):
         target.symlink_to(leaf.target)
