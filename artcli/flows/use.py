@@ -280,7 +280,8 @@ class Bringing:
         return plan
 
     def _scan(self, cache: StatCache | None) -> Scan[Root]:
-        return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(self.repository.catalog, self.pages, page))
+        catalog = self.repository.catalog
+        return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(catalog, self.pages, page))
 
     # --- plan ---
 
