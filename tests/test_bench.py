@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,21 @@ ENV = dict(os.environ)
 
 def python(code: str, tmp_path: Path, **options: float):
     return run([sys.executable, "-c", code], cwd=tmp_path, env=ENV, **options)
+
+
+def has_ended(pid: int) -> bool:
+    """The process is gone, or dead and waiting for its parent to ask."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 class TestMeasure:
@@ -379,8 +395,7 @@ class TestCommand:
             time.sleep(0.01)
         process.terminate()
         assert process.wait(20) == 9
-        with pytest.raises(ProcessLookupError):
-            os.kill(int((tmp_path / "pid").read_text()), 0)
+        assert soon(lambda: has_ended(int((tmp_path / "pid").read_text())))
 
     def test_strict_turns_a_missed_limit_into_a_failure(self, call, tmp_path: Path) -> None:
         end = {"header": {}, "absent": {}, "size": "full", "raw": RAW}
@@ -409,7 +424,8 @@ class TestCommand:
         )
         assert done.returncode == 3
         assert "1 other threads" in done.stdout
-        assert "(deep)" in done.stdout
+        # from Python 3.12 on cProfile has one profile at a time, and the threads go unseen
+        assert ("(deep)" if sys.version_info < (3, 12) else "nothing recorded") in done.stdout
 
 
 def test_a_tree_of_many_files_is_removed_behind_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

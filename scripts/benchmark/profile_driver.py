@@ -1,7 +1,8 @@
 """Runs a Python program under cProfile, its threads too: `profile_driver.py PROGRAM ARGUMENT…`.
 
 cProfile alone sees the main thread only. Here each thread has a profile of its own; the main thread's is printed by
-cumulative time, those of the others together by own time, with what they waited for.
+cumulative time, those of the others together by own time, with what they waited for. From Python 3.12 on there is one
+profile at a time, and the threads go unseen.
 """
 
 from __future__ import annotations
