@@ -1,8 +1,8 @@
 """tar and zip as streams of bytes: the same version gives the same bytes, whoever exports it, whenever and whereto.
 
 Times are fixed, owners are 0, order is that of the paths; zip stores without compressing, since deflate is not the same
-everywhere. Python's own writers of both keep an object for every file, 600 MB for a million, and their bytes are not the
-same in all its versions; so both are written here, the directory of a zip gathered in a temporary file.
+everywhere. Python's own writers of both keep an object for every file, 600 MB for a million, and their bytes are not
+the same in all its versions; so both are written here, the directory of a zip gathered in a temporary file.
 
 Formats: "pax Interchange Format" of IEEE Std 1003.1-2017, with `hdrcharset=BINARY`, as GNU tar and Python know it, for
 names that are no UTF-8; .ZIP File Format Specification 6.3.10 (APPNOTE.TXT), sections 4.3 to 4.5.

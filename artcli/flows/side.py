@@ -53,7 +53,7 @@ class Side(NamedTuple):
 
     def overlooked(self, other: Entry) -> Entry | None:
         """What a directory has at the path of `other` though no rule makes it part: ignored, but in the other side."""
-        if self.directory is None:
+        if self.directory is None or self._is_behind_link(other.path):
             return None
         source = os.path.join(os.fsencode(self.directory), other.path)
         try:
@@ -70,9 +70,17 @@ class Side(NamedTuple):
         """Whether a folder counts as empty only because what it has is ignored here, though `other` has it."""
         if self.directory is None or entry.kind != manifest.DIRECTORY:
             return False
-        top = os.fsencode(self.directory)
         below = manifest.entries(other.pages, other.root, entry.path + b"/")
-        return any(os.path.lexists(os.path.join(top, item.path)) for item in below)
+        return any(self.overlooked(item) is not None for item in below)
+
+    def _is_behind_link(self, path: bytes) -> bool:
+        """Whether a symbolic link stands for one of the folders above `path`, so that what is there is not in here."""
+        place = os.fsencode(self.directory or "")
+        for name in path.split(b"/")[:-1]:
+            place = os.path.join(place, name)
+            if os.path.islink(place):
+                return True
+        return False
 
 
 class Unkept(Overlay):
@@ -89,6 +97,18 @@ class Unkept(Overlay):
 
     def abandon(self) -> None:
         pass
+
+
+class _Reading:
+    """Progress of which nobody is told that what is read was kept before: nothing is kept."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.phase = progress.phase
+        self.warn = progress.warn
+        self._advance = progress.advance
+
+    def advance(self, *, files: int = 0, size: int = 0, deduplicated: int = 0) -> None:
+        self._advance(files=files, size=size)
 
 
 def of_version(pages: Unkept, found: Resolved) -> Side:
@@ -110,7 +130,7 @@ def of_directory(
     progress: Progress | None = None,
 ) -> Side:
     """A directory as it is now, without what its `.artignore` files leave out. Raises as `Scan`."""
-    progress = progress or Silent()
+    progress = _Reading(progress or Silent())
     progress.phase("reading")
     with StatCache(repository.path / "cache") as cache:
         catalog = repository.catalog

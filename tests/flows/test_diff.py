@@ -214,6 +214,13 @@ def test_ignored_files_are_no_difference_unless_the_version_has_them(shelf: Shel
     assert told(shelf, "./data", "data")["kept.tmp"] == "modified"
 
 
+def test_what_lies_behind_a_link_is_not_in_the_directory(shelf: Shelf) -> None:
+    shelf.log({"sub/one": b"1", "x": b"x"})
+    (shelf.folder / "sub").rename(shelf.directory / "moved")
+    (shelf.folder / "sub").symlink_to(shelf.directory / "moved")
+    assert told(shelf, "data", "./data") == {"sub": "added", "sub/one": "deleted"}
+
+
 def test_what_cannot_be_read_is_not_compared(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.log({"a": noise(1000), "b": b"b"})
     place(shelf.folder, "a", noise(1000, "edited"))
