@@ -25,7 +25,7 @@ from artcli.flows.deliver import Delivery
 from artcli.flows.judge import judge
 from artcli.flows.overlay import Overlay
 from artcli.flows.rescue import Rescued
-from artcli.flows.use import Bringing, Plan, selected
+from artcli.flows.use import Bringing, Plan
 from artcli.progress import Progress, Silent
 from artcli.threads import worker_count
 
@@ -111,9 +111,7 @@ def _target(
     """The manifest to bring, and where its pages are."""
     if path is None and not request.only and not request.flat:
         return version.root, repository.store
-    if path is not None:
-        next(part.below(repository.store, version, path))  # or the error that names what is there
-    entries: Iterable[Entry] = part.lifted(selected(repository.store, version, request.only, path), path)
+    entries: Iterable[Entry] = part.lifted(part.selected(repository.store, version, request.only, path), path)
     pages = Overlay(repository.store)
     root = manifest.build(pages, _flat(entries, request.ref) if request.flat else entries)
     if not root.entries:

@@ -1,10 +1,12 @@
-"""What a path names in a version: a file, or a folder with all below it."""
+"""Parts of a version: the file or folder that a path names, the paths that match globs."""
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import posixpath
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from artcli.catalog import manifest, resolve
@@ -17,6 +19,28 @@ MOST_LINKS = 40
 """Symbolic links followed from one to the next, as the system does."""
 MOST_NAMES = 2000
 """Names among which a misspelt one is looked for."""
+
+
+class Part:
+    """Some of the paths of a version: those at or below `path` that match one of the globs `only`."""
+
+    def __init__(self, only: Sequence[str], path: bytes | None) -> None:
+        self.only = only
+        self.path = path
+        self._patterns = [re.compile(fnmatch.translate(glob.strip("/"))) for glob in only]
+
+    @property
+    def is_all(self) -> bool:
+        return not self.only and self.path is None
+
+    def __contains__(self, path: bytes) -> bool:
+        if self.path is not None and path != self.path and not path.startswith(self.path + b"/"):
+            return False
+        text = os.fsdecode(path)
+        return not self._patterns or any(_matches(pattern, text) for pattern in self._patterns)
+
+
+ALL = Part((), None)
 
 
 def file(pages: PageSource, version: Version, path: bytes | None) -> Entry:
@@ -61,6 +85,24 @@ def below(pages: PageSource, version: Version, path: bytes | None) -> Iterator[E
         yield entry
     if empty:
         raise no_such_path(pages, version, path)
+
+
+def selected(pages: PageSource, version: Version, only: Sequence[str], path: bytes | None) -> Iterator[Entry]:
+    """The entries of a version at or below `path` that match one of the globs `only`; raises as `below`."""
+    part = Part(only, path)
+    return (entry for entry in below(pages, version, path) if entry.path in part)
+
+
+def _matches(pattern: re.Pattern[str], path: str) -> bool:
+    """The pattern fits the path, its last part, or one of the folders it lies in."""
+    if pattern.fullmatch(path) or pattern.fullmatch(path.rpartition("/")[2]):
+        return True
+    folder = path.rpartition("/")[0]
+    while folder:
+        if pattern.fullmatch(folder):
+            return True
+        folder = folder.rpartition("/")[0]
+    return False
 
 
 def lifted(entries: Iterator[Entry], path: bytes | None) -> Iterator[Entry]:

@@ -12,9 +12,7 @@ file that did not exist may be cut short): the same command completes it.
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +38,7 @@ from artcli.flows.deliver import Delivery
 from artcli.flows.judge import Judgement, judge
 from artcli.flows.known import known_root
 from artcli.flows.overlay import Overlay
+from artcli.flows.part import ALL, Part, selected
 from artcli.flows.rescue import Rescued
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
@@ -138,28 +137,6 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
     return Used(version, path, plan, work.rescued, references, found.note, time.monotonic() - started)
 
 
-class Part:
-    """Some of the paths of a version: those at or below `path` that match one of the globs `only`."""
-
-    def __init__(self, only: Sequence[str], path: bytes | None) -> None:
-        self.only = only
-        self.path = path
-        self._patterns = [re.compile(fnmatch.translate(glob.strip("/"))) for glob in only]
-
-    @property
-    def is_all(self) -> bool:
-        return not self.only and self.path is None
-
-    def __contains__(self, path: bytes) -> bool:
-        if self.path is not None and path != self.path and not path.startswith(self.path + b"/"):
-            return False
-        text = os.fsdecode(path)
-        return not self._patterns or any(_matches(pattern, text) for pattern in self._patterns)
-
-
-ALL = Part((), None)
-
-
 def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:
     """The manifest to bring, and where its pages are: a part of a version is a manifest of its own, in memory."""
     if part.is_all:
@@ -172,35 +149,6 @@ def _target(repository: Repository, version: Version, part: Part) -> tuple[Root,
             what = f"path {manifest.shown(part.path)!r}"
         raise NotFoundError("no-such-path", f"{version.ref} has no {what}", hint=f"art ls {version.ref}")
     return root, pages
-
-
-def selected(pages: PageSource, version: Version, only: Sequence[str], path: bytes | None) -> Iterator[Entry]:
-    """The entries of a version at or below `path` that match one of the globs `only`."""
-    part = Part(only, path)
-    return (entry for entry in _below(pages, version.root, path) if entry.path in part)
-
-
-def _below(pages: PageSource, root: Root, path: bytes | None) -> Iterator[Entry]:
-    if path is None:
-        yield from manifest.entries(pages, root)
-        return
-    entry = manifest.find(pages, root, path)
-    if entry is not None:
-        yield entry
-    else:
-        yield from manifest.entries(pages, root, path + b"/")
-
-
-def _matches(pattern: re.Pattern[str], path: str) -> bool:
-    """The pattern fits the path, its last part, or one of the folders it lies in."""
-    if pattern.fullmatch(path) or pattern.fullmatch(path.rpartition("/")[2]):
-        return True
-    folder = path.rpartition("/")[0]
-    while folder:
-        if pattern.fullmatch(folder):
-            return True
-        folder = folder.rpartition("/")[0]
-    return False
 
 
 class _Pair(NamedTuple):
