@@ -3,7 +3,7 @@
 A file of one chunk has that chunk's digest; one of 2 to 16 chunks names them in its entry; more go into a tree of list
 pages, cut by the chunks' own digests, so that a change in a file of 100 GB writes a page or two a level. The cuts are
 those of `layers`, with the chunk's digest as its hash; above, a page's row ends its page if the low 7 bits of the page
-digest are 0 (levels 1 to 3), or at 512 rows.
+digest are 0 (levels 1 to 3, and not by its first row), or at 512 rows.
 
 List page (little-endian, `n` the count, nothing after the end)
     magic            4          "acl1"
@@ -75,7 +75,7 @@ def put_chunk_list(pages: Pages, chunks: Iterable[tuple[Digest, int]]) -> tuple[
             if first[1:]
             else (b"", b"")
         )
-    above = Layers[ListRow](_measure, lambda level, rows: _store(pages, level, rows))
+    above = Layers[ListRow](_measure, lambda level, rows: _store(pages, level, rows), _ends_page)
     leaf: list[tuple[Digest, int]] = []
     for part in (first, source):
         for chunk in part:
@@ -89,6 +89,11 @@ def put_chunk_list(pages: Pages, chunks: Iterable[tuple[Digest, int]]) -> tuple[
     while len(rows := decode_list(pages.get(page)).rows) == 1:
         page = rows[0].page
     return b"", page
+
+
+def _ends_page(level: int, count: int, digest: Digest) -> bool:
+    """A page's digest is a new hash at each level, so seven bits are enough at each; one row alone is no page."""
+    return count > 1 and level < layers.CUT_LEVELS and not digest[0] & layers.LEAF_MASK
 
 
 def chunk_list(pages: PageSource, entry: Entry) -> Iterator[tuple[Digest, int]]:

@@ -38,16 +38,18 @@ def ends_page(level: int, digest: Digest) -> bool:
 class Layers(Generic[RowT]):
     """Takes the rows of stored pages in order, stores pages of rows as they fill, and gives the root's row.
 
-    `measure(row)` gives the row's hash and weight; `store(level, rows)` keeps an inner page and gives its row. Holds
-    one open page a level.
+    `measure(row)` gives the row's hash and weight; `store(level, rows)` keeps an inner page and gives its row;
+    `ends(level, rows, hash)` says whether the last of so many rows ends their page. Holds one open page a level.
     """
 
     def __init__(
         self,
         measure: Callable[[RowT], tuple[Digest, int]],
         store: Callable[[int, list[RowT]], RowT],
+        ends: Callable[[int, int, Digest], bool] = lambda level, count, digest: ends_page(level, digest),
     ) -> None:
         self._measure = measure
+        self._ends = ends
         self._store = store
         self._open: list[list[RowT]] = [[], []]
         self._weights = [0, 0]
@@ -62,7 +64,7 @@ class Layers(Generic[RowT]):
         digest, weight = self._measure(row)
         rows.append(row)
         self._weights[level] += weight
-        if len(rows) == COUNT_LIMIT or self._weights[level] >= WEIGHT_LIMIT or ends_page(level, digest):
+        if len(rows) == COUNT_LIMIT or self._weights[level] >= WEIGHT_LIMIT or self._ends(level, len(rows), digest):
             self._close(level)
 
     def fits(self, level: int) -> bool:

@@ -91,3 +91,12 @@ def test_lengths_that_no_chunk_has_are_not_written() -> None:
     for length in (0, 262145):
         with pytest.raises(ValueError):
             put_chunk_list(DictPages(), [(some_digest(1), length)] * 20)
+
+
+def test_an_added_leaf_of_a_huge_file_writes_few_pages() -> None:
+    pages = DictPages()
+    chunks = chunks_of(1, 150_000)
+    entry_of(pages, chunks)
+    kept = len(pages.kept)
+    entry_of(pages, [*chunks[:70_000], *chunks_of(2, 300), *chunks[70_000:]])
+    assert len(pages.kept) - kept <= 10
