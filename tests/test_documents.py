@@ -26,18 +26,13 @@ __all__ = ["art"]
 
 README = CHECKOUT / "README.md"
 
-LATER = {"log-metrics"}
-"""Commands that are spoken of and that a later release brings."""
-
-
 def unparsable(lines: list[Line]) -> list[str]:
     """The lines that no parser of `art` reads, with the reason."""
     found = []
     for text, place in lines:
         for words in calls(text):
             try:
-                if words[0] not in LATER:
-                    parse(words)
+                parse(words)
             except Exception as error:
                 reason = error.message if isinstance(error, ArtError) else getattr(error, "format_message", str)()
                 found.append(f"{place}: {text}: {reason}")

@@ -153,11 +153,18 @@ class _Logging:
         if request.base is not None or request.stream is not None or request.changes != revise.NONE:
             return None, *self._revised(additions)
         scan = Scan(request.sources, request.rules, cache, known_to=lambda page: self._known_root(additions, page))
-        ingest = self._ingest(additions, scan.known_root)
+        ingest = self._ingest(additions, scan.known_root or self._newest_root())
         edits = ingest.edits(scan)
         if scan.known_root:
             return scan, manifest.apply(additions, scan.known_root, edits), ingest
         return scan, manifest.build(additions, (entry for _, entry in edits if entry is not None)), ingest
+
+    def _newest_root(self) -> Root | None:
+        """What the content is compared with where the directory was not logged before."""
+        catalog = self.repository.catalog
+        artifact = catalog.artifact(self.request.project, self.request.name)
+        newest = catalog.latest(artifact.id) if artifact else None
+        return newest.root if newest else None
 
     def _known_root(self, additions: Additions, page: bytes) -> Root | None:
         return known_root(self.repository.catalog, additions, page)

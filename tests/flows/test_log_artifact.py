@@ -236,6 +236,18 @@ def test_two_of_five_files_new(shop: Workshop) -> None:
     assert version.stored > 2000
 
 
+def test_new_is_what_the_newest_version_has_not_from_wherever_it_is_logged(shop: Workshop, tmp_path: Path) -> None:
+    labels = {name: noise(100, name) for name in "abcde"}
+    plant(shop.folder, labels)
+    log(shop)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    plant(elsewhere, labels | {"f": noise(100, "f")})
+    version = log(shop, sources=[Source(os.fsencode(elsewhere))]).version
+    assert version is not None
+    assert (version.new_entries, version.entries) == (1, 6)
+
+
 def test_the_same_content_makes_no_version(shop: Workshop) -> None:
     plant(shop.folder, {"a": b"a"})
     first = log(shop, metadata={"stage": "raw"}, tags=["t"]).version

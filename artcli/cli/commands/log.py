@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import join
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +37,7 @@ def command(
     console: Console = ctx.obj
     words = words or []
     if any("=" in word for word in words):
-        raise UsageError("log-is-history", "'art log' shows history", hint=join(["art", "log-metrics", *words]))
+        raise UsageError("log-is-history", "'art log' shows history", hint="art help log-is-history")
     if len(words) > 1:
         raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
     catalog = console.repository().catalog
