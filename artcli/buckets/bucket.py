@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from artcli.content import Buffer
 
@@ -56,6 +56,14 @@ class Bucket(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; removing what is not there is no error."""
+
+
+@runtime_checkable
+class Cached(Protocol):
+    """What a bucket may offer besides, if the operating system keeps its objects in memory."""
+
+    def release(self, key: str) -> None:
+        """The object will not be read soon: its memory may serve others."""
 
 
 def check_key(key: str) -> str:

@@ -33,6 +33,8 @@ class Store:
         self._names = list(dict.fromkeys(live))
         self._lock = threading.Lock()
         self._opened: Lookup | None = None
+        self._there: dict[Digest, bool] = {}
+        """Packs that were looked for."""
 
     @property
     def _lookup(self) -> Lookup:
@@ -66,7 +68,19 @@ class Store:
         return self._lookup.find(digest)
 
     def __contains__(self, digest: Digest) -> bool:
-        return self.find(digest) is not None
+        """Whether a live index knows the chunk and a pack that it names is there: else it must be stored again."""
+        return any(self._is_there(location.pack) for location in self._lookup.places(digest))
+
+    def _is_there(self, pack: Digest) -> bool:
+        there = self._there.get(pack)
+        if there is None:
+            try:
+                self.bucket.get(pack_key(pack), 0, 1)
+                there = True
+            except Missing:
+                there = False
+            self._there[pack] = there
+        return there
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of `digests` that the store has not."""

@@ -22,13 +22,13 @@ from typing import NamedTuple, TypeVar
 
 from blake3 import blake3
 
-from artcli.buckets.bucket import Missing
+from artcli.buckets.bucket import Cached, Missing
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.store.codec import MAX_LENGTH, Encoder, Tuner, decode
 from artcli.store.index import Index, IndexFile, build_index, index_key, merge_indexes, merge_plan
 from artcli.store.lookup import Lookup
-from artcli.store.pack import DATA, METADATA, Frame, PackBuilder, Row, Table, pack_key
+from artcli.store.pack import DATA, METADATA, TARGET, Frame, PackBuilder, Row, Table, pack_key
 from artcli.store.store import Store, fetch
 from artcli.threads import Background
 
@@ -206,6 +206,8 @@ class Writer:
                 "damaged-write",
                 f"a pack just written reads back different, the disk or the memory may be faulty: {table.pack.hex()}",
             )
+        if table.stored >= TARGET and isinstance(self._bucket, Cached):
+            self._bucket.release(key)  # the next full pack takes its memory: half the system time of writing 2 GB
         addition.table = table
         addition.builder = PackBuilder(addition.builder.kind)
         self._packs.append(table.pack.hex())

@@ -619,3 +619,12 @@ def test_folders_laid_out_cost_no_fsync_later(tmp_path: Path, monkeypatch: pytes
     assert len(synced) == 2
     assert bucket.add("packs/cd/first", b"in a folder that was not there")
     assert len(synced) == 5
+
+
+def test_a_released_object_is_still_there(tmp_path: Path) -> None:
+    bucket = DiskBucket(tmp_path / "bucket", create=True)
+    bucket.add("packs/ab/first", b"bytes")
+    bucket.release("packs/ab/first")
+    assert bucket.get("packs/ab/first") == b"bytes"
+    with pytest.raises(Missing):
+        bucket.release("packs/ab/second")
