@@ -24,6 +24,11 @@ TEMPORARY = re.compile(rb"\.art-[0-9a-f]{16}\.tmp")
 """Names under which files are written before they replace another one."""
 
 
+def temporary_name() -> bytes:
+    """A fresh one."""
+    return b".art-%s.tmp" % os.urandom(8).hex().encode()
+
+
 class Rules(NamedTuple):
     """What the command line says about names."""
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from artcli.content import Buffer
 from artcli.errors import ArtError, ConflictError, SpaceError, UsageError
+from artcli.files import clock
 from artcli.files.folders import Folders, Rescue, check_name, in_the_way
+from artcli.files.ignore import temporary_name
 from artcli.files.leftovers import claim
 from artcli.files.reader import TICK, TICK_COARSE
+from artcli.files.seen import Stat, to_stat
 
 T = TypeVar("T")
 
@@ -35,13 +38,24 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 class Writer:
     """Makes and removes what lies below `root`. Paths are those of a version. Safe to use from several threads.
 
-    `since` (nanoseconds since 1970): what was changed at or after this moment is not replaced or removed but rescued.
+    `since` (nanoseconds since 1970, by `clock.now`): what was changed at or after this moment is not replaced or
+    removed but rescued. `judged`: stats of files that were changed just before, and whose content was looked at; as
+    long as they have those, they may go.
     `rescue` is called with the path of what is in the way, and must move it elsewhere; without it that is an error.
     """
 
-    def __init__(self, root: Path, *, since: int | None = None, rescue: Rescue | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        since: int | None = None,
+        judged: Mapping[bytes, Stat] | None = None,
+        rescue: Rescue | None = None,
+    ) -> None:
         self._folders = Folders(root, rescue)
+        self._root = root
         self._since = since
+        self._judged = judged or {}
 
     def __enter__(self) -> Writer:
         return self
@@ -95,7 +109,7 @@ class Writer:
                 return
             except FileExistsError:
                 pass
-            temporary = _temporary_name()
+            temporary = temporary_name()
             folder, _ = self._in_folder(above, lambda folder: os.symlink(target, temporary, dir_fd=folder))
             self._settle(path, folder, name, temporary, replace)
         except OSError as error:
@@ -124,7 +138,7 @@ class Writer:
                 if not _remove_empty(folder, name, there):
                     return False
                 self._folders.forget(path)
-            elif self._is_touched(there):
+            elif self._is_touched(path, there):
                 self._folders.make_room(path)
             else:
                 os.unlink(name, dir_fd=folder)
@@ -178,7 +192,7 @@ class Writer:
     ) -> None:
         """Write a file under a temporary name and give it its own when it is whole."""
         above, name = _split(path)
-        temporary = _temporary_name()
+        temporary = temporary_name()
         folder, fd = self._in_folder(above, lambda folder: os.open(temporary, _FLAGS, mode, dir_fd=folder))
         claim(fd)
         folder = os.dup(folder)  # content may come from a generator that writes other files
@@ -203,7 +217,7 @@ class Writer:
                 if there is None:
                     if _rename_new(folder, temporary, name):
                         return
-                elif self._may_replace(there, replace):
+                elif self._may_replace(path, there, replace):
                     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
                     return
                 elif not _remove_empty(folder, name, there):
@@ -214,25 +228,25 @@ class Writer:
             os.unlink(temporary, dir_fd=folder)
             raise
 
-    def _may_replace(self, there: os.stat_result, replace: bool) -> bool:
-        return replace and not modes.S_ISDIR(there.st_mode) and not self._is_touched(there)
+    def _may_replace(self, path: bytes, there: os.stat_result, replace: bool) -> bool:
+        return replace and not modes.S_ISDIR(there.st_mode) and not self._is_touched(path, there)
 
-    def _is_touched(self, there: os.stat_result) -> bool:
+    def _is_touched(self, path: bytes, there: os.stat_result) -> bool:
         """Whether it may have been changed since the work was planned."""
         if self._since is None:
             return False
         coarse = there.st_ctime_ns % 1_000_000 == 0
-        return there.st_ctime_ns >= self._since - (TICK_COARSE if coarse else TICK)
+        if there.st_ctime_ns < self._since - (TICK_COARSE if coarse else TICK):
+            return False
+        if there.st_ctime_ns > clock.now(self._root) + TICK_COARSE:
+            return False  # the clock was set back before all this: no later write could leave that time
+        return self._judged.get(path) != to_stat(there)
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:
     above, _, name = path.rpartition(b"/")
     check_name(name, path)
     return above, name
-
-
-def _temporary_name() -> bytes:
-    return b".art-%s.tmp" % os.urandom(8).hex().encode()
 
 
 def _write(fd: int, content: Iterable[Buffer]) -> None:

@@ -18,6 +18,7 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.manifest import DIRECTORY, REFERENCE, Entry, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError, UsageError
+from artcli.files import clock
 from artcli.files.seen import Seen, kind_of, stat_of
 from artcli.files.writer import Writer
 from artcli.flows import part
@@ -150,7 +151,7 @@ def _get_file(
     _check_outside(repository, path)
     wanted = entry._replace(path=os.fsencode(path.name))
     rescued = Rescued(repository.path, path.parent)
-    since = time.time_ns()
+    since = clock.now(path.parent)
     plan, conflict = _plan_file(repository, path, wanted, request)
     if not request.dry_run and plan.write:
         progress.phase("writing", files=1, size=entry.size)

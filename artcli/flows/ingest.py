@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, Root, put_chunk_list
+from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, PageSource, Root, put_chunk_list
 from artcli.content import Buffer, Digest, digest_of
+from artcli.errors import IntegrityError
 from artcli.files import reader
 from artcli.files.reader import Changed, read_link, read_small
 from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, NO_STAT, Change, Gone, Seen, Special, Stat, kind_of, stat_of
@@ -96,7 +97,7 @@ class Ingest:
         keep_freed_memory()
         self.additions = additions
         self.base = base if base and base.entries else None
-        self._finder = Finder(additions, base) if base and base.entries else None
+        self._finder = _finder(additions, self.base)
         self.workers = workers
         self.progress = progress
         self.problems: list[Problem] = []
@@ -273,7 +274,10 @@ class Ingest:
 
     def _is_new(self, entry: Entry) -> bool:
         """Whether the base does not have this small content at this path."""
-        before = self._finder.find(entry.path) if self._finder else None
+        try:
+            before = self._finder.find(entry.path) if self._finder else None
+        except IntegrityError:
+            self._finder = before = None
         return before is None or before.digest != entry.digest
 
     def _large(self, seen: Seen, outcomes: Iterator[object]) -> Entry | None:
@@ -301,6 +305,14 @@ class Ingest:
                 else:
                     self.progress.advance(size=framed.length, deduplicated=framed.length)
                 yield framed.digest, framed.length
+
+
+def _finder(pages: PageSource, base: Root | None) -> Finder | None:
+    """Tells what the base has; None if it is damaged, which only spoils the count of what is new."""
+    try:
+        return Finder(pages, base) if base else None
+    except IntegrityError:
+        return None
 
 
 def _hashed(content: Iterable[Buffer], hasher: blake3) -> Iterator[Buffer]:

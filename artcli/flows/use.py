@@ -25,10 +25,11 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.manifest import Entry, Finder, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError
+from artcli.files import clock
 from artcli.files.ignore import Rules
 from artcli.files.leftovers import sweep
-from artcli.files.reader import TICK
-from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, Gone, LeftOut, Seen
+from artcli.files.reader import TICK, TICK_COARSE
+from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, Gone, LeftOut, Seen, Stat
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
@@ -200,8 +201,10 @@ class Bringing:
         self.sources = [Source(os.fsencode(root))]
         self.nothing = manifest.build(self.pages, ())
         self.rescued = Rescued(repository.path, root)
-        self.since = time.time_ns()
+        self.since = clock.now(root)
         """What is changed from now on is not in the plan."""
+        self.young: dict[bytes, Stat] = {}
+        """Files that were changed just before, as they were when they were judged."""
         self.references: list[bytes] = []
         self.left_over: list[bytes] = []
         """Temporary files on the disk that an earlier run seems to have left."""
@@ -245,6 +248,8 @@ class Bringing:
             if judgement.alike:
                 same.add(path)
                 continue
+            if isinstance(seen, Seen) and seen.stat.ctime >= self.since - TICK_COARSE:
+                self.young[path] = seen.stat
             if after is None:
                 if isinstance(seen, Gone) or not (self.exact or path in self.part):
                     continue
@@ -299,7 +304,7 @@ class Bringing:
 
     def _carry_out(self, plan: Plan, base: Root) -> None:
         self.progress.phase("writing", files=plan.write, size=plan.size)
-        with Writer(self.root, since=self.since, rescue=self.rescued.take) as writer:
+        with Writer(self.root, since=self.since, judged=self.young, rescue=self.rescued.take) as writer:
             for path in plan.rescue:
                 self.rescued.take(path)
                 writer.prune(path.rpartition(b"/")[0])

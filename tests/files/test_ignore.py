@@ -215,6 +215,6 @@ def test_only_photographs(data: Path) -> None:
 
 
 def test_the_name_of_temporary_files() -> None:
-    from artcli.files.writer import _temporary_name
+    from artcli.files.ignore import temporary_name
 
-    assert ignore.TEMPORARY.fullmatch(_temporary_name())
+    assert ignore.TEMPORARY.fullmatch(temporary_name())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -95,8 +96,9 @@ class Nursery:
         return json.loads(self._answers.readline())
 
     def start(self, arguments: Sequence[str], directory: Path, **how: Any) -> Child:
-        """Begin `art ARGUMENTS` in `directory`; `how` is what `Calls` takes, or `repeat`: begin with each of these
-        lists of arguments in turn, instead."""
+        """Begin `art ARGUMENTS` in `directory`; `how` is what `Calls` takes; `repeat`: each of these lists of
+        arguments in turn, instead; `memory`: so many bytes may be allocated.
+        """
         return Child(self, self.ask({"start": list(arguments), "directory": str(directory), "how": how}))
 
     def run(self, arguments: Sequence[str], directory: Path, **how: Any) -> Ended:
@@ -154,6 +156,8 @@ def _live(question: dict[str, Any], out: int, err: int, calls: int) -> None:
 
         how = question["how"]
         commands = how.pop("repeat", [question["start"]])
+        if "memory" in how:
+            _bound_memory(how.pop("memory"))
         with Calls(**how) as counted:
             for command in commands:
                 code = run(command)
@@ -164,6 +168,13 @@ def _live(question: dict[str, Any], out: int, err: int, calls: int) -> None:
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _bound_memory(spare: int) -> None:
+    """Let this process take so many bytes more; what is only reserved, as for the heaps of threads, does not count."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    most = pages * resource.getpagesize() + spare
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def _import_everything() -> None:

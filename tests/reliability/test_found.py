@@ -206,3 +206,46 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(desk: Desk) -> None:
     desk.use(ref, exact=True)
     assert trees.harvest(outside) == {"b": b"mine", "c": b"mine too"}
     assert desk.there == {"a/b": b"1"}
+
+
+def test_a_chunk_whose_pack_is_gone_is_stored_again(desk: Desk) -> None:
+    """An index that promises what nobody has must not keep the bytes out that are at hand."""
+    tree = {"a": noise(5000, "a"), "b": noise(300_000, "b")}
+    old = desk.log(tree)
+    for pack in (desk.repository.path / "packs").rglob("*"):
+        if pack.is_file():
+            pack.unlink()
+    desk.repository.close()
+    desk.repository = Repository(desk.repository.path)
+    trees.plant(desk.home / "other", tree)
+    new = desk.log_from([Source(bytes(desk.home / "other"))], new_version=True)
+    for ref in (new, old):
+        desk.use(ref, exact=True)
+        assert desk.there == tree
+
+
+def test_what_was_used_a_moment_ago_is_not_taken_for_the_users_work(desk: Desk) -> None:
+    refs = [desk.log({"a": noise(3000, f"{i}"), "b": noise(300_000, f"{i}"), "c": b"%d" % i}) for i in range(2)]
+    for ref in refs * 3:
+        assert desk.use(ref).rescued.paths == []
+        assert desk.there == desk.holds(ref)
+
+
+@pytest.mark.parametrize("data", [b"mine", b"0"])
+def test_what_the_user_writes_in_the_middle_is_rescued(desk: Desk, data: bytes) -> None:
+    """Even if it has been changed just before, too, to something that a version holds."""
+    old, new = desk.log({"a": b"1"}), desk.log({"a": b"2"})
+    desk.log({"a": b"3"})
+    desk.use(old)
+    (desk.used / "a").write_bytes(b"3")
+    original = use.Bringing._carry_out
+
+    def carry_out(self: Any, plan: Any, base: Any) -> None:
+        (desk.used / "a").write_bytes(data)
+        original(self, plan, base)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(use.Bringing, "_carry_out", carry_out)
+        used = desk.use(new)
+    assert desk.there == {"a": b"2"}
+    assert trees.harvest(used.rescued.folder) == {"a": data}
