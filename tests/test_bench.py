@@ -338,12 +338,12 @@ class TestLimits:
 class TestReport:
     def test_the_tables_hold_medians_verdicts_and_what_was_left_out(self) -> None:
         rows = limits.Rows(
-            [row("W2", "art", wall=wall, stored=1_605_000_000) for wall in (5.0, 4.0, 90.0)]
+            [row("W2", "art", wall=wall, stored=1_605_000_000, disturbed=wall > 9) for wall in (5.0, 4.0, 90.0)]
             + [row("W2", "borg", wall=12.0, disturbed=True), row("W2", "dvc", failed="status 1: no")]
         )
         text = report.markdown(rows, limits.judge(rows, "full", RAW), ["left out: restic"], {"command": "`x`"})
-        assert "| W2 add many files | wall | 5.00 s | borg | 12.00 s | 0.4167 × | ≤ 0.4 × | **MISS** |" in text
-        assert "| art | 5.000 | 4.000–90.000 | 3 |" in text
+        assert "| W2 add many files | wall | 5.00 s * | borg | 12.00 s | 0.4167 × | ≤ 0.4 × | **MISS** |" in text
+        assert "| art | 5.000 * | 4.000–90.000 | 3 |" in text
         assert "| borg | 12.000 * |" in text
         assert "| dvc | failed: 'status 1: no' |" in text
         assert "- left out: restic" in text

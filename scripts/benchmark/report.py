@@ -16,20 +16,25 @@ COLUMNS = ("wall s", "min–max", "n", "cpu s", "others' cpu s", "anonymous MiB"
 def markdown(rows: Rows, verdicts: Sequence[Verdict], notes: Sequence[str], header: Mapping[str, str]) -> str:
     """The whole report."""
     lines = ["| work | what | art | against | its value | ratio | limit | |", "|---|---|---|---|---|---|---|---|"]
-    lines += map(_verdict_line, verdicts)
+    lines += [_verdict_line(line, _is_disturbed(rows, line)) for line in verdicts]
     lines += ["", *_works(rows), *(f"- {note}" for note in notes), ""]
     lines += [f"- {name}: {value}" for name, value in header.items()]
     return "\n".join(lines) + "\n"
 
 
-def _verdict_line(line: Verdict) -> str:
+def _is_disturbed(rows: Rows, line: Verdict) -> bool:
+    return line.what == "wall" and any(row["disturbed"] for row in rows.of(line.work, "art") if "failed" not in row)
+
+
+def _verdict_line(line: Verdict, disturbed: bool) -> str:
     unit = _unit(line)
     title = f"{line.work} {WORKS[line.work].title}" if line.work in WORKS else line.work
     other = "" if line.other is None else unit(line.other)
     ratio = "" if line.ratio is None else f"{line.ratio:.4g} ×"
     limit = f"≤ {line.limit:.4g} ×" if line.relative else f"≤ {unit(line.limit)}"
     verdict = f"**{line.verdict}**" if line.verdict == "MISS" else line.verdict
-    return f"| {title} | {line.what} | {unit(line.value)} | {line.against} | {other} | {ratio} | {limit} | {verdict} |"
+    value = unit(line.value) + (" *" if disturbed else "")
+    return f"| {title} | {line.what} | {value} | {line.against} | {other} | {ratio} | {limit} | {verdict} |"
 
 
 def _unit(line: Verdict) -> Callable[[float], str]:
