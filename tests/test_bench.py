@@ -441,7 +441,7 @@ def test_a_tree_of_many_files_is_removed_behind_the_run(tmp_path: Path, monkeypa
     assert [len(list(tree.iterdir())) for tree in trash.folder.iterdir()] == [4]
     trash.empty_behind()
     monkeypatch.setattr(Trash, "SETTLED", 0)
-    trash.let_settle()
+    trash.let_settle(print)
     assert not trash.folder.exists()
 
 

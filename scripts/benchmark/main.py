@@ -81,7 +81,7 @@ def _run(asked: argparse.Namespace, plan: Plan, root: Path, arguments: Sequence[
                 _say(_line(row))
 
         began = time.monotonic()
-        bench = Bench(plan, Venvs(root / "venvs", _say), emit)
+        bench = Bench(plan, Venvs(root / "venvs", _say), emit, _say)
         try:
             header = _prepare(bench, asked, arguments)
             ready = time.monotonic()

@@ -394,13 +394,16 @@ class Trash:
             behind = f"({script}) >/dev/null 2>&1 </dev/null &"
             subprocess.run(["sh", "-c", behind, "sh", self.folder, self._emptied], check=True, start_new_session=True)
 
-    def let_settle(self) -> None:
+    def let_settle(self, say: Callable[[str], None]) -> None:
         """Waits until what an earlier run left is removed, and until that no longer slows the making of files."""
         if self.folder.exists():
+            say(f"removes what an earlier run left in {self.folder}")
             wipe(self.folder)
             self._emptied.touch()
-        if self._emptied.exists():
-            time.sleep(max(0.0, self._emptied.stat().st_mtime + self.SETTLED - time.time()))
+        rest = self._emptied.stat().st_mtime + self.SETTLED - time.time() if self._emptied.exists() else 0.0
+        if rest > 0:
+            say(f"waits {rest:.0f} s, since many files were removed just now")
+            time.sleep(rest)
 
 
 def _holds_more(root: Path, count: int) -> bool:

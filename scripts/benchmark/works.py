@@ -45,6 +45,7 @@ class Bench:
     plan: Plan
     venvs: Venvs
     emit: Callable[[Row], None]
+    say: Callable[[str], None] = print
     absent: dict[str, str] = field(default_factory=dict)
     profiled: list[str] = field(default_factory=list)
 
@@ -175,8 +176,8 @@ class Bench:
         trash = Trash(self.plan.root / "trash")
         trash.throw(self.boxes)  # what a run that was cut short left
         self.boxes.mkdir(parents=True)
-        if self.plan.size == "full":
-            trash.let_settle()
+        if self.plan.size == "full" and any(map(self.wanted, (*SCENES["images"], "million"))):
+            trash.let_settle(self.say)
         try:
             self._scenes()
         finally:
