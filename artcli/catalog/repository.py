@@ -108,8 +108,18 @@ class Repository:
         """The chunks that the live indexes name, as of the last `refresh`."""
         live = self.catalog.indexes()
         if self._store is None or self._store[0] != live:
-            self._store = live, Store(self.bucket, live)
+            self._store = live, Store(self.bucket, live, self._live_now)
         return self._store[1]
+
+    def _live_now(self) -> list[str]:
+        """The live indexes as the log says now; any thread may ask, whatever goes on in the database."""
+        from artcli.catalog.afresh import fold_afresh
+
+        database = fold_afresh(self.log).database
+        try:
+            return Catalog(database).indexes()
+        finally:
+            database.close()
 
     def refresh(self) -> None:
         """Follow the log to its end; raises as the constructor does."""

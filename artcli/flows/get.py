@@ -74,14 +74,15 @@ def get(repository: Repository, request: Request, progress: Progress | None = No
     `inside-repository`), `IntegrityError`, `SpaceError`.
     """
     started = time.monotonic()
-    found = resolve.version(repository.catalog, request.ref, request.project)
-    version, path, note = found
-    pages = repository.store
-    entry = manifest.find(pages, version.root, path) if path is not None else None
-    if entry is not None:
-        got = _get_file(repository, request, version, entry, progress or Silent())
-    else:
-        got = _get_folder(repository, request, version, path, progress or Silent())
+    with repository.reading():
+        found = resolve.version(repository.catalog, request.ref, request.project)
+        version, path, note = found
+        pages = repository.store
+        entry = manifest.find(pages, version.root, path) if path is not None else None
+        if entry is not None:
+            got = _get_file(repository, request, version, entry, progress or Silent())
+        else:
+            got = _get_folder(repository, request, version, path, progress or Silent())
     return got._replace(note=note, seconds=time.monotonic() - started)
 
 

@@ -7,6 +7,7 @@ index that is missing or damaged hides its chunks but harms no others; `Store.da
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,22 @@ from artcli.threads import ahead
 if TYPE_CHECKING:
     from artcli.store.writer import Writer
 
+RARELY = 20
+"""Times as long as it takes to ask for the live indexes, until they are asked for again."""
+
 
 class Store:
     """Chunks of the place that `bucket` is. Any thread may use it."""
 
-    def __init__(self, bucket: Bucket, live: Iterable[str]) -> None:
-        """`live`: names of the live indexes, as the log says. They are opened when the first chunk is asked for."""
+    def __init__(self, bucket: Bucket, live: Iterable[str], renewed: Callable[[], Iterable[str]] | None = None) -> None:
+        """`live`: names of the live indexes, as the log says. They are opened when the first chunk is asked for.
+
+        `renewed` tells the names again, to any thread: it is asked where a chunk is gone, for gc may have moved it.
+        """
         self.bucket = bucket
         self._names = list(dict.fromkeys(live))
+        self._renewed = renewed
+        self._renew_after = 0.0
         self._lock = threading.Lock()
         self._opened: Lookup | None = None
         self._there: dict[Digest, bool] = {}
@@ -92,15 +101,37 @@ class Store:
         Raises IntegrityError: `missing-chunk` if no live index knows it or its pack is gone, `damaged-chunk` if its
         bytes are not those it is named by, `unknown-codec`; naming chunk and pack, after every copy was tried.
         """
-        failure: IntegrityError | None = None
-        for location in self._lookup.places(digest):
+        while True:
+            lookup = self._lookup
+            failure: IntegrityError | None = None
+            for location in lookup.places(digest):
+                try:
+                    return bytes(fetch(self.bucket, digest, location))
+                except IntegrityError as error:
+                    failure = failure or error
+            failure = failure or self._unknown(digest)
+            if failure.slug != "missing-chunk" or not self._renew(lookup):
+                raise failure
+
+    def _renew(self, lookup: Lookup) -> bool:
+        """Whether other indexes are live now than those of `lookup`."""
+        with self._lock:
+            if self._opened is not lookup:
+                return True
+            started = time.monotonic()
+            if self._renewed is None or started < self._renew_after:
+                return False
             try:
-                return bytes(fetch(self.bucket, digest, location))
-            except IntegrityError as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
-        raise self._unknown(digest)
+                names = list(dict.fromkeys(self._renewed()))
+            except IntegrityError:
+                names = self._names
+            ended = time.monotonic()
+            self._renew_after = ended + RARELY * (ended - started)
+            if names == self._names:
+                return False
+            self._names, self._opened, self._there = names, None, {}
+            self._opened = self._open()
+            return True
 
     def read(
         self,

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from artcli.catalog import resolve
 from artcli.catalog.repository import Repository
 from artcli.files.leftovers import claim
 from artcli.files.sources import Source
-from artcli.flows import log_artifact, revise, rm, use
+from artcli.flows import cat, log_artifact, revise, rm, use, verify
 from artcli.flows.collect import Request as Collection
 from artcli.flows.collect import collect
 from artcli.flows.use import Used
+from artcli.progress import Silent
 from tests.kit import sound, trees
 from tests.kit.trees import Empty, Link, Tree
 from tests.store.material import noise
@@ -249,3 +251,24 @@ def test_what_the_user_writes_in_the_middle_is_rescued(desk: Desk, data: bytes) 
         used = desk.use(new)
     assert desk.there == {"a": b"2"}
     assert trees.harvest(used.rescued.folder) == {"a": data}
+
+
+def test_a_reader_that_meets_a_missing_pack_reads_the_log_again(desk: Desk) -> None:
+    """gc has moved the chunks meanwhile, and deleted what they were in."""
+    desk.log({f"{i}": noise(3000, f"old {i}") for i in range(50)})
+    tree = {f"{i}": noise(3000, f"{'old' if i % 3 else 'new'} {i}") for i in range(50)}
+    ref = desk.log({**tree, "large": noise(600_000, "large")})
+    rm.remove(desk.repository, rm.plan_rm(desk.repository.catalog, ["d:v0"], rm.Selection(), PROJECT))
+    readers = [Repository(desk.repository.path) for _ in range(3)]
+    for reader in readers:
+        assert reader.store.find(bytes(32)) is None  # it has looked at the indexes
+    assert collect(desk.repository, Collection(empty_trash=True)).packs_rewritten > 0
+    first, second, third = readers
+    assert trees.content(first.store, next(first.catalog.versions())) == {**tree, "large": noise(600_000, "large")}
+    found = resolve.version(second.catalog, ref, PROJECT)
+    verified = list(verify.of_version(second.store, found.version, None, verify.Tally(Silent()), workers=2))
+    assert verified == []
+    opened = cat.find(third, [f"{ref}/large"], PROJECT)[0]
+    assert b"".join(cat.read(third, opened)) == noise(600_000, "large")
+    for reader in readers:
+        reader.close()
