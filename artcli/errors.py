@@ -31,9 +31,7 @@ class ArtError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(
-        self, slug: str, message: str, *, facts: Sequence[str] = (), hint: str | None = None
-    ) -> None:
+    def __init__(self, slug: str, message: str, *, facts: Sequence[str] = (), hint: str | None = None) -> None:
         super().__init__(message)
         self.slug = slug
         self.message = message

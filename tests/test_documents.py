@@ -26,6 +26,7 @@ __all__ = ["art"]
 
 README = CHECKOUT / "README.md"
 
+
 def unparsable(lines: list[Line]) -> list[str]:
     """The lines that no parser of `art` reads, with the reason."""
     found = []

@@ -235,7 +235,5 @@ def _end(count: int, size: int, offset: int) -> bytes:
     )
     if count < 0xFFFF and size < _WIDE and offset < _WIDE:
         return end
-    wide = struct.pack(
-        "<4sQ2H2L4Q", b"PK\x06\x06", 44, _UNIX | _ZIP64, _ZIP64, 0, 0, count, count, size, offset
-    )
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, _UNIX | _ZIP64, _ZIP64, 0, 0, count, count, size, offset)
     return wide + struct.pack("<4sLQL", b"PK\x06\x07", 0, offset + size, 1) + end

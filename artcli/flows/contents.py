@@ -195,9 +195,7 @@ def _placed(chunks: Iterable[tuple[Digest, int]], offset: int) -> Iterator[tuple
         offset += length
 
 
-def _listed(
-    pages: PageSource, page: ListPage, offset: int, start: int, end: int
-) -> Iterator[tuple[Digest, int, int]]:
+def _listed(pages: PageSource, page: ListPage, offset: int, start: int, end: int) -> Iterator[tuple[Digest, int, int]]:
     """The chunks (digest, length, offset) below a list page that begins at `offset`; pages aside are not read."""
     yield from _placed(page.chunks, offset)
     for row in page.rows:

@@ -107,9 +107,7 @@ def _get_folder(
     return Got(version, directory, plan, work.rescued, references, None, 0.0)
 
 
-def _target(
-    repository: Repository, request: Request, version: Version, path: bytes | None
-) -> tuple[Root, PageSource]:
+def _target(repository: Repository, request: Request, version: Version, path: bytes | None) -> tuple[Root, PageSource]:
     """The manifest to bring, and where its pages are."""
     if path is None and not request.only and not request.flat:
         return version.root, repository.store
@@ -141,9 +139,7 @@ def _flat(entries: Iterable[Entry], ref: str) -> list[Entry]:
 # --- a file ---
 
 
-def _get_file(
-    repository: Repository, request: Request, version: Version, entry: Entry, progress: Progress
-) -> Got:
+def _get_file(repository: Repository, request: Request, version: Version, entry: Entry, progress: Progress) -> Got:
     if entry.kind == REFERENCE:
         raise part.no_bytes(version, entry)
     if request.sync or request.only:

@@ -153,9 +153,7 @@ def of_version(
             yield from tally.told(_large(store, entry, tally, workers))
 
 
-def _small(
-    store: Store, wanted: dict[Digest, list[Entry]], tally: Tally, workers: int
-) -> Iterator[Difference]:
+def _small(store: Store, wanted: dict[Digest, list[Entry]], tally: Tally, workers: int) -> Iterator[Difference]:
     """Files of one chunk each, by chunk, in the order of the packs."""
 
     def check(job: Range) -> list[tuple[Digest, str | None]]:

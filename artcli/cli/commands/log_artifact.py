@@ -27,6 +27,7 @@ art log-artifact dataset --base dataset:latest --rm '*.tmp'
 tar -c ./data | art log-artifact archive --stdin-as data.tar
 """
 
+
 def command(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="the artifact's name")],

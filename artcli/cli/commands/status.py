@@ -65,9 +65,7 @@ def command(
     repository = console.repository()
     files = files or bool(paths)
     with console.progress() as progress:
-        found = list(
-            status(repository, paths or [], Path.cwd(), files=files, workers=console.jobs, progress=progress)
-        )
+        found = list(status(repository, paths or [], Path.cwd(), files=files, workers=console.jobs, progress=progress))
     for copy, _ in found:
         for problem in copy.problems:
             path = printable(str(copy.path / os.fsdecode(problem.path)))

@@ -59,9 +59,7 @@ class Marks:
         return next(marks.count(UNREACHED) for other, marks in self._pairs if other is index)
 
 
-def mark_all(
-    marks: Marks, pages: PageSource, roots: Iterable[Digest], mark: int, told: Callable[[], None]
-) -> None:
+def mark_all(marks: Marks, pages: PageSource, roots: Iterable[Digest], mark: int, told: Callable[[], None]) -> None:
     """Mark all that the manifests of these root pages need, pages and chunks; `told()` is called for each page.
 
     Raises `IntegrityError` if a page cannot be read or no index knows a chunk.

@@ -62,9 +62,7 @@ def _kept(rows: Iterable[tuple[Row, int]], doomed: Set[Digest]) -> Iterator[Row]
     return (row for row, mark in rows if mark and row.pack not in doomed)
 
 
-def _move_packs(
-    bucket: Bucket, marks: Marks, packs: list[Digest], writer: Writer, progress: Progress
-) -> set[Digest]:
+def _move_packs(bucket: Bucket, marks: Marks, packs: list[Digest], writer: Writer, progress: Progress) -> set[Digest]:
     progress.phase("moving chunks")
     stay = set()
     for loaded in ahead(partial(load, bucket, marks), packs, workers=WORKERS, depth=WORKERS):

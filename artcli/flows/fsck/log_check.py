@@ -92,9 +92,7 @@ def examine_log(path: Path, bucket: Bucket, place: str | None, fold: Fold) -> Lo
     state = LogState(bucket, place, read_mark(path, place))
     listed = (int(match[2]) for item in bucket.list("log/") if (match := ENTRY.fullmatch(item.key)))
     last = max(listed, default=-1)
-    state.segments = {
-        int(match[1]) for item in bucket.list("segments/") if (match := SEGMENT_FILE.fullmatch(item.key))
-    }
+    state.segments = {int(match[1]) for item in bucket.list("segments/") if (match := SEGMENT_FILE.fullmatch(item.key))}
     fold.database.execute("BEGIN")
     try:
         _Reading(path, state, fold).run(last)

@@ -1,9 +1,9 @@
 """The repair: from the log up, since everything hangs on it. Nothing is deleted: what is replaced moves to lost+found.
 
-    config    from the place's id in the log
-    log       from segments, donors, the cache; what nobody has is said
-    caches    go, and are made anew
-    store     packs and indexes; then what versions lack, from donors
+config    from the place's id in the log
+log       from segments, donors, the cache; what nobody has is said
+caches    go, and are made anew
+store     packs and indexes; then what versions lack, from donors
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Indexes and packs: each is what its name says, and they agree.
 
-    each live index    its digest; its form; its digests in order
-    each pack that     is there, and long enough for what indexes say
-    one of them lists  its digest; its table says of each chunk what the index says      (not if quick)
-                       each of its chunks, decoded and hashed                            (if full, or if it is damaged)
+each live index    its digest; its form; its digests in order
+each pack that     is there, and long enough for what indexes say
+one of them lists  its digest; its table says of each chunk what the index says      (not if quick)
+                   each of its chunks, decoded and hashed                            (if full, or if it is damaged)
 """
 
 from __future__ import annotations
