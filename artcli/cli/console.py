@@ -209,19 +209,28 @@ class Console:
                 "facts": list(error.facts),
                 "hint": hint,
             }
-            self.err.write(tables.dumps(document) + "\n")
+            self._say_aloud(tables.dumps(document) + "\n")
             return
         lines = [self.style("error:", "red", self.err) + " " + printable(error.message)]
         lines += ["  " + printable(fact) for fact in error.facts]
         if hint:
             lines.append(self.style("hint:", "cyan", self.err) + " " + printable(hint))
-        self.err.write("\n".join(lines) + "\n")
+        self._say_aloud("\n".join(lines) + "\n")
 
     def _tell(self, text: str) -> None:
         if self.for_person:
             self.out.flush()
-        self.err.write(formatting.harmless(text, colored=self._colored(self.err)) + "\n")
-        self.err.flush()
+        self._say_aloud(formatting.harmless(text, colored=self._colored(self.err)) + "\n")
+
+    def _say_aloud(self, text: str) -> None:
+        """To stderr; if that is on a full disk, nobody can be told, and what was done counts all the same."""
+        try:
+            self.err.write(text)
+            self.err.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
 
     def style(self, text: str, name: str, stream: TextIO | None = None) -> str:
         """The text in a colour or weight, where the stream shows it."""

@@ -87,6 +87,14 @@ class Shown:
             self._show(now)
 
     def _show(self, now: float) -> None:
+        try:
+            self._draw(now)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass  # stderr is on a full disk: the work goes on all the same
+
+    def _draw(self, now: float) -> None:
         self._window.append((now, self._bytes))
         while len(self._window) > 2 and self._window[1][0] < now - WINDOW:
             self._window.popleft()

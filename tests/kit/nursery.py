@@ -60,20 +60,26 @@ class Child:
         return Ended(*self._nursery.ask({"wait": self.pid}))
 
 
+def environment() -> dict[str, str]:
+    """What a command finds in its environment: nothing of the settings of whoever runs the tests."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ART_")}
+    ours = {
+        "ART_USER": "tester",
+        "ART_CONFIG": "/nonexistent",
+        "PYTHONPATH": str(CHECKOUT),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return {**inherited, **ours}
+
+
 class Nursery:
     """A client of the server; `calls` of `start` says which call to the system a child dies before, or fails at."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, **more: str) -> None:
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.kit.nursery"],
             cwd=CHECKOUT,
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("ART_")},
-                "ART_USER": "tester",
-                "ART_CONFIG": "/nonexistent",
-                "OPENBLAS_NUM_THREADS": "1",
-                **environment,
-            },
+            env={**environment(), **more},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

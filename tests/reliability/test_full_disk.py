@@ -9,6 +9,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ import pytest
 
 from tests.kit import sound, trees
 from tests.kit.calls import WRITING
-from tests.kit.nursery import Ended, Nursery
+from tests.kit.nursery import Ended, Nursery, environment
 from tests.kit.trees import Leaf
 from tests.kit.victim import NAME, Victim, some_tree
 from tests.store.material import noise
@@ -209,3 +210,20 @@ def test_a_file_whose_fsync_failed_is_not_trusted(k: int, nursery: Nursery, swif
     if k < 8:
         live = {pack.hex() for pack in sound.packs(victim.art)}
         assert live.isdisjoint(dirty)
+
+
+def test_what_is_said_goes_to_a_full_disk(nursery: Nursery, swift: Path) -> None:
+    """The work counts: it is done, and its exit code is its own."""
+    victim = Victim(swift, nursery)
+    trees.plant(victim.data, {"a": b"1"})
+    said_there = {
+        ("log-artifact", NAME, "data"): (0, "2"),
+        ("use", "nope"): (5, "2"),
+        ("use", "nope", "--json"): (5, "2"),
+        ("ls",): (9, "1"),
+    }
+    for words, (code, stream) in said_there.items():
+        command = ["sh", "-c", f'exec "$@" {stream}>/dev/full', "sh", sys.executable, "-m", "artcli", *words]
+        done = subprocess.run(command, cwd=swift, env=environment(), capture_output=True, check=False)
+        assert done.returncode == code, (words, done)
+    assert sound.check(victim.art) == {f"{NAME}:v0": {"a": b"1"}}
