@@ -55,12 +55,12 @@ class Victim:
         return time.monotonic() - started
 
 
-def some_tree(chance: random.Random, before: Tree | None = None) -> dict[str, Leaf]:
-    """A tree with a little of everything; most of it as in `before`."""
+def some_tree(chance: random.Random, before: Tree | None = None, *, few: bool = False) -> dict[str, Leaf]:
+    """A tree with a little of everything, some 30 files or a `few`; most of it as in `before`."""
     tree: dict[str, Leaf] = dict(before or {})
-    for path in chance.sample(sorted(tree), len(tree) // 4):
+    for path in chance.sample(sorted(tree), len(tree) // (2 if few else 4)):
         del tree[path]
-    for _ in range(12):
+    for _ in range(4 if few else 12):
         path = f"{chance.choice(['', 'a/', 'a/b/', 'c/'])}f{chance.randrange(40)}"
         tree[path] = noise(chance.choice([0, 10, 200, 300, 5000, 40_000]), str(chance.random()))
     tree["large"] = noise(300_000 + chance.randrange(300_000), str(chance.random()))

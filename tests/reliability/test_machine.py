@@ -11,7 +11,7 @@ from tests.kit.machine import ArtMachine
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(1000, 50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("examples", "steps"), [(20, 25), pytest.param(1000, 50, marks=pytest.mark.soak)])
 def test_lives(examples: int, steps: int) -> None:
     run_state_machine_as_test(
         ArtMachine,
