@@ -193,7 +193,7 @@ def test_every_limit_is_that_of_the_code() -> None:
         "more than 16 chunks": entry.LISTED_HERE == 16,
         "2^50 bytes": entry.SIZE_LIMIT == 1 << 50,
         "4,096 bytes or 256 components": (entry.PATH_LIMIT, entry.DEPTH_LIMIT) == (4096, 256),
-        "16 KiB, 64 KiB": (chunker.LEAST, chunker.AVERAGE, chunker.MOST) == (1 << 14, 1 << 16, 1 << 18),
+        "48 KiB and 256 KiB as": (chunker.LEAST, chunker.AVERAGE, chunker.MOST) == (1 << 14, 48 << 10, 1 << 18),
         "window at most 8 MiB": codec.WINDOW == 8 << 20,
         "full from 16 MiB": (pack.TARGET, pack.LIMIT) == (16 << 20, 32 << 20),
         "Eight indexes of a tier": index.MERGED == 8,

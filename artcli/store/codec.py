@@ -228,20 +228,20 @@ class Encoder:
     def encode(self, chunk: Buffer, tuner: Tuner, offset: int = 0) -> tuple[int, Sequence[Buffer]]:
         """(codec, buffers to store one after the other). `offset`: where in its file the chunk begins.
 
-        `bytes` that stay raw are kept as they are; any other buffer is copied and may be overwritten afterwards.
+        A chunk that stays raw is not copied: it must stay as it is as long as what is returned is in use.
         Raises IntegrityError `memory-fault` if what was made does not decompress to what went in.
         """
         if len(chunk) > MAX_LENGTH:
             raise ValueError(f"a chunk of {len(chunk)} bytes")
         if len(chunk) < TINY:
-            return RAW, (bytes(chunk),)
+            return RAW, (chunk,)
         if tuner.due():
             plan, parts = self._best(chunk, offset)
             tuner.proved(plan)
             return plan.codec, parts
         plan = tuner.plan
         if plan.codec == RAW:
-            return RAW, (bytes(chunk),)
+            return RAW, (chunk,)
         if plan.codec == ZSTD:
             parts = (self._compressed(bytes(chunk), plan.ways[0]),)
         else:
@@ -250,7 +250,7 @@ class Encoder:
         tuner.yielded(stored / len(chunk))
         if _pays(stored, len(chunk)):
             return plan.codec, parts
-        return RAW, (bytes(chunk),)
+        return RAW, (chunk,)
 
     def compress(self, chunk: Buffer) -> tuple[int, Sequence[Buffer]]:
         """As `encode`, but plainly: for texts and pages, which are no arrays of numbers."""

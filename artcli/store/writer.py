@@ -59,11 +59,10 @@ class Flushed(NamedTuple):
 
 
 class _Addition:
-    """A pack, from its first frame on; once it is published, `table` replaces the frames."""
+    """A pack, from its first frame on: its builder until it is published, then its table, which is smaller."""
 
-    def __init__(self, kind: int) -> None:
-        self.builder = PackBuilder(kind)
-        self.table: Table | None = None
+    def __init__(self, builder: PackBuilder) -> None:
+        self.contents: PackBuilder | Table = builder
 
 
 class Writer:
@@ -78,11 +77,12 @@ class Writer:
         self._absorbed: set[str] = set()
         # one pack is filled, one waits, one is written: three in memory
         self._background = Background(depth=1)
+        self._spare: deque[bytearray] = deque()  # their buffers
         self._begin()
 
     def _begin(self) -> None:
         self._known: dict[Digest, _Addition] = {}
-        self._filling = {DATA: _Addition(DATA), METADATA: _Addition(METADATA)}
+        self._filling: dict[int, tuple[PackBuilder, _Addition]] = {}
         self._published: deque[Table] = deque()  # in packs, but in no index yet
         self._unnamed: list[str] = []  # indexes of its own that no flush has returned yet
         self._packs: list[str] = []
@@ -106,9 +106,8 @@ class Writer:
     def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None:
         """The frame to `add`, or None if the store or this writer has the chunk already. From any thread.
 
-        `digest` is the chunk's, `tuner` and `offset` its file's and its place there. A chunk that is `bytes` may be
-        kept as it is until its pack is written; any other buffer may be overwritten when this returns. Raises
-        IntegrityError `memory-fault`.
+        `digest` is the chunk's, `tuner` and `offset` its file's and its place there. The chunk may be overwritten once
+        its frame was added. Raises IntegrityError `memory-fault`.
         """
         if digest in self:
             return None
@@ -131,16 +130,21 @@ class Writer:
     def _add(self, frame: Frame, kind: int) -> bool:
         if self._has(frame.digest):
             return False
-        addition = self._filling[kind]
-        addition.builder.add(frame)
+        builder, addition = self._filling.get(kind) or self._begin_pack(kind)
+        builder.add(frame)
         self._known[frame.digest] = addition
         self._stored += frame.stored
         self._raw += frame.length
-        if addition.builder.full:
+        if builder.full:
             self._seal(kind)
             if len(self._known) >= SPILL:
                 self._spill()
         return True
+
+    def _begin_pack(self, kind: int) -> tuple[PackBuilder, _Addition]:
+        builder = PackBuilder(kind, self._spare.pop() if self._spare else None)
+        self._filling[kind] = filling = (builder, _Addition(builder))
+        return filling
 
     def put(self, page: Buffer) -> Digest:
         """Keep a page or a long text (up to `codec.MAX_LENGTH` bytes) in a metadata pack; returns its digest."""
@@ -156,12 +160,10 @@ class Writer:
         """A chunk of the store, or one that this writer was given; raises as `Store.get` does."""
         addition = self._known.get(digest)
         if addition is not None:
-            frame = addition.builder.frames.get(digest)
-            if frame is not None:
-                return bytes(decode(frame.codec, b"".join(frame.data), frame.length))
-            location = addition.table.find(digest) if addition.table is not None else None
-            if location is not None:
-                return bytes(fetch(self._bucket, digest, location))
+            contents = addition.contents
+            if isinstance(contents, PackBuilder):
+                return bytes(decode(*contents.find(digest)))
+            return bytes(fetch(self._bucket, digest, contents.find(digest)))
         location = self._own.find(digest)
         if location is not None:
             return bytes(fetch(self._bucket, digest, location))
@@ -191,14 +193,12 @@ class Writer:
     # --- packs ---
 
     def _seal(self, kind: int) -> None:
-        addition = self._filling[kind]
-        if not addition.builder.frames:
-            return
-        self._filling[kind] = _Addition(kind)
-        self._background.submit(lambda: self._publish(addition))
+        filling = self._filling.pop(kind, None)
+        if filling is not None:
+            self._background.submit(lambda: self._publish(*filling))
 
-    def _publish(self, addition: _Addition) -> None:
-        buffers, table = addition.builder.finish()
+    def _publish(self, builder: PackBuilder, addition: _Addition) -> None:
+        buffers, table = builder.finish()
         key = pack_key(table.pack)
         self._bucket.add(key, buffers)
         if _patiently(lambda: self._digest_of(key)) != table.pack:
@@ -208,8 +208,8 @@ class Writer:
             )
         if table.stored >= TARGET and isinstance(self._bucket, Cached):
             self._bucket.release(key)  # the next full pack takes its memory: half the system time of writing 2 GB
-        addition.table = table
-        addition.builder = PackBuilder(addition.builder.kind)
+        addition.contents = table
+        self._spare.append(builder.buffer)
         self._packs.append(table.pack.hex())
         self._published.append(table)
 
@@ -238,7 +238,7 @@ class Writer:
         self._known = {
             digest: addition
             for digest, addition in self._known.items()
-            if addition.table is None or addition.table.pack not in spilled
+            if isinstance(addition.contents, PackBuilder) or addition.contents.pack not in spilled
         }
 
     def _keep(self, file: IndexFile) -> None:

@@ -30,6 +30,7 @@ from artcli.catalog.manifest import (
     put_chunk_list,
     walk_pages,
 )
+from artcli.catalog.manifest import chunks as chunks_module
 from artcli.catalog.manifest.chunks import ListPage, decode_list
 from artcli.catalog.manifest.entry import Nesting, check_paths
 from artcli.catalog.manifest.page import Inner, Leaf, Row, decode_page, encode_inner, encode_leaf
@@ -477,6 +478,7 @@ def sample_pages(monkeypatch: pytest.MonkeyPatch, count: int = 20) -> tuple[Dict
     """A tree with every kind of entry, several levels, and chunk lists of two levels."""
     monkeypatch.setattr(layers, "CUT_BITS", 3)
     monkeypatch.setattr(layers, "LEAF_MASK", 7)
+    monkeypatch.setattr(chunks_module, "CUT_MASK", 7)
     pages = DictPages()
     rows = [make_entry(pages, path, at) for at, path in enumerate(make_paths(5, count))]
     chunks = [(some_digest("c", at), 100 + at) for at in range(30)]
