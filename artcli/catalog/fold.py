@@ -15,14 +15,16 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from artcli.catalog import spec
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS, LogEntry
+from artcli.catalog.runs import fold as runs
 from artcli.errors import ArtError, UsageError
 
-TABLES_FORMAT = 1
+TABLES_FORMAT = 2
 """Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
 
 SCHEMA = """
@@ -86,6 +88,7 @@ class Fold:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
+        self._runs = runs.RunFold(self._run, self._one)
         self._kinds: dict[str, Callable[[Fact], _Effect]] = {
             "version": self._version,
             "alias": self._alias,
@@ -100,12 +103,13 @@ class Fold:
             "purge": self._purge,
             "index": self._index,
             "condemn": self._condemn,
+            **{kind: partial(_about_run, handler) for kind, handler in self._runs.kinds.items()},
         }
 
     @classmethod
     def empty(cls, database: sqlite3.Connection) -> Fold:
         """Make the tables in an empty database, in one transaction."""
-        for statement in SCHEMA.split(";"):
+        for statement in (SCHEMA + runs.SCHEMA).split(";"):
             database.execute(statement)
         database.execute("INSERT INTO head VALUES (-1, ?)", (GENESIS,))
         return cls(database)
@@ -148,6 +152,8 @@ class Fold:
     def _effect(self, fact: Fact) -> _Effect:
         """Do what the fact says, whole or not at all."""
         handler = self._kinds.get(fact.kind)
+        if runs.names_run(fact.data) and fact.kind in self._runs.about_runs:
+            handler = partial(_about_run, self._runs.about_runs[fact.kind])
         if handler is None:
             if fact.required:
                 self._run("INSERT INTO required VALUES (?, ?)", fact.kind, fact.required)
@@ -319,6 +325,10 @@ class Fold:
     def _one(self, sql: str, *values: Any) -> Any:
         row = self.database.execute(sql, values).fetchone()
         return row[0] if row else None
+
+
+def _about_run(handler: Callable[[Fact], bool], fact: Fact) -> _Effect:
+    return _Effect(applied=handler(fact))
 
 
 def _count(number: Any) -> int:

@@ -17,6 +17,8 @@ RESERVED_ALIAS = re.compile(r"v?[0-9]+|latest")
 TAG = re.compile(r"[A-Za-z0-9._-](?:[A-Za-z0-9._ -]{0,126}[A-Za-z0-9._-])?")
 TYPE = re.compile(r"[^\x00-\x1f\x7f-\x9f/]{1,128}")
 DIGEST_PREFIX = re.compile(r"[0-9a-f]{12,64}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+RUN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 SCHEME = "art://"
 
 
@@ -112,6 +114,18 @@ def check_alias(alias: str) -> str:
 def check_tag(tag: str) -> str:
     """`tag` itself, if a version may carry it; raises `UsageError` (`bad-tag`)."""
     return _checked(tag, bool(TAG.fullmatch(tag)), "bad-tag", "a tag", " and spaces inside")
+
+
+def check_run(run: str) -> str:
+    """`run` itself, if it may be the id of a run or of a writer; raises `UsageError` (`bad-run`)."""
+    return _checked(run, isinstance(run, str) and bool(RUN.fullmatch(run)), "bad-run", "a run's id")
+
+
+def check_digest(digest: str) -> str:
+    """`digest` itself, if it is 64 hex digits; raises ValueError."""
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        raise ValueError(f"no digest: {digest!r:.100}")
+    return digest
 
 
 def check_type(type: str) -> str:

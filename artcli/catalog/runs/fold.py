@@ -1,0 +1,175 @@
+"""What facts about runs do to the tables; the part of `catalog.fold` that knows runs.
+
+    run       {run, project, name, job_type?, group?, tags?, notes?}          a run begins
+    resume    {run}                                                           and begins again
+    finish    {run, outcome, exit?}                                           and ends: finished, failed, killed, crashed
+    segment   {run, writer, n, records: [digest …], console?: [digest …], page?}   a part of what it said, and its files
+    input     {run, version, digest} or {run, uri}, role?                     it used a version, or something elsewhere
+    output    {run, version, digest}                                          it logged a version
+
+`edit`, `tag`, `untag`, `delete`, `restore` and `purge` with a `run` instead of a version do to it what they do there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from artcli.catalog import spec
+from artcli.catalog.facts import Fact
+
+SCHEMA = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, job_type TEXT, "group" TEXT, notes TEXT,
+    state TEXT NOT NULL, outcome TEXT, exit INTEGER, fact TEXT NOT NULL, seq INTEGER NOT NULL,
+    time TEXT NOT NULL, finished TEXT, actor TEXT NOT NULL, machine TEXT NOT NULL, resumes INTEGER NOT NULL,
+    deleted TEXT) STRICT;
+CREATE INDEX runs_project ON runs (project, seq);
+CREATE TABLE run_tags (run TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (run, tag)) STRICT;
+CREATE TABLE segments (
+    run TEXT NOT NULL, writer TEXT NOT NULL, n INTEGER NOT NULL, records TEXT NOT NULL, console TEXT NOT NULL,
+    page TEXT, resumes INTEGER NOT NULL, time TEXT NOT NULL, PRIMARY KEY (run, writer, n)) STRICT;
+CREATE TABLE inputs (
+    run TEXT NOT NULL, version TEXT, digest TEXT, uri TEXT, role TEXT, time TEXT NOT NULL,
+    UNIQUE (run, version, uri, role)) STRICT;
+CREATE INDEX inputs_version ON inputs (version);
+CREATE TABLE outputs (
+    run TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL, time TEXT NOT NULL,
+    PRIMARY KEY (run, version)) STRICT;
+CREATE INDEX outputs_version ON outputs (version);
+"""
+
+OUTCOMES = ("finished", "failed", "killed", "crashed")
+FIELDS = ("name", "job_type", "group", "notes")
+"""What `edit` may change of a run."""
+
+TEXT_LIMIT = 64 * 1024
+
+
+Run = Callable[..., int]
+One = Callable[..., Any]
+
+
+class RunFold:
+    """Does one kind of fact a function. `run` executes SQL and gives the count of rows, `one` the first value."""
+
+    def __init__(self, run: Run, one: One) -> None:
+        self._run = run
+        self._one = one
+        self.kinds: dict[str, Callable[[Fact], bool]] = {
+            "run": self._begin,
+            "resume": self._resume,
+            "finish": self._finish,
+            "segment": self._segment,
+            "input": self._input,
+            "output": self._output,
+        }
+        self.about_runs: dict[str, Callable[[Fact], bool]] = {
+            "edit": self._edit,
+            "tag": self._tag,
+            "untag": self._untag,
+            "delete": lambda fact: self._move(fact, "live", "trash", fact.time),
+            "restore": lambda fact: self._move(fact, "trash", "live", None),
+            "purge": lambda fact: self._move(fact, "trash", "purged", fact.time),
+        }
+        """Kinds that versions have too, where the fact names a run."""
+
+    def _begin(self, fact: Fact) -> bool:
+        data = fact.data
+        run = spec.check_run(data["run"])
+        name = _text(data["name"]) or run
+        texts = (_text(data.get(field)) for field in ("job_type", "group", "notes"))
+        done = self._run(
+            "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?, 'live', NULL, NULL, ?,"
+            " (SELECT COUNT(*) FROM runs), ?, NULL, ?, ?, 0, NULL)",
+            run, spec.check_project(data["project"]), name, *texts, fact.id, fact.time, fact.actor, fact.machine,
+        )  # fmt: skip
+        for tag in data.get("tags", ()) if done else ():
+            self._run("INSERT OR IGNORE INTO run_tags VALUES (?, ?)", run, spec.check_tag(tag))
+        return done > 0
+
+    def _resume(self, fact: Fact) -> bool:
+        return self._run(
+            "UPDATE runs SET outcome = NULL, exit = NULL, finished = NULL, resumes = resumes + 1 WHERE id = ?",
+            fact.data["run"],
+        ) > 0  # fmt: skip
+
+    def _finish(self, fact: Fact) -> bool:
+        data = fact.data
+        if data["outcome"] not in OUTCOMES or not isinstance(data.get("exit"), int | None):
+            raise ValueError(f"no outcome: {data['outcome']!r}")
+        return self._run(
+            "UPDATE runs SET outcome = ?, exit = ?, finished = ? WHERE id = ?",
+            data["outcome"], data.get("exit"), fact.time, data["run"],
+        ) > 0  # fmt: skip
+
+    def _segment(self, fact: Fact) -> bool:
+        data = fact.data
+        run = spec.check_run(data["run"])
+        page = data.get("page")
+        resumes = self._one("SELECT resumes FROM runs WHERE id = ?", run)
+        return self._run(
+            "INSERT OR IGNORE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            run, spec.check_run(data["writer"]), int(data["n"]), _digests(data["records"]),
+            _digests(data.get("console", [])), spec.check_digest(page) if page else None, resumes or 0, fact.time,
+        ) > 0  # fmt: skip
+
+    def _input(self, fact: Fact) -> bool:
+        data = fact.data
+        version, digest, uri, role = (_text(data.get(key)) for key in ("version", "digest", "uri", "role"))
+        if not (version and digest) and not uri:
+            raise ValueError("an input is a version or a uri")
+        # NULLs are all different to UNIQUE, so what is there already is asked for
+        there = self._one(
+            "SELECT 1 FROM inputs WHERE run = ? AND version IS ? AND uri IS ? AND role IS ?",
+            data["run"], version, uri, role,
+        )  # fmt: skip
+        if there:
+            return False
+        values = (spec.check_run(data["run"]), version, digest, uri, role, fact.time)
+        return self._run("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?)", *values) > 0
+
+    def _output(self, fact: Fact) -> bool:
+        data = fact.data
+        values = (spec.check_run(data["run"]), str(data["version"]), spec.check_digest(data["digest"]), fact.time)
+        return self._run("INSERT OR IGNORE INTO outputs VALUES (?, ?, ?, ?)", *values) > 0
+
+    def _edit(self, fact: Fact) -> bool:
+        field, to = fact.data["field"], _text(fact.data.get("to"))
+        if field not in FIELDS or (field == "name" and not to):
+            return False
+        return self._run(f'UPDATE runs SET "{field}" = ? WHERE id = ?', to, fact.data["run"]) > 0
+
+    def _tag(self, fact: Fact) -> bool:
+        run, tag = fact.data["run"], spec.check_tag(fact.data["tag"])
+        known = self._one("SELECT 1 FROM runs WHERE id = ?", run)
+        return bool(known) and self._run("INSERT OR IGNORE INTO run_tags VALUES (?, ?)", run, tag) > 0
+
+    def _untag(self, fact: Fact) -> bool:
+        return self._run("DELETE FROM run_tags WHERE run = ? AND tag = ?", fact.data["run"], fact.data["tag"]) > 0
+
+    def _move(self, fact: Fact, before: str, after: str, deleted: str | None) -> bool:
+        return self._run(
+            "UPDATE runs SET state = ?, deleted = ? WHERE id = ? AND state = ?",
+            after, deleted, fact.data["run"], before,
+        ) > 0  # fmt: skip
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > TEXT_LIMIT:
+        raise ValueError(f"no text: {value!r:.100}")
+    return value
+
+
+def _digests(values: Any) -> str:
+    if not isinstance(values, list):
+        raise ValueError("no list of digests")
+    return json.dumps([spec.check_digest(value) for value in values])
+
+
+def names_run(data: Mapping[str, Any]) -> bool:
+    """Whether a fact's data is about a run."""
+    return data.get("run") is not None

@@ -1,0 +1,127 @@
+"""Records: what a run says while it lives, one checksummed line each.
+
+    <16 hex digits: the first 64 bits of the BLAKE3 of what follows> <JSON>\n
+    {"k": kind, "t": seconds since 1970, "n": next step, "s": step of a row of history, "d": data}
+
+A line is appended whole or torn by a power cut; a torn one does not match its checksum and is passed over. Every record
+carries the step that the next row without a step of its own will get, so the last line tells it to whoever appends.
+
+    kind      data
+    start     what was recorded by itself when a process took the run up: argv, host, git, packages, …
+    config    keys set; "unset": keys taken away are in `null_keys`
+    summary   the same for the summary
+    history   a row, or a part of one: rows of the same step are one row, later values win
+    define    {"metric", "step_metric"?, "summary"?}: how a metric is to be charted and summed up
+    system    samples of the machine: keys and numbers
+    console   {"stream": "stdout" | "stderr", "text"}
+    file      {"path", "size"}: a file of the run, kept beside the records until they are sealed
+    alive     nothing: the process lives
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from blake3 import blake3
+
+KINDS = ("start", "config", "summary", "history", "define", "system", "console", "file", "alive")
+
+LIMIT = 512 * 1024
+"""Bytes of the longest line."""
+
+_CHECKSUM = 8
+
+
+class Record(NamedTuple):
+    """One thing a run said."""
+
+    kind: str
+    time: float
+    """Seconds since 1970, by the clock of the machine that said it."""
+    data: Mapping[str, Any]
+    step: int | None = None
+    """Of a row of history."""
+    next: int = 0
+    """The step of the next row that names none."""
+
+
+def encode(record: Record) -> bytes:
+    """The record's line. Numbers that JSON lacks are kept as the texts "NaN", "Infinity", "-Infinity" in a `{"_n": …}`.
+
+    Raises ValueError for a line over `LIMIT`, TypeError for what JSON cannot hold.
+    """
+    body: dict[str, Any] = {"k": record.kind, "t": round(record.time, 3), "n": record.next}
+    if record.step is not None:
+        body["s"] = record.step
+    body["d"] = record.data
+    try:
+        text = _dumps(body)
+    except ValueError:
+        body["d"] = _finite(record.data)
+        text = _dumps(body)
+    line = text.encode("utf-8", "surrogatepass")
+    if len(line) > LIMIT:
+        raise ValueError(f"a record of {len(line)} bytes is over {LIMIT}")
+    return _checksum(line) + b" " + line + b"\n"
+
+
+def decode(line: bytes) -> Record | None:
+    """The record of a line with or without its newline; None if it is torn or damaged."""
+    body = line.rstrip(b"\n")[2 * _CHECKSUM + 1 :]
+    if len(body) > LIMIT or line[: 2 * _CHECKSUM] != _checksum(body):
+        return None
+    try:
+        found = json.loads(body, object_hook=_numbers)
+        record = Record(found["k"], float(found["t"]), found["d"], found.get("s"), int(found["n"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    sane = isinstance(record.data, dict) and isinstance(record.kind, str) and isinstance(record.step, int | None)
+    return record if sane else None
+
+
+def decode_all(data: bytes) -> Iterator[Record]:
+    """The records of many lines; what is torn or damaged is passed over."""
+    for line in data.split(b"\n"):
+        if line and (record := decode(line)) is not None:
+            yield record
+
+
+def split(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """The lines joined to pieces of at most `most` bytes, each a piece of whole lines."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) > most:
+            yield b"".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    if piece:
+        yield b"".join(piece)
+
+
+def _dumps(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _checksum(body: bytes) -> bytes:
+    return blake3(body).hexdigest(length=_CHECKSUM).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"_n": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _numbers(found: dict[str, Any]) -> Any:
+    if len(found) == 1 and found.get("_n") in ("NaN", "Infinity", "-Infinity"):
+        return float(found["_n"])
+    return found

@@ -1,0 +1,185 @@
+"""A process's hand on a live run: what is said goes to the spool, from time to time the spool is sealed.
+
+`Recorder` writes at once: that is what a shell command needs. `Buffered` is what a program needs that logs in a loop:
+it takes what is said into memory, in microseconds, and a thread of its own carries it to the spool.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from artcli.catalog import spec
+from artcli.catalog.catalog import Catalog
+from artcli.catalog.facts import Draft, Fact
+from artcli.catalog.repository import Make, Repository
+from artcli.catalog.runs import journal
+from artcli.catalog.runs.records import Record
+from artcli.catalog.runs.register import Register, Run
+from artcli.catalog.runs.spool import Owner, Spool
+from artcli.errors import NotFoundError
+from artcli.flows.runs import names
+from artcli.flows.runs.seal import seal
+
+SEAL_SIZE = 1024 * 1024
+"""Bytes of records from which a spool is sealed."""
+FSYNC_EVERY = 30.0
+"""Seconds of a run that a power cut may cost."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a run is to begin."""
+
+    project: str
+    name: str | None = None
+    """None: a readable one is made."""
+    job_type: str | None = None
+    group: str | None = None
+    notes: str | None = None
+    tags: Sequence[str] = ()
+    config: Mapping[str, Any] | None = None
+    recorded: Mapping[str, Any] | None = None
+    """What was recorded by itself: argv, host, git, …"""
+    id: str | None = None
+    owner: Owner | None = None
+    """The process whose end is the end of the run."""
+    reason: str | None = None
+
+
+def new_id() -> str:
+    """An id of 70 random bits in 14 letters and digits that are not mistaken for each other."""
+    return "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(14))
+
+
+class Recorder:
+    """Writes what a run says into its spool, at once. Safe among processes, for one thread."""
+
+    def __init__(self, repository: Repository, run: str, spool: Spool, clock: Callable[[], float] = time.time) -> None:
+        self.repository = repository
+        self.run = run
+        self.spool = spool
+        self._clock = clock
+        self._synced = time.monotonic()
+
+    @classmethod
+    def begin(cls, repository: Repository, beginning: Beginning) -> Recorder:
+        """A new run; it is in the log when this returns. Raises `UsageError` (`bad-project`, `bad-tag`, `bad-run`)."""
+        run = spec.check_run(beginning.id or new_id())
+        spec.check_project(beginning.project)
+        for tag in beginning.tags:
+            spec.check_tag(tag)
+
+        def plan(catalog: Catalog, make: Make) -> list[Fact]:
+            register = Register(catalog.database)
+            name = beginning.name or names.readable(len(register.runs(beginning.project, ("live", "trash", "purged"))))
+            data: dict[str, Any] = {"run": run, "project": beginning.project, "name": name}
+            for field in ("job_type", "group", "notes"):
+                if (value := getattr(beginning, field)) is not None:
+                    data[field] = value
+            if beginning.tags:
+                data["tags"] = list(dict.fromkeys(beginning.tags))
+            return [make(Draft("run", data, beginning.reason))]
+
+        repository.commit(plan)
+        spool = Spool.create(journal.spool_root(repository), run, beginning.project, beginning.owner)
+        recorder = cls(repository, run, spool)
+        recorder.say(_beginning_records(beginning), durable=True)
+        return recorder
+
+    @classmethod
+    def attach(cls, repository: Repository, run: str) -> Recorder:
+        """The run that another process began; a run elsewhere or over is taken up by a spool of its own here.
+
+        Raises `NotFoundError` (`no-such-run`).
+        """
+        known = find(repository, run)
+        spool = journal.spool_of(repository, known.id)
+        if spool is None:
+            spool = Spool.create(
+                journal.spool_root(repository), known.id, known.project, None, next_step(repository, known.id)
+            )
+        return cls(repository, known.id, spool)
+
+    @classmethod
+    def resume(cls, repository: Repository, run: str, beginning: Beginning) -> Recorder:
+        """A run that is over begins again, with `beginning`'s owner, config and what was recorded by itself."""
+        known = find(repository, run)
+        repository.commit(lambda catalog, make: [make(Draft("resume", {"run": known.id}, beginning.reason))])
+        recorder = cls.attach(repository, known.id)
+        recorder.spool.own(beginning.owner)
+        recorder.say(_beginning_records(beginning), durable=True)
+        return recorder
+
+    def say(self, make: Iterable[Record] | Callable[[int], Iterable[Record]], *, durable: bool = False) -> None:
+        """Append records; those given without being asked for their steps get the next step put in.
+
+        Raises `SpaceError`, `ArtError` if it cannot be written.
+        """
+        ask = make if callable(make) else lambda step: [record._replace(next=step) for record in make]
+        durable = durable or time.monotonic() - self._synced > FSYNC_EVERY
+        size = self.spool.append(ask, durable=durable)
+        if durable:
+            self._synced = time.monotonic()
+        if size >= SEAL_SIZE:
+            seal(self.repository, self.spool)
+
+    def log(self, row: Mapping[str, Any], step: int | None = None, at: float | None = None) -> int | None:
+        """Append a row of history, or a part of one. Returns its step; None if `step` is over: the row is dropped.
+
+        Without a step the row is whole, and the next one gets the next step. `at`: seconds since 1970.
+        """
+        said: list[int | None] = []
+
+        def make(next_step: int) -> list[Record]:
+            record = history(row, step, next_step, self._clock() if at is None else at)
+            said.append(record.step if record else None)
+            return [record] if record else []
+
+        self.say(make)
+        return said[0]
+
+    def set(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Set keys of `config` or `summary`, or whatever else `kind` is."""
+        self.say([Record(kind, self._clock(), values)])
+
+    def finish(self, outcome: str = "finished", exit: int | None = None) -> None:
+        """The run is over: all it said is sealed, how it ended is in the log."""
+        data: dict[str, Any] = {"run": self.run, "outcome": outcome}
+        if exit is not None:
+            data["exit"] = exit
+        seal(self.repository, self.spool, [Draft("finish", data)])
+        self.spool.remove()
+
+
+def history(row: Mapping[str, Any], step: int | None, next_step: int, at: float) -> Record | None:
+    """The record of a row, as W&B counts: a row without a step ends it; one of a step that is over is None."""
+    if step is not None and step < next_step:
+        return None
+    own = next_step if step is None else step
+    return Record("history", at, row, own, own + 1 if step is None else own)
+
+
+def find(repository: Repository, run: str) -> Run:
+    """The live run of this id; raises `NotFoundError` (`no-such-run`)."""
+    known = Register(repository.follower.database).run(run)
+    if known is None or known.state != "live":
+        raise NotFoundError("no-such-run", f"no run '{run}'", hint="art runs")
+    return known
+
+
+def next_step(repository: Repository, run: str) -> int:
+    """The step of the next row of a run, by all that is known of it here."""
+    return max((record.next for record in journal.everything(repository, run)), default=0)
+
+
+def _beginning_records(beginning: Beginning) -> list[Record]:
+    now = time.time()
+    records = [Record("start", now, {"pid": os.getpid(), **(beginning.recorded or {})})]
+    if beginning.config:
+        records.append(Record("config", now, beginning.config))
+    return records
