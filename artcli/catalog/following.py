@@ -4,6 +4,9 @@ The file is a cache: it is never synced to the disk, since two fsyncs are all th
 leave it torn, so it is believed only within the boot that wrote it, and made anew from the log otherwise. Whatever is
 wrong with it (a medium that cannot be written, a full disk, garbage), the fold moves into memory and the work goes on.
 
+The old file stays until a new one has folded the whole log: of an entry that the log has lost, the line of facts that
+it remembers is the second copy from which `fsck --repair` makes the entry again.
+
 What must survive is the high-water mark: how far this machine has seen the log, so that the loss of its newest entry is
 noticed. It is read before the log is, so that an entry added meanwhile cannot look like a loss.
 """
@@ -18,16 +21,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from artcli.catalog import lock
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import TABLES_FORMAT, Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
 from artcli.database import Connection
-from artcli.errors import ArtError, IntegrityError
-
-R = TypeVar("R")
+from artcli.errors import ArtError, IntegrityError, LockedError
 
 BUSY = 60.0
 """Seconds to wait for another process that extends the same cache."""
@@ -55,8 +56,11 @@ class Follower:
         self.seen = seen
         self.stamp = f"{log.place} {boot_id()}"
         self.in_memory = False
-        self.database = self._open()
-        self.fold = Fold(self.database)
+        self.database: sqlite3.Connection
+        self.fold: Fold
+        self._is_open = False
+        self._is_garbage = False
+        """The file proved to be damaged while it was in use."""
 
     @property
     def head(self) -> Head:
@@ -65,17 +69,9 @@ class Follower:
     def follow(self) -> None:
         """Read the log to its end; raises `IntegrityError` (`log-rolled-back`) if it is not what was seen before."""
         mark = self._mark()
-        self._somehow(lambda: self._catch_up(mark))
-        for pause in PATIENCE:
-            if self.head.n >= mark.n:
-                break
-            time.sleep(pause)
-            self._somehow(lambda: self._catch_up(mark))
+        self._open(mark)
+        self._somehow(lambda: self._read_on(mark))
         head = self.head
-        if head.n < mark.n:
-            raise _rolled_back(f"the log of this repository ends at entry {head.n}, and was seen to reach {mark.n}")
-        if head.n == mark.n and head != mark:
-            raise _changed(mark.n)
         if head.n > mark.n:
             self._set_mark(head)
 
@@ -90,6 +86,7 @@ class Follower:
             # perhaps the entry is in the log, and only the cache could not keep it: the log knows
             self._leave_file(error)
             self._catch_up(START)
+            self._drop_garbage()
             ids = {row[0] for row in self.database.execute("SELECT id FROM facts WHERE n = ?", (planned_on.n + 1,))}
             added = ids >= {fact.id for fact in made}
         if added:
@@ -98,6 +95,7 @@ class Follower:
 
     def accept(self) -> None:
         """Take the log as it is for the truth, and forget how far it was once seen."""
+        self._open(START)
         self._somehow(lambda: self._catch_up(START))
         self._set_mark(self.head)
 
@@ -112,9 +110,23 @@ class Follower:
                 self.database.execute("ROLLBACK")
 
     def close(self) -> None:
-        self.database.close()
+        if self._is_open:
+            self.database.close()
 
     # Following
+
+    def _read_on(self, mark: Head) -> None:
+        """Fold what is new in the log, which must reach the mark and agree with it."""
+        for pause in (0.0, *PATIENCE):
+            time.sleep(pause)
+            self._catch_up(mark)
+            if self.head.n >= mark.n:
+                break
+        head = self.head
+        if head.n < mark.n:
+            raise _rolled_back(f"the log of this repository ends at entry {head.n}, and was seen to reach {mark.n}")
+        if head.n == mark.n and head != mark:
+            raise _changed(mark.n)
 
     def _catch_up(self, mark: Head) -> None:
         if next(self.log.after(*self.head), None) is None:
@@ -142,51 +154,80 @@ class Follower:
         for kind, fault in found:
             raise ArtError("unfit-fact", f"a fact of kind '{kind}' would not hold what it needs: {fault}")
 
-    def _somehow(self, work: Callable[[], R]) -> R:
+    def _somehow(self, work: Callable[[], None]) -> None:
         """Do `work` on the database in the file, or if that fails in memory."""
         try:
-            return work()
+            work()
         except sqlite3.DatabaseError as error:
             self._leave_file(error)
-        return work()
+            work()
+        self._drop_garbage()
 
     def _leave_file(self, error: sqlite3.DatabaseError) -> None:
         """Go on in memory; where that is so already, the error is none of the file's."""
         if self.in_memory:
             raise error
         self.database.close()
-        self.database = self._make(None)
-        self.fold = Fold(self.database)
-        if not isinstance(error, sqlite3.OperationalError):
-            self._remove()  # garbage; a file that is locked, or on a full disk, may be of use to others
+        self._use_memory()
+        # a file that is locked, or on a full disk, may be of use to others
+        self._is_garbage = not isinstance(error, sqlite3.OperationalError)
+
+    def _drop_garbage(self) -> None:
+        """Remove a damaged file, now that the log was read to its end without it."""
+        if self._is_garbage:
+            _remove(self.cache)
+            self._is_garbage = False
 
     # The file
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, mark: Head) -> None:
+        """Open the file if it is to be believed, else make one; raises what the reading of the log raises."""
+        if self._is_open:
+            return
         try:
-            # one process at a time, so that none opens the file while another replaces it
+            # one process at a time, so that none opens the file while another replaces it, and one alone folds
             with lock.held(self.cache.with_suffix(".lock"), alone=True, wait=BUSY):
-                return self._open_file()
-        except (sqlite3.DatabaseError, OSError):
-            return self._make(None)  # a medium that cannot be written, or is full: fold into memory
+                self._open_file(mark)
+        except (sqlite3.DatabaseError, OSError, LockedError):
+            self._use_memory()  # a medium that cannot be written, or is full; or another process folds for long
 
-    def _open_file(self) -> sqlite3.Connection:
+    def _open_file(self, mark: Head) -> None:
         try:
             database = _connect(self.cache)
             if self._believed(database):
-                return database
+                self._use(database)
+                return
             database.close()
         except sqlite3.DatabaseError:
             pass  # torn or foreign: what follows replaces it
-        self._remove()
-        return self._make(self.cache)
+        self._replace_file(mark)
+        self._use(_connect(self.cache))
 
-    def _remove(self) -> None:
-        for name in (self.cache.name, self.cache.name + "-wal", self.cache.name + "-shm"):
+    def _replace_file(self, mark: Head) -> None:
+        """Fold the log into a new file, and only then let it take the place of the old one."""
+        fresh = self.cache.with_suffix(".fresh")
+        _remove(fresh)
+        try:
+            # no write-ahead log: all that this file is must go with its name
+            self._use(self._make(_connect(fresh, journal="MEMORY")))
             try:
-                self.cache.with_name(name).unlink(missing_ok=True)
-            except OSError:
-                pass  # a medium that cannot be written: memory serves
+                self._read_on(mark)
+            finally:
+                self._is_open = False
+                self.database.close()
+            _remove(self.cache, but_itself=True)
+            os.replace(fresh, self.cache)
+        finally:
+            _remove(fresh)
+
+    def _use(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        self.fold = Fold(database)
+        self._is_open = True
+
+    def _use_memory(self) -> None:
+        self.in_memory = True
+        self._use(self._make(_connect(None)))
 
     def _believed(self, database: sqlite3.Connection) -> bool:
         """The file is of this format, place and boot, and its head is an entry that the log still has."""
@@ -202,9 +243,7 @@ class Follower:
             return False
         return entry is not None and entry.digest == digest
 
-    def _make(self, path: Path | None) -> sqlite3.Connection:
-        self.in_memory = path is None
-        database = _connect(path)
+    def _make(self, database: sqlite3.Connection) -> sqlite3.Connection:
         with _transaction(database):
             Fold.empty(database)
             database.execute("CREATE TABLE stamp (stamp TEXT)")
@@ -274,12 +313,21 @@ def boot_id() -> str:
         return ""
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
+def _remove(path: Path, *, but_itself: bool = False) -> None:
+    """Remove a database and what SQLite lays beside it; on a medium that cannot be written it stays."""
+    for suffix in ("-wal", "-shm", "-journal") if but_itself else ("", "-wal", "-shm", "-journal"):
+        try:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        except OSError:
+            pass
+
+
+def _connect(path: Path | None, journal: str = "WAL") -> sqlite3.Connection:
     database = sqlite3.connect(
         path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False, factory=Connection
     )
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA journal_mode = {journal}")
         # durable only where the boot id can tell that the machine has stopped meanwhile
         database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
     except sqlite3.DatabaseError:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from artcli.buckets.memory import MemoryBucket
-from artcli.catalog import following
+from artcli.catalog import following, lock
 from artcli.catalog.facts import Fact
+from artcli.catalog.fold import Fold
 from artcli.catalog.following import START, Follower, Head
 from artcli.catalog.log import Log, entry_key
 from artcli.errors import ArtError, IntegrityError
@@ -329,3 +330,112 @@ def test_the_cache_is_never_synced(place: Place, monkeypatch: pytest.MonkeyPatch
     commit(place.follower())
     found = place.opened[0].database.execute("PRAGMA synchronous").fetchone()
     assert found == (0,) if following.boot_id() else (1,)
+
+
+# --- the old file as a second copy ---
+
+
+def remembered(place: Place) -> list[int]:
+    """The entries of which the file has the facts."""
+    with sqlite3.connect(f"{place.cache.as_uri()}?mode=ro", uri=True) as database:
+        found = [n for (n,) in database.execute("SELECT DISTINCT n FROM facts ORDER BY n")]
+    database.close()
+    return found
+
+
+def check_alone(place: Place) -> None:
+    place.close()
+    assert {path.name for path in (place.folder / "cache").iterdir()} == {place.cache.name, place.cache.stem + ".lock"}
+
+
+@pytest.mark.parametrize("damage", ["lost", "last", "changed"])
+def test_the_old_file_stays_while_the_log_cannot_be_folded(
+    place: Place, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(following, "PATIENCE", (0,))
+    follower = place.follower()
+    for _ in range(3):
+        commit(follower)
+    place.close()
+    monkeypatch.setattr(following, "boot_id", lambda: "another")
+    key = entry_key(2 if damage == "last" else 1)
+    entry = place.log.bucket.get(key)
+    place.log.bucket.delete(key)
+    if damage == "changed":
+        place.log.bucket.add(key, b"garbage")
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            place.follower()
+        check_alone(place)
+        assert remembered(place) == [0, 1, 2]
+    place.log.bucket.delete(key)
+    place.log.bucket.add(key, entry)
+    assert refs(place.follower()) == [0, 1, 2]
+    assert not place.opened[-1].in_memory
+    check_alone(place)
+
+
+def test_the_old_file_stays_where_a_new_one_cannot_be_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(place.follower())
+    place.close()
+    monkeypatch.setattr(following, "boot_id", lambda: "another")
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        assert refs(place.follower()) == [0]
+        assert place.opened[-1].in_memory
+        check_alone(place)
+        assert remembered(place) == [0]
+    assert refs(place.follower()) == [0]
+    assert not place.opened[-1].in_memory
+
+
+def test_garbage_stays_until_the_log_is_folded_without_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE", (0,))
+    follower = place.follower()
+    commit(follower)
+    commit(follower)
+    place.log.append(2, follower.head.digest, [version()])
+    entry = place.log.bucket.get(entry_key(1))
+    place.log.bucket.delete(entry_key(1))
+    real = Fold.follow
+
+    def broken(fold: Fold, entries: Any) -> int:
+        if not follower.in_memory:
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return real(fold, entries)
+
+    monkeypatch.setattr(Fold, "follow", broken)
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            follower.follow()
+        assert follower.in_memory
+        assert remembered(place) == [0, 1]
+    place.log.bucket.add(entry_key(1), entry)
+    follower.follow()
+    assert refs(follower) == [0, 1, 2]
+    assert not list((place.folder / "cache").glob("*.db"))
+
+
+def test_a_new_file_that_was_left_half_made_is_no_hindrance(place: Place) -> None:
+    commit(place.follower())
+    place.close()
+    fresh = place.cache.with_suffix(".fresh")
+    place.cache.unlink()
+    for name in (fresh.name, fresh.name + "-wal", fresh.name + "-journal"):
+        fresh.with_name(name).write_bytes(b"left over")
+    assert refs(place.follower()) == [0]
+    assert not place.opened[-1].in_memory
+    check_alone(place)
+
+
+def test_who_waits_in_vain_for_another_to_fold_works_in_memory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "BUSY", 0.05)
+    commit(place.follower())
+    with lock.held(place.cache.with_suffix(".lock"), alone=True, wait=1):
+        follower = place.follower()
+    assert follower.in_memory
+    assert refs(follower) == [0]
