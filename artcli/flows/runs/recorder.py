@@ -23,12 +23,8 @@ from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.runs.spool import Owner, Spool
 from artcli.errors import NotFoundError
 from artcli.flows.runs import names
+from artcli.flows.runs.rows import FSYNC_EVERY, SEAL_SIZE, history
 from artcli.flows.runs.seal import seal
-
-SEAL_SIZE = 1024 * 1024
-"""Bytes of records from which a spool is sealed."""
-FSYNC_EVERY = 30.0
-"""Seconds of a run that a power cut may cost."""
 
 
 @dataclass(frozen=True)
@@ -154,14 +150,6 @@ class Recorder:
             data["exit"] = exit
         seal(self.repository, self.spool, [Draft("finish", data)])
         self.spool.remove()
-
-
-def history(row: Mapping[str, Any], step: int | None, next_step: int, at: float) -> Record | None:
-    """The record of a row, as W&B counts: a row without a step ends it; one of a step that is over is None."""
-    if step is not None and step < next_step:
-        return None
-    own = next_step if step is None else step
-    return Record("history", at, row, own, own + 1 if step is None else own)
 
 
 def find(repository: Repository, run: str) -> Run:

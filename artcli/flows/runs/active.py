@@ -1,0 +1,52 @@
+"""The run that a process works in: what an outer process says to it through the environment.
+
+ART_RUN_ID             the run. `art use`, `art log-artifact`, `art log-metrics` record in it. `init` of the Python
+                       API joins it, and then neither ends it nor becomes its owner: whoever began it ends it.
+ART_DIR                the `.art` folder that the run is in, wherever the process goes
+ART_CONFIG_OVERRIDES   a JSON object: settings from outside (`art run -c`), which win over the program's own.
+                       They are in the run's config already; `overrides.apply` puts them into the program's.
+ART_DISABLED           1: nothing is recorded; what reads and writes versions works as ever
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from artcli.catalog import spec
+
+RUN = "ART_RUN_ID"
+FOLDER = "ART_DIR"
+OVERRIDES = "ART_CONFIG_OVERRIDES"
+DISABLED = "ART_DISABLED"
+
+
+def active_run(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The id of the run that the process works in, if it is in one; raises `UsageError` (`bad-run`)."""
+    found = environ.get(RUN)
+    return spec.check_run(found) if found and not is_disabled(environ) else None
+
+
+def is_disabled(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether nothing is to be recorded."""
+    return environ.get(DISABLED, "").lower() in ("1", "true", "yes", "on")
+
+
+def overrides(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Settings from outside; what is no JSON object is as good as none."""
+    try:
+        found = json.loads(environ.get(OVERRIDES) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def environment(run: str, folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:
+    """The variables that say to another process what this module reads."""
+    found = {RUN: run, FOLDER: str(folder.absolute())}
+    if settings:
+        found[OVERRIDES] = json.dumps(settings, ensure_ascii=False)
+    return found
