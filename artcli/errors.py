@@ -3,17 +3,18 @@
     ArtError                  1   something failed
     ├── UsageError            2   the command line or a value in it is wrong
     ├── PartialError          3   some files failed, the rest was done
-    ├── AuthError             4   login needed, or not permitted
-    ├── NotFoundError         5   no such artifact, alias, run, path or remote
+    ├── CommError                 what is asked for cannot be had: W&B's word for three of them
+    │   ├── AuthError         4   login needed, or not permitted
+    │   ├── NotFoundError     5   no such artifact, alias, run, path or remote
+    │   └── NetworkError      8   a remote does not answer; trying again makes sense
     ├── ConflictError         6   what is there does not agree with what is asked
     ├── IntegrityError        7   bytes are not what their name says
-    ├── NetworkError          8   a remote does not answer; trying again makes sense
     ├── SpaceError            9   disk full or quota used up
     ├── NoRepositoryError    10   not inside a repository
     └── LockedError          11   somebody else holds the lock
 
 The precise kind of failure is the `slug`: stable, explained by `art help SLUG`. A library function raises; only
-the command line prints.
+the command line prints. `Error` is what programs written for W&B catch.
 """
 
 from __future__ import annotations
@@ -47,11 +48,15 @@ class PartialError(ArtError):
     exit_code = 3
 
 
-class AuthError(ArtError):
+class CommError(ArtError):
+    """What W&B's programs catch when an artifact does not exist yet, or nobody answers."""
+
+
+class AuthError(CommError):
     exit_code = 4
 
 
-class NotFoundError(ArtError):
+class NotFoundError(CommError):
     exit_code = 5
 
 
@@ -63,7 +68,7 @@ class IntegrityError(ArtError):
     exit_code = 7
 
 
-class NetworkError(ArtError):
+class NetworkError(CommError):
     exit_code = 8
 
 
@@ -77,3 +82,6 @@ class NoRepositoryError(ArtError):
 
 class LockedError(ArtError):
     exit_code = 11
+
+
+Error = ArtError

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from artcli.cli import formatting, tables
 from artcli.cli.formatting import Item, Schema, printable
 from artcli.cli.options import Flags, enter_directories
-from artcli.config import Settings, find_repository
 from artcli.errors import ArtError, UsageError
+from artcli.settings import Settings, find_repository
 
 if TYPE_CHECKING:
     from artcli.catalog.repository import Repository

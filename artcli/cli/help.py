@@ -13,7 +13,7 @@ from artcli.cli.commands import COMMANDS, COMMON, GROUPS
 from artcli.cli.formatting import Schema
 from artcli.cli.options import describe_global_options
 from artcli.cli.parser import Command, Group, load, module_of
-from artcli.config import SETTINGS, TYPES
+from artcli.settings import SETTINGS, TYPES
 
 TOPICS_FOLDER = Path(__file__).parent / "topics"
 _ERRORS = "errors"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperOption
 
-from artcli.config import Value
+from artcli.settings import Value
 
 
 class Flags:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from artcli import config
+from artcli import settings
 from artcli.cli.console import Console
 from artcli.cli.editor import edit_file
 from artcli.cli.formatting import Field, Schema
@@ -57,8 +57,8 @@ def set_(
     """Write a value; comments in the file stay."""
     console: Console = ctx.obj
     path = _file(console, for_user)
-    written = config.write_setting(path, name, value)
-    item = _item(config.Found(name, written, str(path)))
+    written = settings.write_setting(path, name, value)
+    item = _item(settings.Found(name, written, str(path)))
     console.record(SETTING, item, text=lambda: _shown(item["value"]), receipt=f"{name} is set in {path}")
 
 
@@ -66,9 +66,9 @@ def unset(ctx: typer.Context, name: Name, for_user: ForUser = False) -> None:
     """Remove a value, so that the next layer holds."""
     console: Console = ctx.obj
     path = _file(console, for_user)
-    if not config.remove_setting(path, name):
+    if not settings.remove_setting(path, name):
         raise NotFoundError("not-set", f"{name} is not set in {path}", hint="art config list")
-    item = _item(config.Settings(repository=console.settings.repository).find(name))
+    item = _item(settings.Settings(repository=console.settings.repository).find(name))
     console.record(SETTING, item, text=lambda: _shown(item["value"]), receipt=f"{name} is removed from {path}")
 
 
@@ -92,17 +92,17 @@ SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "list": list_, "edit": e
 
 def _file(console: Console, for_user: bool) -> Path:
     if for_user:
-        return config.user_file()
+        return settings.user_file()
     if console.settings.repository is None:
         raise NoRepositoryError(
             "no-repository", f"not inside an art repository: {os.getcwd()}",
             facts=["settings for all repositories are written with --global"], hint="art init",
         )  # fmt: skip
-    return config.local_file(console.settings.repository)
+    return settings.local_file(console.settings.repository)
 
 
-def _item(found: config.Found) -> dict[str, object]:
-    known = config.setting(found.name)
+def _item(found: settings.Found) -> dict[str, object]:
+    known = settings.setting(found.name)
     return {**found._asdict(), "variable": known.variable, "help": known.help}
 
 

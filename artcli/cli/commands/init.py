@@ -10,8 +10,8 @@ import typer
 from artcli.catalog.repository import Repository
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
-from artcli.config import local_file, write_setting
 from artcli.errors import UsageError
+from artcli.settings import local_file, write_setting
 
 EXAMPLES = """
 art init                        # in this directory

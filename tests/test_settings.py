@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from artcli.config import (
+from artcli.errors import UsageError
+from artcli.settings import (
     SETTINGS,
     Found,
     Settings,
@@ -15,7 +16,6 @@ from artcli.config import (
     user_file,
     write_setting,
 )
-from artcli.errors import UsageError
 
 
 @pytest.fixture
