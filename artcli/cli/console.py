@@ -116,7 +116,8 @@ class Console:
     ) -> None:  # fmt: skip
         """One item: `text` (its key by default) for a person, else as --json, --format, --field, -q want it.
 
-        `receipt` goes to stderr; `summary` marks the last of several JSON Lines.
+        `receipt` goes to stderr; on a terminal that shows both, one that begins with the key stands for it.
+        `summary` marks the last of several JSON Lines.
         """
         flags = self.flags
         if flags.json and not flags.field:
@@ -124,11 +125,19 @@ class Console:
             document = {**kind, "schema": schema.title, **schema.document(item)}
             self._write(tables.dumps(document) + "\n")
         elif self._special or text is None:
-            self._each(schema, [item], "\n")
+            if not self._says_it(schema, item, receipt):
+                self._each(schema, [item], "\n")
         else:
             self._write(formatting.harmless(text().rstrip("\n"), colored=self._colored(None)) + "\n")
         if receipt and not flags.json:
             self.say(receipt)
+
+    def _says_it(self, schema: Schema, item: Item, receipt: str) -> bool:
+        """Whether somebody who sees both streams would read the key twice."""
+        if self._special or not (self.for_person and self.err.isatty()):
+            return False
+        key = schema.field(schema.key)
+        return receipt.split("  ")[0] == formatting.for_program(item[key.name], key.kind)
 
     def event(self, message_type: str, document: Mapping[str, Any]) -> None:
         """One of a stream's JSON Lines; nothing without --json."""

@@ -132,6 +132,20 @@ def test_a_record(art: Art, probe: Probe) -> None:
     assert (result.out, result.err) == ("a.jpg\n", "")
 
 
+def test_who_sees_both_streams_reads_a_name_once(art: Art) -> None:
+    def shown(out: io.StringIO, err: io.StringIO, receipt: str, **flags: int) -> tuple[str, str]:
+        console = Console(out=out, err=err)
+        console.flags.quiet = flags.get("quiet", 0)
+        console.record(FILES, ITEMS[0], receipt=receipt)
+        return out.getvalue(), err.getvalue()
+
+    assert shown(Terminal(), Terminal(), "a.jpg  stored") == ("", "a.jpg  stored\n")
+    assert shown(Terminal(), Terminal(), "a.jpgs  stored") == ("a.jpg\n", "a.jpgs  stored\n")
+    assert shown(Terminal(), Terminal(), "a.jpg  stored", quiet=1) == ("a.jpg\n", "")
+    assert shown(Terminal(), io.StringIO(), "a.jpg  stored") == ("a.jpg\n", "a.jpg  stored\n")
+    assert shown(io.StringIO(), Terminal(), "a.jpg  stored") == ("a.jpg\n", "a.jpg  stored\n")
+
+
 def test_a_stream_of_json_lines(art: Art, probe: Probe) -> None:
     def stream(ctx: typer.Context) -> None:
         ctx.obj.event("status", {"files_done": 1})

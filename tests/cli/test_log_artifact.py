@@ -59,7 +59,10 @@ def test_what_it_says(repo: Art) -> None:
     assert (quiet.out, quiet.err) == ("dataset:v1\n", "")
     assert repo("log-artifact", "dataset", "data", "--field", "version").out == "v1\n"
     (repo.directory / "data" / "d").write_bytes(noise(2000, "d"))
-    assert "dataset:v2  +1 of 4 files  2.0 KB new  " in repo.on_terminal("log-artifact", "dataset", "./data").err
+    on_terminal = repo.on_terminal("log-artifact", "dataset", "./data")
+    assert "dataset:v2  +1 of 4 files  2.0 KB new  " in on_terminal.err
+    assert on_terminal.out == ""  # who sees both reads the name once
+    assert repo.on_terminal("log-artifact", "dataset", "./data", "-q").out == "dataset:v2\n"
 
 
 def test_the_summary(repo: Art) -> None:
