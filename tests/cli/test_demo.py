@@ -28,7 +28,7 @@ def test_demo_makes_a_playground_in_which_all_that_it_tells_can_be_typed(art: Ar
 def test_demo_leaves_what_is_there(art: Art) -> None:
     (art.directory / "mine").mkdir()
     (art.directory / "mine" / "thesis.txt").write_text("mine")
-    assert art("demo", "mine", "--json").error["code"] == "directory-not-empty"
+    assert art("demo", "mine", "--json").error["code"] == "destination-not-empty"
     assert [path.name for path in (art.directory / "mine").iterdir()] == ["thesis.txt"]
     assert art("demo", "mine/thesis.txt").code == 6
 

@@ -24,7 +24,7 @@ TRY: tuple[tuple[str, str], ...] = (
 def playground(directory: Path) -> list[Step]:
     """Make `directory` and give the story that fills it: dataset:v0 … v4 and model:v0, v1.
 
-    Raises ConflictError("directory-not-empty") where something is already.
+    Raises ConflictError("destination-not-empty") where something is already.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def playground(directory: Path) -> list[Step]:
         taken = True
     if taken:
         raise ConflictError(
-            "directory-not-empty",
+            "destination-not-empty",
             f"something is there already: {directory}",
             hint="art demo NEW-DIRECTORY",
         )
