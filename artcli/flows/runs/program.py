@@ -1,0 +1,127 @@
+"""What a command runs: its script, and the Python that reads it with the packages it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+SCRIPT_SIZE = 1024 * 1024
+"""Bytes of the longest script that is kept."""
+SECONDS = 10.0
+"""How long a Python may take to say what it is."""
+
+_PYTHON = re.compile(r"pypy\d?(\.\d+)?|python(\d(\.\d+)?)?w?")
+_INTERPRETER = re.compile(r"(bash|dash|zsh|ksh|sh|fish|perl|ruby|node|julia|Rscript|lua|octave)(-?[\d.]+)?")
+_SOURCE = (".py", ".sh", ".bash", ".zsh", ".r", ".jl", ".pl", ".rb", ".js", ".lua", ".ipynb", ".m")
+_ASK = """
+import importlib.metadata as m, json, sys
+found = sorted({f"{d.metadata['Name']}=={d.version}" for d in m.distributions() if d.metadata['Name']}, key=str.lower)
+print(json.dumps([sys.version.split()[0], sys.executable, found]))
+"""
+
+
+class Python(NamedTuple):
+    """A Python: its version, where it is, and `name==version` of its packages."""
+
+    version: str
+    executable: str
+    packages: Sequence[str]
+
+
+def script(argv: Sequence[str], directory: Path) -> Path | None:
+    """The file of source that a command runs, absolute; None if none can be told."""
+    if not argv:
+        return None
+    first = _executable(argv[0], directory)
+    if first is not None and _is_script(first):
+        return first
+    name = Path(argv[0]).name
+    if not (_PYTHON.fullmatch(name) or _INTERPRETER.fullmatch(name)):
+        return next((path for path in _files(argv[1:], directory) if path.suffix.lower() in _SOURCE), None)
+    for word, path in zip(argv[1:], (directory / word for word in argv[1:]), strict=True):
+        if word in ("-c", "-m", "-e"):
+            return None
+        if not word.startswith("-") and path.is_file():
+            return path if _is_text(path) else None
+    return None
+
+
+def interpreter(argv: Sequence[str], directory: Path, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The Python that a command runs in: its own, or the one of an environment that is switched on; else None."""
+    if argv and _PYTHON.fullmatch(Path(argv[0]).name):
+        return shutil.which(argv[0], path=environ.get("PATH"))
+    first = _executable(argv[0], directory) if argv else None
+    if first is not None and (named := _shebang(first)):
+        return named
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if environ.get(variable):
+            return shutil.which("python", path=os.path.join(environ[variable], "bin"))
+    return None
+
+
+def ask(executable: str) -> Python | None:
+    """What the Python says of itself; None if it says nothing in time."""
+    try:
+        done = subprocess.run(
+            [executable, "-c", _ASK], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True
+        )
+        version, where, packages = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return Python(str(version), str(where), [str(name) for name in packages])
+
+
+def this_python() -> Python:
+    """The Python that this process runs in."""
+    import sys
+    from importlib import metadata
+
+    names = {f"{name}=={found.version}" for found in metadata.distributions() if (name := found.metadata["Name"])}
+    return Python(sys.version.split()[0], sys.executable, sorted(names, key=str.lower))
+
+
+def _executable(word: str, directory: Path) -> Path | None:
+    path = directory / word if "/" in word else Path(shutil.which(word) or "")
+    return Path(os.path.abspath(path)) if path.is_file() else None
+
+
+def _files(words: Sequence[str], directory: Path) -> list[Path]:
+    return [directory / word for word in words if not word.startswith("-") and (directory / word).is_file()]
+
+
+def _is_script(path: Path) -> bool:
+    """Whether the file is source that somebody wrote, and no program that happens to be a script, such as pip."""
+    return _first_line(path) is not None and not any(part in ("bin", "sbin") for part in path.parts[:-1])
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        if path.stat().st_size > SCRIPT_SIZE:
+            return False
+        with path.open("rb") as file:
+            return b"\0" not in file.read(8192)
+    except OSError:
+        return False
+
+
+def _first_line(path: Path) -> str | None:
+    """What stands behind `#!`."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(256)
+    except OSError:
+        return None
+    return os.fsdecode(start[2:].split(b"\n")[0]).strip() if start.startswith(b"#!") else None
+
+
+def _shebang(path: Path) -> str | None:
+    words = (_first_line(path) or "").split()
+    if words and Path(words[0]).name == "env":
+        words = [word for word in words[1:] if not word.startswith("-")]
+    return shutil.which(words[0]) if words and _PYTHON.fullmatch(Path(words[0]).name) else None
