@@ -10,6 +10,7 @@ import pytest
 
 from artcli.cli import commands, help
 from artcli.cli.commands import COMMANDS, COMMON
+from artcli.settings import SETTINGS
 from tests.cli.slugs import slugs
 from tests.kit.command_line import Art
 
@@ -63,6 +64,14 @@ def test_examples_are_commands(name: str) -> None:
         assert words[0] == "art" or "| art" in line or "(art" in line or "$(art" in line, line
         if words[0] == "art" and not words[1].startswith("-"):
             assert words[1] == name
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_asked_for(name: str) -> None:
+    """An option that nothing obeys is a promise that is broken."""
+    asks = re.compile(rf"""\b(text|truth|number|words)\(["']{re.escape(name)}["']\)""")
+    package = Path(commands.__file__).parents[2]
+    assert any(asks.search(path.read_text()) for path in package.rglob("*.py"))
 
 
 def test_every_error_is_explained() -> None:
