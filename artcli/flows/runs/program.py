@@ -38,15 +38,20 @@ def script(argv: Sequence[str], directory: Path) -> Path | None:
     """The file of source that a command runs, absolute; None if none can be told."""
     if not argv:
         return None
-    first = _executable(argv[0], directory)
-    if first is not None and _is_script(first):
-        return first
     name = Path(argv[0]).name
-    if not (_PYTHON.fullmatch(name) or _INTERPRETER.fullmatch(name)):
-        return next((path for path in _files(argv[1:], directory) if path.suffix.lower() in _SOURCE), None)
-    for word, path in zip(argv[1:], (directory / word for word in argv[1:]), strict=True):
+    if _PYTHON.fullmatch(name) or _INTERPRETER.fullmatch(name):
+        return _interpreted(argv[1:], directory)
+    if "/" in argv[0] and _first_line(directory / argv[0]) is not None:
+        return Path(os.path.abspath(directory / argv[0]))
+    return next((path for path in _files(argv[1:], directory) if path.suffix.lower() in _SOURCE), None)
+
+
+def _interpreted(words: Sequence[str], directory: Path) -> Path | None:
+    """The first word that is no option, if it is a text."""
+    for word in words:
         if word in ("-c", "-m", "-e"):
             return None
+        path = Path(os.path.abspath(directory / word))
         if not word.startswith("-") and path.is_file():
             return path if _is_text(path) else None
     return None
@@ -93,11 +98,6 @@ def _executable(word: str, directory: Path) -> Path | None:
 
 def _files(words: Sequence[str], directory: Path) -> list[Path]:
     return [directory / word for word in words if not word.startswith("-") and (directory / word).is_file()]
-
-
-def _is_script(path: Path) -> bool:
-    """Whether the file is source that somebody wrote, and no program that happens to be a script, such as pip."""
-    return _first_line(path) is not None and not any(part in ("bin", "sbin") for part in path.parts[:-1])
 
 
 def _is_text(path: Path) -> bool:
