@@ -90,6 +90,13 @@ def test_the_repository_that_is_read_has_whatever_there_is(made: Made, chunks: r
     assert {fact["kind"] for fact in facts} == (fact_kinds() - {"condemn"}) | {"weather"}
     assert max(len(fact["data"].get("remove", ())) for fact in facts) >= 7, "no indexes were merged"
     assert any(fact.get("undoes") for fact in facts)
+    named = [
+        value["text"]
+        for fact in facts
+        for value in fact["data"].values()
+        if isinstance(value, dict) and "text" in value
+    ]
+    assert [bytes.fromhex(name) in chunks.places for name in dict.fromkeys(named)] == [True, True, True, False]
     assert {held.state for held in made.held.values()} == {"live", "trash", "purged"}
 
 
@@ -250,10 +257,14 @@ def test_what_was_said_of_versions_is_still_said(golden: Path) -> None:
     assert best["metadata"] == {"accuracy": 0.93, "tuned": {"by": ["café", 1, None]}}
     assert (best["description"], best["note"]) == ("the best", "First line\n\n* second\n")
     assert (best["artifact"]["description"], best["artifact"]["keep_last"]) == ("mean digits", 20)
+    digits = art("show", "digits:v1", "--json").json
+    assert (digits["note"], digits["artifact"]["note"]) == (make.CARD.replace("strokes", "curves"), make.CARD)
+    edits = [item["new"] for item in art("audit", "digits:v1", "--json").json["items"] if item["field"] == "note"]
+    assert edits == [make.CARD.replace("strokes", word) for word in ("curves", "lines")]
     assert art("show", "network:v0", "--field", "metadata").json == {"round": 0}
     assert art("show", "digits:blinking", "--field", "ref").out == "digits:v1\n"
     assert art("show", "things:v0", "--field", "reason").out == "the beginning\n"
-    assert "1,071 facts" in art("audit", "--verify").err
+    assert "1,079 facts" in art("audit", "--verify").err
     repository = Repository(golden / ".art")
     catalog = repository.catalog
     artifact = catalog.artifact("golden", "model")
@@ -284,6 +295,8 @@ def test_a_repository_of_format_1_is_read_without_art(golden: Path, tmp_path: Pa
         if known["state"] != "purged":
             without_art(golden / ".art", ref, tmp_path / ref.replace("/", "-"))
             assert make.tree_digest(harvest(tmp_path / ref.replace("/", "-"))) == known["tree"], ref
+    assert without_art(golden / ".art", "golden/network:v8") == "the best\nFirst line\n\n* second\n"
+    assert without_art(golden / ".art", "golden/digits:v1") == "\n" + make.CARD.replace("strokes", "curves")
 
 
 @GOLDEN

@@ -14,6 +14,8 @@ from artcli.catalog import facts
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import LIVE, PURGED, TRASH
 from artcli.catalog.manifest import Root
+from artcli.catalog.texts import Text
+from artcli.content import Digest
 
 
 class Artifact(NamedTuple):
@@ -23,8 +25,8 @@ class Artifact(NamedTuple):
     project: str
     name: str
     type: str
-    description: str | None
-    note: str | None
+    description: Text | None
+    note: Text | None
     keep_last: int | None
     created: str
     changed: str
@@ -51,8 +53,8 @@ class Version(NamedTuple):
     """Bytes of content, before compression, that the repository did not have."""
     stored: int
     """Bytes that logging it added to the store."""
-    description: str | None
-    note: str | None
+    description: Text | None
+    note: Text | None
     metadata: dict[str, Any]
     base: str | None
     time: str
@@ -76,6 +78,15 @@ class Alias(NamedTuple):
     version: str
     protected: bool
     time: str
+
+
+class SaidText(NamedTuple):
+    """A long text that was said of something that is there, or in the trash."""
+
+    digest: Digest
+    artifact: int
+    version: str | None
+    """None: it was said of the artifact itself."""
 
 
 class Event(NamedTuple):
@@ -229,6 +240,19 @@ class Catalog:
         for version, tag in self.database.execute(tagged, values):
             tags.setdefault(version, []).append(tag)
         return aliases, tags
+
+    def texts(self, version: str | None = None) -> list[SaidText]:
+        """Long texts that must be there (those of one version)."""
+        where = "WHERE version = ? " if version is not None else ""
+        rows = self.database.execute(
+            f"SELECT digest, artifact, NULLIF(version, '') FROM texts {where}ORDER BY artifact, version, digest",
+            (version,) if where else (),
+        )
+        return [SaidText(*row) for row in rows]
+
+    def has_text(self, text: Digest) -> bool:
+        """Whether the text is one that must be there."""
+        return self.database.execute("SELECT 1 FROM texts WHERE digest = ?", (text,)).fetchone() is not None
 
     def indexes(self) -> list[str]:
         """Names of the live indexes."""

@@ -6,6 +6,9 @@ any time. A fold never refuses a fact and never looks at a clock: what may be do
 what happened, happened. Facts seen before are skipped, so that logs of several places merge by union; a fact that does
 not hold what its kind needs is carried along with its `fault`, has no effect, and hides nothing else.
 
+Of long texts (see `texts`) the tables hold the names, as blobs, and `texts` those that what happened needs: all that
+were ever said of a version until it is purged, and of an artifact (`version` is empty) until its last version is.
+
 Version numbers are made here: the n-th version of a name that the fold meets is v(n−1), and no number is ever reused.
 """
 
@@ -18,13 +21,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from artcli.catalog import spec
+from artcli.catalog import spec, texts
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS, LogEntry
 from artcli.catalog.runs import fold as runs
 from artcli.errors import ArtError, UsageError
 
-TABLES_FORMAT = 2
+TABLES_FORMAT = 3
 """Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
 
 SCHEMA = """
@@ -39,7 +42,7 @@ CREATE INDEX facts_artifact ON facts (artifact);
 CREATE INDEX facts_version ON facts (version);
 CREATE TABLE artifacts (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, next INTEGER NOT NULL,
-    description TEXT, note TEXT, keep_last INTEGER, created TEXT NOT NULL, changed TEXT NOT NULL,
+    description ANY, note ANY, keep_last INTEGER, created TEXT NOT NULL, changed TEXT NOT NULL,
     UNIQUE (project, name)) STRICT;
 CREATE TABLE names (
     project TEXT NOT NULL, name TEXT NOT NULL, artifact INTEGER NOT NULL, PRIMARY KEY (project, name)) STRICT;
@@ -47,7 +50,7 @@ CREATE TABLE versions (
     id TEXT PRIMARY KEY, artifact INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
     page TEXT NOT NULL, digest TEXT NOT NULL, entries INTEGER NOT NULL, size INTEGER NOT NULL,
     new_entries INTEGER NOT NULL, new_size INTEGER NOT NULL, stored INTEGER NOT NULL,
-    description TEXT, note TEXT, metadata TEXT NOT NULL, base TEXT,
+    description ANY, note ANY, metadata TEXT NOT NULL, base TEXT,
     time TEXT NOT NULL, actor TEXT NOT NULL, machine TEXT NOT NULL, reason TEXT, deleted TEXT,
     UNIQUE (artifact, number)) STRICT;
 CREATE INDEX versions_digest ON versions (digest);
@@ -55,6 +58,9 @@ CREATE TABLE aliases (
     artifact INTEGER NOT NULL, alias TEXT NOT NULL, version TEXT NOT NULL, protected INTEGER NOT NULL DEFAULT 0,
     time TEXT NOT NULL, PRIMARY KEY (artifact, alias)) STRICT;
 CREATE INDEX aliases_version ON aliases (version);
+CREATE TABLE texts (
+    artifact INTEGER NOT NULL, version TEXT NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (artifact, version, digest)) STRICT;
 CREATE TABLE tags (version TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (version, tag)) STRICT;
 CREATE TABLE indexes (name TEXT PRIMARY KEY) STRICT;
 CREATE TABLE condemned (pack TEXT PRIMARY KEY, fact TEXT NOT NULL) STRICT;
@@ -64,6 +70,9 @@ CREATE TABLE required (kind TEXT NOT NULL, what TEXT NOT NULL) STRICT;
 LIVE, TRASH, PURGED = "live", "trash", "purged"
 """States of a version: there; deleted, its bytes kept for a while; its bytes given to gc."""
 
+TEXTS = ("description", "note")
+"""Fields that may hold a long text."""
+_WITHOUT_LONG = ", ".join(f"{field} = CASE typeof({field}) WHEN 'blob' THEN NULL ELSE {field} END" for field in TEXTS)
 
 UNFIT = (
     KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
@@ -179,9 +188,10 @@ class Fold:
         self._run(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             fact.id, artifact, number, LIVE, _digest(data["page"]), _digest(data["digest"]),
-            *map(_count, numbers), data.get("description"), None, _metadata(data.get("metadata")), data.get("base"),
-            fact.time, fact.actor, fact.machine, fact.reason, None,
+            *map(_count, numbers), texts.named(data.get("description")), None, _metadata(data.get("metadata")),
+            data.get("base"), fact.time, fact.actor, fact.machine, fact.reason, None,
         )  # fmt: skip
+        self._need_text(data.get("description"), artifact, fact.id)
         return _Effect(artifact, fact.id, True)
 
     def _alias(self, fact: Fact) -> _Effect:
@@ -225,17 +235,37 @@ class Fold:
     def _edit(self, fact: Fact) -> _Effect:
         data = fact.data
         if (version := data.get("version")) is not None:
-            return _Effect(self._owner(version), version, self._edit_row("versions", version, data))
-        artifact = self._artifact(data["project"], data["name"])
-        return _Effect(artifact, None, artifact is not None and self._edit_row("artifacts", artifact, data))
+            artifact = self._owner(version)
+            done = self._edit_row("versions", version, data)
+        else:
+            artifact = self._artifact(data["project"], data["name"])
+            done = artifact is not None and self._edit_row("artifacts", artifact, data)
+        if done and artifact is not None and data["field"] in TEXTS:
+            self._need_text(data.get("to"), artifact, version or "")
+        return _Effect(artifact, version, done)
 
     def _edit_row(self, table: str, row: object, data: Mapping[str, Any]) -> bool:
         field = data["field"]
         if field == "metadata":
             return table == "versions" and self._edit_metadata(row, data)
-        if field not in {"versions": ("description", "note"), "artifacts": ("description", "note", "keep_last")}[table]:
+        if field not in TEXTS and (table, field) != ("artifacts", "keep_last"):
             return False
-        return self._run(f"UPDATE {table} SET {field} = ? WHERE id = ?", data.get("to"), row) > 0
+        to = texts.named(data.get("to")) if field in TEXTS else data.get("to")
+        there = f" AND state != '{PURGED}'" if table == "versions" else ""
+        return self._run(f"UPDATE {table} SET {field} = ? WHERE id = ?{there}", to, row) > 0
+
+    def _need_text(self, value: Any, artifact: int, version: str) -> None:
+        """Remember a text that was said of a version, or of an artifact, if it is a long one."""
+        if isinstance(text := texts.named(value), bytes):
+            self._run("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", artifact, version, text)
+
+    def _forget_texts(self, artifact: int, version: str) -> None:
+        """A version was purged: its long texts go with it, and with the last version those of the artifact."""
+        self._run("DELETE FROM texts WHERE artifact = ? AND version = ?", artifact, version)
+        self._run(f"UPDATE versions SET {_WITHOUT_LONG} WHERE id = ?", version)
+        if not self._one("SELECT 1 FROM versions WHERE artifact = ? AND state != ?", artifact, PURGED):
+            self._run("DELETE FROM texts WHERE artifact = ?", artifact)
+            self._run(f"UPDATE artifacts SET {_WITHOUT_LONG} WHERE id = ?", artifact)
 
     def _edit_metadata(self, version: object, data: Mapping[str, Any]) -> bool:
         text = self._one("SELECT metadata FROM versions WHERE id = ?", version)
@@ -273,7 +303,10 @@ class Fold:
         return effect
 
     def _purge(self, fact: Fact) -> _Effect:
-        return self._move_state(fact, TRASH, PURGED)
+        effect = self._move_state(fact, TRASH, PURGED)
+        if effect.applied and effect.artifact is not None and effect.version is not None:
+            self._forget_texts(effect.artifact, effect.version)
+        return effect
 
     def _index(self, fact: Fact) -> _Effect:
         for name in fact.data["add"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from artcli.catalog.catalog import Version
+from artcli.catalog.texts import Text
 from artcli.cli.formatting import Field, Schema
 from artcli.flows.history import Told, added
 
@@ -63,7 +64,7 @@ EVENTS = Schema(
 
 
 def version_item(version: Version, aliases: list[str], tags: list[str], project: str) -> dict[str, Any]:
-    """A version as `VERSION_FIELDS` has it, seen from a project."""
+    """A version, whose texts were read, as `VERSION_FIELDS` has it, seen from a project."""
     item = {field.name: getattr(version, field.name, None) for field in VERSION_FIELDS}
     return item | {
         "ref": ref_of(version, project),
@@ -110,6 +111,7 @@ def files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
 
 
-def first_line(*texts: str | None) -> str:
-    """The first line of the first text that says something."""
-    return next((text.strip().partition("\n")[0] for text in texts if text and text.strip()), "")
+def first_line(*texts: Text | None) -> str:
+    """The first line of the first text that was read and says something."""
+    read = (text.strip() for text in texts if isinstance(text, str))
+    return next((text.partition("\n")[0] for text in read if text), "")

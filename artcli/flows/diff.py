@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from artcli.catalog import manifest
+from artcli.catalog import manifest, texts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, Entry, PageSource, chunk_list
 from artcli.content import Digest
 from artcli.errors import UsageError
 from artcli.flows.contents import is_large
 from artcli.flows.side import Side
+from artcli.flows.texts import Read, as_named
 from artcli.store.chunker import AVERAGE
 
 MOST = 200_000
@@ -251,25 +252,25 @@ class Said(NamedTuple):
     b: Any
 
 
-def metadata(catalog: Catalog, a: Side, b: Side) -> list[Said]:
-    """What is said differently of two versions: type, texts, labels, and metadata by dotted key.
+def metadata(catalog: Catalog, a: Side, b: Side, read: Read = as_named) -> list[Said]:
+    """What is said differently of two versions: type, texts, labels, and metadata by dotted key; `read` as for `tell`.
 
     Raises `UsageError` (`nothing-to-compare`) if a side is no version.
     """
-    one, other = (_said(catalog, side) for side in (a, b))
+    one, other = (_said(catalog, side, read) for side in (a, b))
     keys = dict.fromkeys((*one, *other))
     return [Said(key, one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)]
 
 
-def _said(catalog: Catalog, side: Side) -> dict[str, Any]:
+def _said(catalog: Catalog, side: Side, read: Read) -> dict[str, Any]:
     version = side.version
     if version is None:
         message = f"a directory has no metadata: {side.name}"
         raise UsageError("nothing-to-compare", message, hint="art diff A B --metadata")
     said = {
         "type": version.type,
-        "description": version.description,
-        "note": version.note,
+        "description": read(texts.value(version.description)),
+        "note": read(texts.value(version.note)),
         "tags": catalog.tags_of(version) or None,
         "aliases": [alias for alias in catalog.aliases_of(version) if alias != "latest"] or None,
     }

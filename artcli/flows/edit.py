@@ -1,6 +1,7 @@
 """Edits of what is said about an artifact or a version: description, note, metadata, name, how many versions to keep.
 
-Every edit is a fact with the old and the new value, so that `audit` shows it and `undo` takes it back.
+Every edit is a fact with the old and the new value, so that `audit` shows it and `undo` takes it back. A long text is
+put into a pack first, and the fact names it.
 """
 
 from __future__ import annotations
@@ -9,21 +10,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from artcli.catalog import resolve, spec
+from artcli.catalog import resolve, spec, texts
 from artcli.catalog.catalog import Artifact, Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
+from artcli.catalog.texts import Text
 from artcli.errors import ConflictError, UsageError
-
-TEXT_SIZE = 60 * 1024
-"""Bytes of the longest description or note: the old and the new one fit into a fact, each twice as long in JSON."""
 
 
 class Edits(NamedTuple):
     """What to change; None leaves a thing as it is, an empty text or a count of 0 removes it."""
 
-    description: str | None = None
-    note: str | None = None
+    description: Text | None = None
+    note: Text | None = None
     set: Mapping[str, Any] = {}
     """Metadata keys and their new values."""
     unset: Sequence[str] = ()
@@ -50,16 +49,30 @@ def edit(repository: Repository, ref: str, edits: Edits, project: str, reason: s
     `ConflictError` (`name-taken`, `name-case`), `NotFoundError`.
     """
     _check(edits, spec.parse(ref).names_version, ref)
+    target(repository.catalog, ref, project)
+    if not any(map(texts.is_long, (edits.description, edits.note))):
+        return _commit(repository, ref, edits, project, reason, [])
+    with repository.writing(), repository.store.writer() as writer:
+        kept = edits._replace(description=texts.keep(writer, edits.description), note=texts.keep(writer, edits.note))
+        flushed = writer.flush()
+        news = [Draft("index", {"add": flushed.add, "remove": flushed.remove})] if flushed.add else []
+        return _commit(repository, ref, kept, project, reason, news)
+
+
+def _commit(
+    repository: Repository, ref: str, edits: Edits, project: str, reason: str | None, news: Sequence[Draft]
+) -> Edited:
+    """Commit the edits and `news`: without an edit that is a text which was said before, and lost."""
     done: list[tuple[str, str | None]] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
         row, note = target(catalog, ref, project)
         drafts = version_edits(row, edits) if isinstance(row, Version) else _artifact_edits(catalog, row, edits)
         done[:] = [(row.ref if isinstance(row, Version) else edits.rename or row.name, note)]
-        return [make(draft._replace(reason=reason)) for draft in drafts]
+        return [make(draft) for draft in news] + [make(draft._replace(reason=reason)) for draft in drafts]
 
     made = repository.commit(plan)
-    return Edited(done[0][0], made, done[0][1])
+    return Edited(done[0][0], made[len(news) :], done[0][1])
 
 
 def target(catalog: Catalog, ref: str, project: str) -> tuple[Version | Artifact, str | None]:
@@ -115,7 +128,8 @@ def _texts(about: Mapping[str, Any], row: Version | Artifact, edits: Edits) -> l
     for field, new in (("description", edits.description), ("note", edits.note)):
         old = getattr(row, field)
         if new is not None and (new or None) != old:
-            drafts.append(Draft("edit", {**about, "field": field, "from": old, "to": new or None}))
+            data = {**about, "field": field, "from": texts.value(old), "to": texts.value(new or None)}
+            drafts.append(Draft("edit", data))
     return drafts
 
 
@@ -136,7 +150,5 @@ def _check(edits: Edits, of_version: bool, ref: str) -> None:
     if edits.rename is not None:
         spec.check_name(edits.rename)
     for text in (edits.description, edits.note):
-        size = len((text or "").encode("utf-8", "replace"))
-        if size > TEXT_SIZE:
-            message = f"a text of {size} bytes is over {TEXT_SIZE}"
-            raise UsageError("text-too-long", message, hint="art help text-too-long")
+        if isinstance(text, str):
+            texts.check(text)

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from artcli.catalog.catalog import Artifact, Version
+from artcli.catalog.texts import Text
 from artcli.errors import UsageError
 from artcli.flows.edit import Edits
 
@@ -29,17 +30,17 @@ _WHOLE_NUMBERS = 1 << 63
 
 
 def document(row: Version | Artifact) -> str:
-    """The text in which `row` is edited."""
+    """The text in which `row` is edited, whose long texts were read."""
     import tomlkit
 
     head = tomlkit.document()
-    head.add("description", tomlkit.item(row.description or ""))
+    head.add("description", tomlkit.item(_read(row.description)))
     if isinstance(row, Version):
         head.add("metadata", tomlkit.item({key: value for key, value in row.metadata.items() if _fits(value)}))
     else:
         head.add("keep_last", tomlkit.item(row.keep_last or 0))
         head["keep_last"].comment("versions without an alias to keep; 0: all")
-    return f"+++\n{tomlkit.dumps(head)}+++\n\n{row.note or ''}\n"
+    return f"+++\n{tomlkit.dumps(head)}+++\n\n{_read(row.note)}\n"
 
 
 def edits_of(text: str, row: Version | Artifact) -> Edits:
@@ -54,8 +55,8 @@ def edits_of(text: str, row: Version | Artifact) -> Edits:
     if unknown := set(head) - known:
         raise _bad(f"there is no setting '{min(unknown)}'")
     edits = Edits(
-        description=description if description != (row.description or "") else None,
-        note=note if note != (row.note or "").strip("\n") else None,
+        description=description if description != _read(row.description) else None,
+        note=note if note != _read(row.note).strip("\n") else None,
     )
     if isinstance(row, Artifact):
         keep_last = _typed(head, "keep_last", int, 0)
@@ -64,6 +65,11 @@ def edits_of(text: str, row: Version | Artifact) -> Edits:
     unset = [key for key, value in row.metadata.items() if key not in metadata and _fits(value)]
     changed = {key: value for key, value in metadata.items() if key not in row.metadata or row.metadata[key] != value}
     return edits._replace(set=changed, unset=unset)
+
+
+def _read(text: Text | None) -> str:
+    assert not isinstance(text, bytes)
+    return text or ""
 
 
 def _fits(value: Any) -> bool:

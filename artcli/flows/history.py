@@ -5,12 +5,14 @@ Housekeeping (which indexes are live, which packs are condemned) is no history o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
 from artcli.catalog import moments, resolve, spec
 from artcli.catalog.catalog import Artifact, Catalog, Event, Version
+from artcli.catalog.fold import TEXTS
+from artcli.flows.texts import Read, as_named
 
 HOUSEKEEPING = frozenset({"index", "condemn"})
 CREATION = "version"
@@ -77,10 +79,16 @@ def scope(catalog: Catalog, ref: str | None, project: str) -> tuple[dict[str, An
 
 
 def history(
-    catalog: Catalog, about: dict[str, Any], project: str, wanted: Filter, *, backwards: bool = True
+    catalog: Catalog,
+    about: dict[str, Any],
+    project: str,
+    wanted: Filter,
+    *,
+    backwards: bool = True,
+    read: Read = as_named,
 ) -> Iterator[Told]:
-    """The events that `scope` has found, newest first or oldest first."""
-    tell = _Teller(catalog, project).tell
+    """The events that `scope` has found, newest first or oldest first; `read` as `tell` has it."""
+    tell = _Teller(catalog, project, read).tell
     events = (event for event in catalog.events(**about, backwards=backwards) if event.fact.kind not in HOUSEKEEPING)
     types = {artifact.id: artifact.type for artifact in catalog.artifacts()} if wanted.type else {}
     found = (
@@ -91,9 +99,9 @@ def history(
     return islice(found, wanted.limit)
 
 
-def tell(catalog: Catalog, event: Event, project: str) -> Told:
-    """One event in words."""
-    return _Teller(catalog, project).tell(event)
+def tell(catalog: Catalog, event: Event, project: str, read: Read = as_named) -> Told:
+    """One event in words; `read` gives the text that stands in a fact, or is named there (`Reader.value`)."""
+    return _Teller(catalog, project, read).tell(event)
 
 
 def added(version: Version) -> str:
@@ -119,9 +127,10 @@ def _passes(event: Event, wanted: Filter) -> bool:
 class _Teller:
     """Tells events, and looks up each version and artifact once."""
 
-    def __init__(self, catalog: Catalog, project: str) -> None:
+    def __init__(self, catalog: Catalog, project: str, read: Read) -> None:
         self._catalog = catalog
         self._project = project
+        self._read = read
         self._versions: dict[str, Version | None] = {}
         self._artifacts: dict[int, Artifact] = {}
 
@@ -149,9 +158,14 @@ class _Teller:
         if kind == "rename":
             return "name", data.get("from"), data.get("to")
         if kind == "edit":
-            field = f"metadata.{data.get('key')}" if data.get("field") == "metadata" else str(data.get("field"))
-            return field, data.get("from"), data.get("to")
+            return self._edit(data)
         return kind, None, None
+
+    def _edit(self, data: Mapping[str, Any]) -> tuple[str, Any, Any]:
+        field, old, new = data.get("field"), data.get("from"), data.get("to")
+        if field in TEXTS:
+            return str(field), self._read(old), self._read(new)
+        return f"metadata.{data.get('key')}" if field == "metadata" else str(field), old, new
 
     def _ref(self, event: Event) -> str:
         version = self._version(event.version)

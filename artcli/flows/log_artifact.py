@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from artcli.catalog import manifest, resolve, spec
+from artcli.catalog import manifest, resolve, spec, texts
 from artcli.catalog.catalog import Artifact, Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.manifest import Root
 from artcli.catalog.repository import Make, Repository
+from artcli.catalog.texts import Text
 from artcli.content import Buffer
 from artcli.errors import ArtError, ConflictError, UsageError
 from artcli.files.ignore import Rules
@@ -106,6 +107,8 @@ class _Logging:
         self.request = request
         self.progress = progress
         self.started = time.monotonic()
+        self.description: Text | None = None
+        """As facts have it."""
 
     def run(self) -> Logged:
         request = self.request
@@ -117,6 +120,7 @@ class _Logging:
             spec.check_alias(word)
         for word in request.tags:
             tag.check_tag(word)
+        texts.check(request.description)
         with self.repository.writing():
             _check_artifact(self.repository.catalog, request)
             store = self.repository.store
@@ -133,6 +137,7 @@ class _Logging:
             scan, root, ingest = self._manifest(additions, cache)
             self._check(root, ingest.problems)
             kind, reason = self._kind(additions, root)
+            self.description = texts.keep(additions, request.description)
             flushed = additions.flush()
             logged = Logged(
                 None, True, root, ingest.new_entries, ingest.new_size, flushed.stored, kind, reason,
@@ -265,8 +270,8 @@ class _Logging:
             "new": {"entries": logged.new_entries, "size": logged.new_size},
             "stored": logged.stored,
         }
-        if request.description:
-            data["description"] = request.description
+        if self.description:
+            data["description"] = texts.value(self.description)
         if metadata:
             data["metadata"] = metadata
         if request.base:
@@ -285,7 +290,7 @@ class _Logging:
         drafts = alias.moves(catalog, same.artifact, same.id, request.aliases, request.reason)
         there = set(catalog.tags_of(same))
         drafts += [Draft("tag", {"version": same.id, "tag": word}) for word in request.tags if word not in there]
-        edits = edit.Edits(description=request.description, set=request.metadata)
+        edits = edit.Edits(description=self.description, set=request.metadata)
         return drafts + edit.version_edits(same, edits)
 
     def _beyond(self, catalog: Catalog) -> list[Version]:

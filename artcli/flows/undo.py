@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from artcli.catalog import texts
 from artcli.catalog.catalog import Alias, Catalog, Event
 from artcli.catalog.facts import Draft, Fact
-from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.fold import LIVE, TEXTS, TRASH
 from artcli.catalog.repository import Make, Repository
 from artcli.errors import ConflictError, NotFoundError
 from artcli.flows.rm import deletion
@@ -163,6 +164,10 @@ def _inverse_edit(catalog: Catalog, event: Event) -> Draft:
     was = {name: data.pop(name) for name in ("from", "to") if name in data}
     if _value(catalog, event) != ({"to": was["to"]} if "to" in was else {}):
         raise _moved_on(event)
+    if data["field"] in TEXTS:
+        text = texts.named(was.get("from"))
+        if isinstance(text, bytes) and not catalog.has_text(text):
+            raise _moved_on(event)  # gc has taken it since
     if "to" in was:
         data["from"] = was["to"]
     if "from" in was:
@@ -181,7 +186,7 @@ def _value(catalog: Catalog, event: Event) -> dict[str, Any]:
     if row is None:
         raise _moved_on(event)
     if data["field"] != "metadata":
-        return {"to": getattr(row, data["field"])}
+        return {"to": texts.value(getattr(row, data["field"]))}
     return {"to": row.metadata[data["key"]]} if data["key"] in row.metadata else {}
 
 

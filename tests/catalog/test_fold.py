@@ -347,3 +347,62 @@ def test_a_head_is_where_the_log_was_read_to() -> None:
 def test_the_tables_are_strict() -> None:
     statements: Iterable[str] = (part for part in SCHEMA.split(";") if "CREATE TABLE" in part)
     assert all(part.rstrip().endswith("STRICT") for part in statements)
+
+
+# --- long texts ---
+
+
+def text(name: str) -> dict[str, str]:
+    return {"text": name * 64}
+
+
+def said(found: Fold) -> set[tuple[str, str | None]]:
+    return {(one.digest.hex()[0], one.version) for one in asked(found).texts()}
+
+
+def of_artifact(to: Any, field: str = "note") -> Fact:
+    return fact("edit", {"project": PROJECT, "name": "model", "field": field, "from": None, "to": to})
+
+
+def test_long_texts_are_needed_until_their_version_is_purged() -> None:
+    one, two = version(description=text("1")), version(content="b")
+    found = fold(one, two, about("edit", one, field="note", to=text("2")), of_artifact(text("3")), of_artifact("x"))
+    row = asked(found).version(one.id)
+    assert row is not None
+    assert (row.description, row.note) == (bytes.fromhex("1" * 64), bytes.fromhex("2" * 64))
+    assert said(found) == {("1", one.id), ("2", one.id), ("3", None)}
+    fold(about("delete", one), about("delete", two), into=found)
+    assert len(said(found)) == 3
+    fold(about("purge", one), into=found)
+    assert said(found) == {("3", None)}
+    row = asked(found).version(one.id)
+    assert row is not None
+    assert (row.description, row.note) == (None, None)
+    fold(about("edit", one, field="note", to=text("4")), into=found)
+    assert (said(found), last(found)) == ({("3", None)}, (False, None))
+    fold(about("purge", two), into=found)
+    artifact = asked(found).artifact(PROJECT, "model")
+    assert artifact is not None
+    assert (said(found), artifact.note) == (set(), "x")
+    fold(of_artifact(text("5")), into=found)
+    assert said(found) == {("5", None)}
+
+
+def test_an_artifact_forgets_its_long_texts_with_its_last_version() -> None:
+    one = version()
+    found = fold(one, of_artifact(text("1")), of_artifact("short", "description"), about("delete", one))
+    fold(about("purge", one), into=found)
+    artifact = asked(found).artifact(PROJECT, "model")
+    assert artifact is not None
+    assert (artifact.note, artifact.description) == (None, "short")
+
+
+@pytest.mark.parametrize("wrong", [{"text": "1"}, {"text": "1" * 64, "more": 1}, ["x"], 3])
+def test_what_names_no_text_has_no_effect(wrong: Any) -> None:
+    one = version()
+    found = fold(one, about("edit", one, field="note", to=wrong))
+    assert last(found)[0] is False
+    assert last(found)[1] is not None
+    assert refs(fold(version(description=wrong))) == []
+    fold(about("edit", one, field="metadata", key="a", to=text("1")), into=found)
+    assert said(found) == set()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from artcli.store.pack import pack_key
 from tests.cli.shelf import fill
 from tests.kit.command_line import Art
 
@@ -79,3 +80,49 @@ def test_in_an_editor(art: Art, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (kept,) = tmp_path.glob("art-*.md")
     assert f"your text is kept in {kept}" in result.err
     assert kept.read_text() == "my long work"
+
+
+def test_a_long_note_is_shown_wherever_a_short_one_is(
+    art: Art, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fill(art, monkeypatch)
+    note = "First line\n" + "".join(f"line {n}\n" for n in range(1000))
+    art("edit", "data:v0", "--description", "")
+    assert art("edit", "data:v0", "-F", "-", stdin=note.encode()).err == "data:v0  note changed\n"
+    assert art("edit", "data", "-F", "-", stdin=note.encode()).err == "data  note changed\n"
+    shown = art("show", "data:v0", "--json").json
+    assert (shown["note"], shown["artifact"]["note"]) == (note, note)
+    assert art("show", "data:v0", "--field", "note").out == note + "\n"
+    (listed,) = [item for item in art("ls", "data", "--json").json["items"] if item["ref"] == "data:v0"]
+    assert (listed["note"], listed["about"]) == (note, "First line")
+    (named,) = [item for item in art("ls", "--json").json["items"] if item["ref"] == "data"]
+    assert (named["note"], named["about"]) == (note, "First line")
+    for command in ("log", "audit", "undo"):
+        words = (command, "--list", "--json") if command == "undo" else (command, "data:v0", "--json")
+        event = next(item for item in art(*words).json["items"] if item["ref"] == "data:v0")
+        assert (event["new"], event["text"]) == (note, "note: First line…"), command
+        assert art("show", event["id"], "--json").json["new"] == note
+    assert art("rm", "data:v0", "-n", "--json").json["items"][0]["about"] == "First line"
+    seen = editor(tmp_path, f"assert 'line 999' in text; open({str(tmp_path / 'seen')!r}, 'w').write(text)")
+    assert art.on_terminal("edit", "data:v0", ART_EDITOR=seen).err == "data:v0  nothing to change\n"
+    assert note.strip() in (tmp_path / "seen").read_text()
+    too_much = art("edit", "data", "-F", "-", "--json", stdin=b"\xc3\xbc" * (1 << 19) + b"x")
+    assert (too_much.code, too_much.error["code"]) == (2, "text-too-long")
+
+
+def test_a_note_that_is_lost_hides_nothing_else(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fill(art, monkeypatch)
+    assert art("edit", "data:v0", "--note", "x" * 5000).code == 0
+    made.refresh()
+    (pack,) = {row.pack for index in made.store.indexes for row in index.rows() if row.length == 5000}
+    (made.path / pack_key(pack)).unlink()
+    shown = art("show", "data:v0", "--json")
+    assert (shown.code, shown.json["note"], shown.json["ref"]) == (0, None, "data:v0")
+    assert "the note of data:v0 cannot be read: chunk" in shown.err
+    assert art("ls", "data").code == art("log").code == art("audit").code == 0
+    event = art("audit", "data:v0", "--json").json["items"][0]
+    assert event["new"].keys() == {"text"}
+    assert "text\t" in art("fsck", "data:v0").out
+    assert art("edit", "data:v0", "--note", "x" * 5000).err == "data:v0  nothing to change\n"
+    art("fsck", "--repair")
+    assert (art("fsck", "data:v0").code, art("show", "data:v0", "--json").json["note"]) == (0, "x" * 5000)

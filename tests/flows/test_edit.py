@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 
 from artcli.catalog.catalog import Artifact, Version
 from artcli.catalog.repository import Repository
+from artcli.catalog.texts import SHORT, TEXT_SIZE, value
+from artcli.content import digest_of
 from artcli.errors import ArtError, UsageError
-from artcli.flows.edit import TEXT_SIZE, Edits, edit, target, version_edits
+from artcli.flows.edit import Edits, edit, target, version_edits
 from artcli.flows.edit_text import document, edits_of
+from artcli.flows.texts import readable
+from artcli.store.pack import METADATA
 from tests.catalog.kit import PROJECT, add_version, init
 
 
@@ -96,8 +100,27 @@ def test_what_cannot_be_said(made: Repository, ref: str, edits: Edits, slug: str
 
 
 def test_the_longest_note_can_be_changed_again(made: Repository) -> None:
-    for text in ("\n" * TEXT_SIZE, '"' * TEXT_SIZE, "x"):
-        assert len(changes(made, "model:v0", Edits(note=text))) == 1
+    for text in ("\n" * TEXT_SIZE, '"' * TEXT_SIZE, "x" * SHORT, "x"):
+        assert len(changes(made, "model:v0", Edits(note=text, description=text[:-1]))) == 2
+
+
+def test_a_long_text_is_a_chunk_that_the_fact_names(made: Repository) -> None:
+    short, long = "ü" * (SHORT // 2), "ü" * (SHORT // 2) + "x"
+    assert changes(made, "model:v0", Edits(note=short)) == [{"field": "note", "from": None, "to": short}]
+    assert made.store.indexes == []
+    name = value(digest_of(long.encode()))
+    assert changes(made, "model:v0", Edits(note=long)) == [{"field": "note", "from": short, "to": name}]
+    assert long.encode() not in b"".join(path.read_bytes() for path in made.path.glob("log/*/*"))
+    row = version(made)
+    assert (row.note, readable(made, row).note) == (digest_of(long.encode()), long)
+    (index,) = made.store.indexes
+    assert [(found.digest, found.kind) for found in index.rows()] == [(row.note, METADATA)]
+    before = made.follower.head
+    assert changes(made, "model:v0", Edits(note=long)) == []
+    assert made.follower.head == before
+    assert changes(made, "model", Edits(description=long)) == [{"field": "description", "from": None, "to": name}]
+    assert made.store.indexes == [index]
+    assert changes(made, "model:v0", Edits(note=""))[0]["from"] == name
 
 
 # --- the text in an editor ---

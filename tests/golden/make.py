@@ -3,6 +3,7 @@
     files       of 0 to 256 bytes in their entries, of one chunk, of several, of a paged list of chunks, as byte planes
     manifests   of one page and of several; links, executable files, empty directories, names that are not UTF-8
     facts       of every kind that a command makes, one that no program knows, and what each leads to
+    texts       in their facts and in chunks: of a version, of an artifact, one that an edit replaced, one that is gone
     store       packs of both kinds, merged indexes, packs and indexes that gc has written anew
     log         one segment and the beginning of the next (`long_log`)
 
@@ -34,7 +35,9 @@ from tests.kit.trees import Empty, Leaf, Link, Program, Tree, plant
 HERE = Path(__file__).parent
 ARCHIVE = HERE / "format-1.tar.xz"
 TRUTH = HERE / "format-1.json"
-LIMIT = 300_000
+LIMIT = 320_000
+CARD = "# The digits\n\n" + "".join(f"{n}. of {n} strokes, or of {n + 1}: café\n" for n in range(40))
+"""A text of more than 1 KiB."""
 
 Run = Callable[..., None]
 
@@ -156,6 +159,10 @@ def _change(art: Run) -> None:
     art("edit", "model:v8", "--set", "accuracy=0.93", "--set", 'tuned={"by": ["café", 1, null]}', "--unset", "round")
     art("edit", "model:v8", "--note", "First line\n\n* second\n", "--description", "the best")
     art("edit", "model", "--keep-last", "20", "--description", "mean digits")
+    art("edit", "digits", "--note", CARD)
+    art("edit", "digits:v1", "--note", CARD.replace("strokes", "lines"))
+    art("edit", "digits:v1", "--note", CARD.replace("strokes", "curves"))
+    art("edit", "model:v4", "--description", CARD.replace("strokes", "weights"))
     art("edit", "model", "--rename", "network")
     art("rm", "network:v2", "network:v3", "network:v4", "--yes", "-m", "not needed")
     art("restore", "network:v2", "network:v3")

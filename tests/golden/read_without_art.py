@@ -1,6 +1,7 @@
 """Reads a repository without art, by artcli/FORMAT.md alone. Needs Python 3.10, blake3 and zstandard.
 
 python read_without_art.py .art                           lists all versions
+python read_without_art.py .art PROJECT/NAME:vN           prints its description and its note
 python read_without_art.py .art PROJECT/NAME:vN FOLDER    brings one back into FOLDER, which must not exist
 """
 
@@ -19,6 +20,7 @@ from blake3 import blake3
 from zstandard import ZstdDecompressor
 
 STATES = {"delete": ("live", "trash"), "restore": ("trash", "live"), "purge": ("trash", "purged")}
+TEXTS = ("description", "note")
 FILE, EXECUTABLE, SYMLINK, DIRECTORY, REFERENCE = range(5)
 
 
@@ -79,6 +81,8 @@ def read_versions(art: Path) -> dict[str, dict[str, Any]]:
         elif kind == "rename" and (artifact := artifacts.get((data["project"], data["from"]), {})):
             if artifacts.setdefault((data["project"], data["to"]), artifact) is artifact:
                 artifact["name"] = data["to"]
+        elif kind == "edit" and data["field"] in TEXTS and data.get("version") in versions:
+            versions[data["version"]][data["field"]] = data.get("to")
         elif kind in STATES and versions[data["version"]]["state"] == STATES[kind][0]:
             versions[data["version"]]["state"] = STATES[kind][1]
     return {f"{version['project']}/{version['of']['name']}:v{version['n']}": version for version in versions.values()}
@@ -112,6 +116,10 @@ class Chunks:
             plain = join_planes(BytesIO(frame), {2: 2, 3: 4, 4: 8}[codec], length)
         check(hash_of(plain) == digest, f"chunk {digest.hex()}")
         return plain
+
+    def text(self, value: str | dict[str, str] | None) -> str:
+        """A text as a fact has it: it stands there, or is a chunk that is named."""
+        return self.read(bytes.fromhex(value["text"])).decode() if isinstance(value, dict) else value or ""
 
     def listed(self, page: bytes) -> list[bytes]:
         """The chunks of a chunk list."""
@@ -195,6 +203,9 @@ def bring_back(art: Path, ref: str, folder: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         bring_back(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    elif len(sys.argv) == 3:
+        said, chunks = read_versions(Path(sys.argv[1]))[sys.argv[2]], Chunks(Path(sys.argv[1]))
+        print(*(chunks.text(said.get(field)) for field in TEXTS), sep="\n", end="")
     else:
         for name, version in read_versions(Path(sys.argv[1])).items():
             print(name, version["state"], version["entries"], version["size"], version["digest"], sep="\t")

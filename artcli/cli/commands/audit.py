@@ -13,6 +13,7 @@ from artcli.cli.items import EVENTS, event_item
 from artcli.errors import UsageError
 from artcli.flows import audit, history
 from artcli.flows.history import CREATION, Filter
+from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art audit                               # every change of what is said about versions, newest first
@@ -60,6 +61,7 @@ def command(
     if note:
         console.say(note)
     wanted = Filter(since=moments.parse(since) if since else None, actor=actor)
-    told = history.history(catalog, about, console.project, wanted)
+    read = Reader(repository, console.warn).value
+    told = history.history(catalog, about, console.project, wanted, read=read)
     with console.pager():
         console.rows(EVENTS, (event_item(one) for one in told if one.kind != CREATION), columns=COLUMNS)

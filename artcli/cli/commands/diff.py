@@ -16,6 +16,7 @@ from artcli.cli.formatting import printable
 from artcli.errors import UsageError
 from artcli.flows import side, textdiff
 from artcli.flows.diff import Change, Comparison, Statistics, metadata
+from artcli.flows.texts import Reader
 from artcli.store.store import Store
 
 EXAMPLES = """
@@ -56,7 +57,7 @@ def command(
     for problem in (*a.problems, *b.problems):
         console.warn(f"not compared: {printable(os.fsdecode(problem.path))}: {problem.reason}")
     if view == "metadata":
-        said = metadata(repository.catalog, a, b)
+        said = metadata(repository.catalog, a, b, Reader(repository, console.warn).value)
         console.rows(METADATA, (row._asdict() for row in said))
         differ = bool(said)
     else:

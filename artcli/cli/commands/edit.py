@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -10,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from artcli.catalog import texts
+from artcli.catalog.repository import Repository
 from artcli.cli import values
 from artcli.cli.console import Console
 from artcli.cli.editor import edit_file
@@ -17,6 +20,7 @@ from artcli.cli.formatting import Field, Schema
 from artcli.errors import ArtError, UsageError
 from artcli.flows import edit, edit_text
 from artcli.flows.edit import Edits
+from artcli.flows.texts import readable
 
 EXAMPLES = """
 art edit model:v0 --set stage=production --set lr=0.1
@@ -75,7 +79,7 @@ def command(
     edits = Edits(description, note, values.pairs(set_ or ()), unset or (), rename, keep_last)
     if edits == Edits():
         row, _ = edit.target(repository.catalog, ref, project)
-        edits = _in_editor(console, row)
+        edits = _in_editor(console, repository, row)
     done = edit.edit(repository, ref, edits, project, message)
     if done.note:
         console.say(done.note)
@@ -84,7 +88,8 @@ def command(
     console.record(EDITED, {"ref": done.ref, "changed": changed}, receipt=receipt)
 
 
-def _in_editor(console: Console, row: Any) -> Edits:
+def _in_editor(console: Console, repository: Repository, row: Any) -> Edits:
+    row = readable(repository, row)
     handle, name = tempfile.mkstemp(prefix="art-", suffix=".md")
     path = Path(name)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -104,7 +109,10 @@ def _in_editor(console: Console, row: Any) -> Edits:
 def _read(name: str) -> str:
     if name == "-" and sys.stdin.isatty():
         raise UsageError("stdin-is-terminal", "stdin, from where a text is to come, is a terminal", hint="art edit -h")
-    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    with contextlib.nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
+        data = file.read(texts.TEXT_SIZE + 1)
+    if len(data) > texts.TEXT_SIZE:
+        raise texts.too_long()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

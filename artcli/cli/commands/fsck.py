@@ -24,7 +24,7 @@ art fsck --repair --from /media/usb/project   # what is lost here may be there
 FSCK = Schema(
     "fsck",
     fields=[
-        Field("what", help="config, log, segment, index, pack, cache, chunk; file, files or version: what is touched"),
+        Field("what", help="config, log, segment, index, pack, cache, chunk; touched: file, files, version, text"),
         Field("key", help="the file below .art; the path in the version"),
         Field("version", help="the version that is touched"),
         Field("project"),

@@ -13,6 +13,7 @@ from artcli.cli.items import EVENTS, event_item
 from artcli.errors import UsageError
 from artcli.flows import history
 from artcli.flows.history import Filter
+from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art log                                 # of all artifacts
@@ -40,12 +41,14 @@ def command(
         raise UsageError("log-is-history", "'art log' shows history", hint="art help log-is-history")
     if len(words) > 1:
         raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
-    catalog = console.repository().catalog
+    repository = console.repository()
+    catalog = repository.catalog
     about, note = history.scope(catalog, words[0] if words else None, console.project)
     if note:
         console.say(note)
     wanted = Filter(moments.parse(since) if since else None, author, type, limit)
-    items = map(event_item, history.history(catalog, about, console.project, wanted))
+    read = Reader(repository, console.warn).value
+    items = map(event_item, history.history(catalog, about, console.project, wanted, read=read))
     with console.pager():
         flags = console.flags
         if oneline or not console.for_person or flags.json or flags.field or flags.format is not None or flags.quiet:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from artcli.catalog import conditions, moments
+from artcli.catalog.catalog import Artifact, Version
 from artcli.catalog.folder import Item
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import VERSION_FIELDS, first_line, version_item
 from artcli.flows import ls
 from artcli.flows.ls import ArtifactRow, Query
+from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art ls                                        # artifacts of the project
@@ -87,7 +90,7 @@ def command(
     """
     console: Console = ctx.obj
     repository, project = console.repository(), console.project
-    catalog = repository.catalog
+    catalog, read = repository.catalog, Reader(repository, console.warn).row
     asked = tuple(map(conditions.parse, where or ()))
     query = Query(type, tag, asked, moments.parse(since) if since else None, sort, limit, deleted)
     if ref is not None and not ls.names_versions(catalog, ref, project):
@@ -98,7 +101,7 @@ def command(
     elif ref is not None or deleted:
         rows, note = ls.versions(catalog, ref, project, query)
         _say(console, note)
-        console.rows(VERSIONS, (version_item(*row, project) for row in rows))
+        console.rows(VERSIONS, (version_item(read(row.version), row.aliases, row.tags, project) for row in rows))
     else:
         artifacts = ls.artifacts(catalog, None if all_projects else project, query)
         others = [] if artifacts or all_projects else ls.other_projects(catalog, project)
@@ -106,11 +109,12 @@ def command(
             console.say(f"none in project '{project}'; --all-projects lists those of {', '.join(others)}")
         elif not artifacts and query == Query():
             console.say("nothing yet; art log-artifact NAME PATH makes a version")
-        console.rows(ARTIFACTS, (_artifact(row, project) for row in artifacts))
+        console.rows(ARTIFACTS, (_artifact(row, project, read) for row in artifacts))
 
 
-def _artifact(row: ArtifactRow, project: str) -> dict[str, Any]:
-    artifact, latest = row.summary.artifact, row.summary.latest
+def _artifact(row: ArtifactRow, project: str, read: Callable[[Any], Any]) -> dict[str, Any]:
+    artifact: Artifact = read(row.summary.artifact)
+    latest: Version | None = row.summary.latest and read(row.summary.latest)
     return artifact._asdict() | {
         "ref": artifact.name if artifact.project == project else f"{artifact.project}/{artifact.name}",
         "versions": row.summary.versions,

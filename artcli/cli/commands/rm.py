@@ -12,6 +12,7 @@ from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import first_line, ref_of
 from artcli.flows import rm
 from artcli.flows.rm import Selection
+from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art rm model:v0 --yes                            # back with: art restore model:v0
@@ -73,7 +74,7 @@ def command(
             "project": version.project,
             "dry_run": dry_run,
         }
-        for version in versions
+        for version in map(Reader(repository, console.warn).row, versions)
     ]
     console.rows(REMOVED, items)
     if dry_run:

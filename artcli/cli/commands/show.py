@@ -15,6 +15,7 @@ from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import EVENTS, VERSION_FIELDS, event_item, version_item
 from artcli.flows import history, ls
 from artcli.flows.show import Shown, show
+from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art show model:v0
@@ -65,38 +66,39 @@ def command(
     console: Console = ctx.obj
     repository = console.repository()
     found = show(repository, what, console.project, Path.cwd())
+    reader = Reader(repository, console.warn)
     if found.note:
         console.say(found.note)
     with console.pager():
         if found.event:
-            item = event_item(history.tell(repository.catalog, found.event, console.project))
+            item = event_item(history.tell(repository.catalog, found.event, console.project, reader.value))
             console.record(EVENTS, item, text=lambda: cards.event(console, item))
         elif found.item:
-            item = _file_item(found, console.project)
+            item = _file_item(found, console.project, reader)
             console.record(ENTRY, item, text=lambda: cards.entry(console, item))
         elif found.version:
-            item = _version_item(found, console.project)
+            item = _version_item(found, console.project, reader)
             if files:
                 entries = manifest.entries(repository.store, found.version.root)
                 item["files"] = [os.fsdecode(entry.path) for entry in entries]
             console.record(VERSION, item, text=lambda: cards.version(console, item))
 
 
-def _version_item(found: Shown, project: str) -> dict[str, Any]:
+def _version_item(found: Shown, project: str, reader: Reader) -> dict[str, Any]:
     assert found.version
     assert found.artifact
-    item = version_item(found.version, found.aliases, found.tags, project)
-    artifact = found.artifact
+    item = version_item(reader.row(found.version), found.aliases, found.tags, project)
+    artifact = reader.row(found.artifact)
     return item | {
         "producer": {name: item[name] for name in ("actor", "machine", "time", "reason")},
         "artifact": {name: getattr(artifact, name) for name in ("description", "note", "keep_last", "created")},
     }
 
 
-def _file_item(found: Shown, project: str) -> dict[str, Any]:
+def _file_item(found: Shown, project: str, reader: Reader) -> dict[str, Any]:
     assert found.item
     path, entry = found.item
-    version = _version_item(found, project)
+    version = _version_item(found, project, reader)
     is_link = entry is not None and entry.kind == manifest.SYMLINK
     return {
         "path": os.fsdecode(path),

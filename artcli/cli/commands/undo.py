@@ -11,6 +11,7 @@ from artcli.cli.console import Console
 from artcli.cli.items import EVENTS, event_item
 from artcli.errors import UsageError
 from artcli.flows import history, undo
+from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art undo -n           # what the last command changed
@@ -45,7 +46,8 @@ def command(
         events = [step.event for step in undo.plan_undo(repository.catalog, event)]
     else:
         events = undo.undo(repository, event, message)
-    told = [history.tell(repository.catalog, one, project) for one in events]
+    read = Reader(repository, console.warn).value
+    told = [history.tell(repository.catalog, one, project, read) for one in events]
     console.rows(EVENTS, map(event_item, told), columns=COLUMNS)
     if not show:
         verb = "would be taken back" if dry_run else "taken back"

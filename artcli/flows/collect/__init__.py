@@ -30,7 +30,7 @@ from artcli.content import Digest
 from artcli.errors import IntegrityError, SpaceError
 from artcli.flows.careful import open_index
 from artcli.flows.collect import roots
-from artcli.flows.collect.marks import KEPT, TRASHED, Marks, mark_all
+from artcli.flows.collect.marks import KEPT, TRASHED, UNREACHED, Marks, mark_all
 from artcli.flows.collect.plan import Plan, make_plan
 from artcli.flows.collect.rewrite import write_anew
 from artcli.flows.collect.roots import Expiry, Standing
@@ -214,9 +214,14 @@ class _Collection:
         self.progress.phase("looking for what is needed")
         try:
             for providers, mark in ((roots.KEPT_ROOTS, KEPT), (roots.TRASH_ROOTS, TRASHED)):
-                mark_all(marks, store, roots.root_pages(providers, standing), mark, self.progress.advance)
+                mark_all(marks, store, roots.asked(providers, standing), mark, self.progress.advance)
         except IntegrityError as error:
             raise _refusal(error) from error
+        for providers, mark in ((roots.KEPT_TEXTS, KEPT), (roots.TRASH_TEXTS, TRASHED)):
+            for text in roots.asked(providers, standing):
+                if marks.put(text, mark) is None:
+                    # nothing else hangs on it, and nobody could remove it from the history
+                    self.progress.warn(f"a text that was said of versions is lost, see art fsck: chunk {text.hex()}")
 
     def _plan(self, marks: Marks) -> Plan:
         free = math.inf if self.request.dry_run else room(self.bucket, self.there) if self.rewriting else 0.0
@@ -277,10 +282,10 @@ class _Collection:
         chosen = all(version.id in due for version in standing.purged)
         if not chosen or not all(version.id in extra for version in standing.deleted):
             raise _MovedOn
-        for providers in (roots.KEPT_ROOTS, roots.TRASH_ROOTS):
-            for page in roots.root_pages(providers, standing):
-                if not marks.put(page, KEPT):
-                    raise _MovedOn
+        if not all(marks.put(page, KEPT) for page in roots.asked(roots.ALL_ROOTS, standing)):
+            raise _MovedOn
+        if any(marks.put(text, KEPT) == UNREACHED for text in roots.asked(roots.ALL_TEXTS, standing)):
+            raise _MovedOn
 
     def _delete(self, indexes: Iterable[str], packs: Iterable[Digest]) -> None:
         """Indexes first: none may ever name a pack that is not there."""

@@ -1,7 +1,8 @@
-"""What gc starts from: providers of root pages, and the versions whose time has come.
+"""What gc starts from: providers of root pages and of texts, and the versions whose time has come.
 
-A provider answers with the root pages of manifests that must stay whole. Versions and the trash are the first; whatever
-else comes to hold manifests (runs, drafts, mirrors) adds itself to the lists here.
+A provider answers with the root pages of manifests that must stay whole, or with chunks that stand alone, such as long
+texts. Versions and the trash are the first; whatever else comes to hold some (runs, drafts, mirrors) adds itself to the
+lists here.
 """
 
 from __future__ import annotations
@@ -53,13 +54,34 @@ def trash(standing: Standing) -> list[Version]:
     return [*(version for version in there if version.id not in gone), *standing.deleted]
 
 
+def kept_texts(standing: Standing) -> Iterable[Digest]:
+    """All that was ever said of live versions, and of artifacts until their last version leaves the trash."""
+    purged = {version.id for version in standing.purged}
+    gone = purged | {version.id for version in trash(standing)}
+    left = standing.catalog.versions(states=(LIVE, TRASH))
+    ending = {version.artifact for version in standing.purged}
+    ending -= {version.artifact for version in left if version.id not in purged}
+    for text in standing.catalog.texts():
+        if text.version not in gone and (text.version is not None or text.artifact not in ending):
+            yield text.digest
+
+
+def trashed_texts(standing: Standing) -> Iterable[Digest]:
+    """What was said of versions in the trash."""
+    ids = {version.id for version in trash(standing)}
+    return (text.digest for text in standing.catalog.texts() if text.version in ids)
+
+
 KEPT_ROOTS: Sequence[Provider] = (live_versions,)
 TRASH_ROOTS: Sequence[Provider] = (trashed_versions,)
+KEPT_TEXTS: Sequence[Provider] = (kept_texts,)
+TRASH_TEXTS: Sequence[Provider] = (trashed_texts,)
+ALL_ROOTS, ALL_TEXTS = (*KEPT_ROOTS, *TRASH_ROOTS), (*KEPT_TEXTS, *TRASH_TEXTS)
 
 
-def root_pages(providers: Sequence[Provider], standing: Standing) -> Iterable[Digest]:
-    """The root pages of all providers."""
-    return (page for provider in providers for page in provider(standing))
+def asked(providers: Sequence[Provider], standing: Standing) -> Iterable[Digest]:
+    """The answers of all providers."""
+    return (digest for provider in providers for digest in provider(standing))
 
 
 # --- the versions whose time has come ---

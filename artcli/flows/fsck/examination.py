@@ -134,7 +134,7 @@ class Examination:
         self.store = examine_store(self.bucket, live, self.options.level, self.progress, packs)
         yield from self.store.findings()
         if self.options.level > Level.QUICK or not self.store.is_sound:
-            yield from self._walk([only] if only else list(self.catalog.versions(states=(LIVE, TRASH))))
+            yield from self._walk(only)
         if self.log.place is not None and not self.log.bad:
             yield from examine_cache(self.path, self.log.place, self.fold)
         self._count_dust()
@@ -179,15 +179,21 @@ class Examination:
 
         for _ in Walk(Noting(), store.indexes, note, lambda: None).version(version):
             pass  # told when the packs have been looked at
+        for text in self.catalog.texts(version.id):
+            note(text.digest)
         return packs
 
-    def _walk(self, versions: list[Version]) -> Iterator[Finding]:
+    def _walk(self, only: Version | None) -> Iterator[Finding]:
         self.progress.phase("reading manifests")
         store = Store(self.bucket, [index.name for index in self.store.indexes])
         walk = Walk(store, self.store.indexes, self._cause(store), self.progress.advance)
-        for version in versions:
+        for version in [only] if only else list(self.catalog.versions(states=(LIVE, TRASH))):
             self._versions += 1
             yield from walk.version(version)
+        for text in self.catalog.texts(only and only.id):
+            of = self.catalog.version(text.version) if text.version else None
+            artifact = self.catalog.artifact_by_id(text.artifact)
+            yield from walk.text(text, of.ref if of else artifact.name, artifact.project)
         yield from walk.unknown.values()
 
     def _cause(self, store: Store) -> Cause:

@@ -9,12 +9,13 @@ class Finding(NamedTuple):
     """Something damaged in the repository, or a file of a version that is touched by damage.
 
     `what` is `config`, `log`, `segment`, `index`, `pack`, `cache` (a file of the repository), `chunk` (nothing has it),
-    or, with `version`, `file` (one path), `files` (those that a lost page lists) and `version` (all of it).
+    or, with `version`, `file` (one path), `files` (those that a lost page lists), `version` (all of it) and `text` (said
+    of it, or of the artifact that `version` names then).
     """
 
     what: str
     key: str | bytes
-    """The file below `.art`; the chunk's digest; the path in the version."""
+    """The file below `.art`; the digest of the chunk or text; the path in the version."""
     code: str
     """The kind of damage, as errors have it."""
     why: str

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from itertools import chain
 
 from artcli.buckets.disk import DiskBucket
@@ -187,6 +188,9 @@ class StoreRepair:
             for version in list(repository.catalog.versions(states=(LIVE, TRASH))):
                 for _ in walk.version(version):
                     pass  # the examination that follows tells what is lost
+            for text in repository.catalog.texts():
+                with suppress(IntegrityError):
+                    healing.get(text.digest)
             flushed = writer.flush()
         self._commit(flushed.add, [])
         for directory, count in healing.given.items():

@@ -1,4 +1,5 @@
 """Versions from their root pages down: every page readable and what the page above says, every chunk somewhere sound.
+And every long text that was said of them, or of their artifacts.
 
 A page below which all is well is marked, and not read again for the next version: checking a thousand versions of a
 data set costs little more than checking one. What is not well is told for each version and path.
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
-from artcli.catalog.catalog import Version
+from artcli.catalog.catalog import SaidText, Version
 from artcli.catalog.manifest.chunks import ListPage, open_list, open_list_child
 from artcli.catalog.manifest.entry import EXECUTABLE, INLINE, Entry, PageSource, chunk_rows, shown
 from artcli.catalog.manifest.page import Inner, Leaf
@@ -60,6 +61,13 @@ class Walk:
             return
         for finding in self._page(version.root.page, top, b""):
             yield finding._replace(version=version.ref, project=version.project)
+
+    def text(self, text: SaidText, ref: str, project: str) -> Iterator[Finding]:
+        """Whether a text can be had that was said of `ref`, a version or an artifact."""
+        lost = self._lost_chunk(text.digest)
+        if lost is not None:
+            finding = self._touched("text", text.digest.hex(), text.digest, IntegrityError(lost.code, lost.why))
+            yield finding._replace(version=ref, project=project)
 
     def _page(self, digest: Digest, page: Leaf | Inner, floor: bytes) -> Walked:
         self._told()
