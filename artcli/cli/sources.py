@@ -32,7 +32,7 @@ def added(words: Sequence[str]) -> tuple[list[str], tuple[Taken, ...]]:
             continue
         ref, colon, dest = word.rpartition(":")
         if colon and _VERSION.search(ref.removeprefix(SCHEME)):
-            taken.append(Taken(ref, os.fsencode(dest)))
+            taken.append(Taken(ref, arrange.place(dest)))
         else:
             taken.append(Taken(word, None))
     return local, tuple(taken)

@@ -1,7 +1,7 @@
 """From paths as the user types them to sources: which file or directory goes where in a version.
 
 One directory gives its contents at the top; one file its base name; of several paths each goes under its base name;
-`PATH:DEST` decides otherwise, unless something of that very name is there.
+`PATH:DEST` decides otherwise, unless something of that very name is there; `.` is the top of the version.
 """
 
 from __future__ import annotations
@@ -39,8 +39,13 @@ def split(text: str, directory: str) -> tuple[str, bytes | None]:
         return text, None
     path, colon, dest = text.rpartition(":")
     if colon and path:
-        return path, os.fsencode(dest).strip(b"/")
+        return path, place(dest)
     return text, None
+
+
+def place(dest: str) -> bytes:
+    """The place in a version that a destination means; b"" is the top, which is also called `.` or `/`."""
+    return b"/".join(part for part in os.fsencode(dest).split(b"/") if part not in (b"", b"."))
 
 
 def _source(text: str, directory: str, alone: bool) -> Source:

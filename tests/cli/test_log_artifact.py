@@ -126,6 +126,19 @@ def test_mistakes(repo: Art) -> None:
     assert repo("ls").out.count("\n") == 1
 
 
+@pytest.mark.parametrize("top", [".", "./", "/", ""])
+def test_a_destination_may_be_the_top(repo: Art, top: str) -> None:
+    plant(repo.directory / "more", {"d": b"d", "deep/e": b"e"})
+    (repo.directory / "f").write_bytes(b"f")
+    logged(repo, "dataset", "./data")
+    logged(repo, "dataset", "--base", "dataset", "--add", f"more:{top}", "--add", f"f:{top}")
+    assert set(held(repo, "dataset")) == {*FILES, "d", "deep/e", "f"}
+    logged(repo, "other", f"more:{top}", "f:./sub/./f")
+    assert set(held(repo, "other")) == {"d", "deep/e", "sub/f"}
+    logged(repo, "third", "--add", f"dataset:v1/deep:{top}", "--add", "dataset:v1/deep/e:./x")
+    assert set(held(repo, "third")) == {"e", "x"}
+
+
 def test_a_misspelt_path_is_guessed(repo: Art) -> None:
     assert "did you mean './data'?" in repo("log-artifact", "x", "./dat").err
 
