@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from artcli.errors import UsageError
+from artcli.errors import NotFoundError, UsageError
 
 Value: TypeAlias = "str | int | bool | list[str]"
 Kind = Literal["text", "number", "truth", "words"]
@@ -76,7 +76,7 @@ class Found(NamedTuple):
 
 
 def setting(name: str) -> Setting:
-    """The setting of this name. Raises UsageError("unknown-setting")."""
+    """The setting of this name. Raises NotFoundError("unknown-setting")."""
     if name in SETTINGS:
         return SETTINGS[name]
     family, _, word = name.partition(".")
@@ -85,7 +85,7 @@ def setting(name: str) -> Setting:
     from difflib import get_close_matches
 
     close = get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
-    raise UsageError(
+    raise NotFoundError(
         "unknown-setting",
         f"no setting '{name}'",
         facts=["settings: " + ", ".join([*SETTINGS, TYPES.name])],
@@ -155,7 +155,7 @@ class Settings:
         self._files: list[tuple[str, Mapping[str, Any]]] | None = None
 
     def find(self, name: str) -> Found:
-        """The value of a setting and its origin. Raises UsageError("unknown-setting", "bad-setting")."""
+        """The value of a setting and its origin. Raises NotFoundError("unknown-setting"), UsageError("bad-setting")."""
         known = setting(name)
         for origin, raw in self._layers(known):
             return Found(name, parsed(known, raw, origin), origin)

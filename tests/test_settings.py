@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from artcli.errors import UsageError
+from artcli.errors import NotFoundError, UsageError
 from artcli.settings import (
     SETTINGS,
     Found,
@@ -107,11 +107,11 @@ def test_words_by_type(repository: Path) -> None:
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(NotFoundError) as caught:
         setting("projct")
     assert (caught.value.slug, caught.value.hint) == ("unknown-setting", "art config get project")
     for name in ("types", "types.", "types.a.b", "zzzz"):
-        with pytest.raises(UsageError):
+        with pytest.raises(NotFoundError):
             setting(name)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from artcli.cli.console import Console
 from artcli.cli.formatting import for_program
+from artcli.cli.formatting import size as human
 from artcli.cli.items import files
 
 
@@ -30,8 +31,8 @@ def version(console: Console, item: dict[str, Any]) -> str:
             ("about", item["description"] or ""),
             ("type", f"{item['type']}, of project {item['project']}"),
             ("digest", item["digest"]),
-            ("size", f"{console.size(item['size'])} in {files(item['entries'])}"),
-            ("added", f"{item['added']}, {console.size(item['stored'])} stored"),
+            ("size", f"{_size(console, item['size'])} in {files(item['entries'])}"),
+            ("added", f"{item['added']}, {_size(console, item['stored'])} stored"),
             ("logged", _who(console, item)),
             ("tags", ", ".join(item["tags"])),
             ("metadata", "\n".join(metadata)),
@@ -52,7 +53,7 @@ def entry(console: Console, item: dict[str, Any]) -> str:
         [
             ("in", ", ".join([item["ref"], *item["version"]["aliases"]])),
             ("kind", item["kind"]),
-            ("size", console.size(item["size"]) + inside),
+            ("size", _size(console, item["size"]) + inside),
             ("digest", item["digest"] or ""),
             ("target", item["target"] or ""),
             ("logged", _who(console, item["version"])),
@@ -65,6 +66,10 @@ def event(console: Console, item: dict[str, Any]) -> str:
     values = [(name, "" if item[name] is None else for_program(item[name], "object")) for name in ("old", "new")]
     rows = [("by", _who(console, item)), *values, ("id", item["id"])]
     return card(f"{console.style(item['ref'], 'yellow')}  {item['text']}", rows)
+
+
+def _size(console: Console, count: int) -> str:
+    return human(count) if console.for_person else f"{count} B"
 
 
 def _who(console: Console, item: dict[str, Any]) -> str:

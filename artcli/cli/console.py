@@ -42,7 +42,7 @@ class Console:
         self._repository: Repository | None = None
         self._color: str | None = None
         self.for_person = self.out.isatty()
-        """Somebody sees stdout: human sizes and ages; else integers and RFC 3339."""
+        """Somebody sees stdout: human sizes and ages; else integers and RFC 3339. Talk is for persons in any case."""
 
     def begin(self) -> None:
         """Work where `-C` says. Called once, when the command line has been read."""
@@ -87,9 +87,6 @@ class Console:
             self._repository = None
 
     # data, on stdout
-
-    def size(self, count: int) -> str:
-        return formatting.size(count) if self.for_person else str(count)
 
     def when(self, moment: str | float) -> str:
         if self.for_person:
@@ -190,6 +187,11 @@ class Console:
         self.out.write(text)
 
     # talk, on stderr
+
+    @staticmethod
+    def size(count: int) -> str:
+        """A size in a sentence, always for persons: in `cd "$(art use …)"` stdout is a pipe, and somebody reads on."""
+        return formatting.size(count)
 
     def say(self, text: str) -> None:
         """A message: a receipt, what was inferred, what to do next. Not with -q."""

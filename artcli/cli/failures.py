@@ -63,15 +63,15 @@ def _usage(failure: Any, arguments: Sequence[str]) -> ArtError:
     message = failure.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
     if context and (option := getattr(failure, "option_name", None)) and not failure.args[1:]:
-        return _unknown_option(context, str(option), message, command)
+        return _unknown_option(context, str(option), command)
     return UsageError("bad-usage", message, facts=_synopsis(context), hint=f"{command} --help")
 
 
-def _unknown_option(context: Any, option: str, message: str, command: str) -> ArtError:
+def _unknown_option(context: Any, option: str, command: str) -> ArtError:
     known = [name for parameter in context.command.get_params(context) for name in parameter.opts]
-    close = nearest(option, known)
-    if close:
-        message = f"no such option: {option}; did you mean '{close}'?"
+    words = {name.lstrip("-"): name for name in known}
+    close = nearest(option.lstrip("-"), words)
+    message = f"no such option: {option}" + (f"; did you mean '{words[close]}'?" if close else "")
     return UsageError("bad-usage", message, facts=_synopsis(context), hint=f"{command} --help")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
+from artcli.cli.items import files
 from artcli.flows.log_artifact import Logged, Request
 
 LOGGED = Schema(
@@ -61,7 +62,7 @@ def receipt(console: Console, logged: Logged, request: Request) -> str:
     """The one line that says what it cost."""
     ref = logged.version.ref if logged.version else request.name
     if not logged.created:
-        return f"{ref}  has this content already  {logged.root.entries} files"
-    what = f"{'would add ' if request.dry_run else '+'}{logged.new_entries} of {logged.root.entries} files"
+        return f"{ref}  has this content already  {files(logged.root.entries)}"
+    what = f"{'would add ' if request.dry_run else '+'}{logged.new_entries:,} of {files(logged.root.entries)}"
     kind = f"  type {logged.type}: {logged.type_reason}" if logged.type_reason else ""
     return f"{ref}  {what}  {console.size(logged.new_size)} new  {logged.seconds:.1f} s{kind}"

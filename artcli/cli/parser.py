@@ -1,11 +1,13 @@
 """The one parser: typer's, with commands that are imported when they are used.
 
 A command's file has a function `command`, whose parameters are the options, and `EXAMPLES`. A file with a mapping
-`SUBCOMMANDS` instead (name to function) is a group, such as `art config`.
+`SUBCOMMANDS` instead (name to function) is a group, such as `art config`. A file with both is a group whose own command
+takes the words behind `--`: `art run start`, and `art run -- CMD`.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
@@ -55,6 +57,13 @@ class Group(TyperGroup):
 
     examples = ""
     functions: Mapping[str, Callable[..., None]] = {}
+    own: Command | None = None
+    """The command that the group itself is, where there is a `--`."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        if self.own is not None and "--" in args and args[0] not in self.functions:
+            return self.own.make_context(info_name, args, parent=parent, **extra)
+        return super().make_context(info_name, args, parent=parent, **extra)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.functions)
@@ -73,7 +82,10 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise unknown_command(args[0], self.list_commands(ctx), ctx.command_path)
+            error = unknown_command(args[0], self.list_commands(ctx), ctx.command_path)
+            if self.own is not None and not error.facts:
+                error.hint = shlex.join(["art", str(self.name), "--", *args])
+            raise error
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -117,6 +129,8 @@ def load(name: str) -> Command | Group:
         return _command(name, module.command, examples)
     group = Group(name=name, help=module.__doc__, rich_markup_mode=None, params=list(global_options()))
     group.examples, group.functions = examples, functions
+    if hasattr(module, "command"):
+        group.own = _command(name, module.command, examples)
     return group
 
 
@@ -156,7 +170,7 @@ def unknown_command(word: str, commands: list[str], path: str = "art") -> UsageE
     hint = f"{path.split(' [')[0]} --help" if path != "art" else "art help"
     facts = []
     elsewhere = ELSEWHERE.get(word, "") if path == "art" else ""
-    if elsewhere and elsewhere.split()[1] in commands:
+    if elsewhere and elsewhere.split()[1] in (*commands, "--version"):
         hint = elsewhere
     else:
         from artcli.cli.failures import nearest

@@ -117,10 +117,12 @@ def list_aliases(catalog: Catalog, name: str | None, project: str) -> list[Named
 def named(catalog: Catalog, ref: str, project: str) -> Named:
     """The alias that `ref` names; raises `NotFoundError` (`no-such-alias`), `UsageError` (`alias-expected`)."""
     wanted = spec.parse(ref)
-    if wanted.version is None or wanted.back or wanted.path or spec.RESERVED_ALIAS.fullmatch(wanted.version):
+    reserved = wanted.version is not None and spec.RESERVED_ALIAS.fullmatch(wanted.version)
+    if wanted.version is None or wanted.back or wanted.path or reserved:
+        computed = f"; '{wanted.version}' is computed" if reserved else ""
         raise UsageError(
             "alias-expected",
-            f"an alias is named as NAME:ALIAS, not {ref!r}",
+            f"an alias is named as NAME:ALIAS, not {ref!r}{computed}",
             hint=f"art alias -l {wanted.name}",
         )
     artifact, note = resolve.artifact(catalog, ref, project)

@@ -1,7 +1,8 @@
 """What a word means that may be a version or a directory.
 
 A path that says so (`./x`, `../x`, `/x`, `.`) is one; else a reference, if there is such an artifact; else a path that
-happens to exist. So `data` is the artifact of that name, and `./data` is always the directory.
+happens to exist. So `data` is the artifact of that name, and `./data` is always the directory; where both exist the
+user hears which was taken.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ class Held(NamedTuple):
     version: Version
     path: bytes | None
     """The folder of the version; None: all of it."""
-    whole: bool
-    """False: only some of its files."""
+    copy: Copy
+    """What it is part of, or is."""
+
+    def expects(self, path: bytes) -> bool:
+        """Whether the directory should have what lies at `path` below its own folder of the version."""
+        return self.copy.expects(os.path.join(self.path or b"", path))
 
 
 def meant(repository: Repository, text: str, project: str, start: Path) -> Path | Resolved:
@@ -41,11 +46,15 @@ def meant(repository: Repository, text: str, project: str, start: Path) -> Path 
     if text.startswith(("./", "../", "/")) or text in (".", ".."):
         return directory(path)
     try:
-        return resolve.version(repository.catalog, text, project)
+        found = resolve.version(repository.catalog, text, project)
     except (NotFoundError, UsageError) as error:
         if error.slug in _NO_REFERENCE and os.path.lexists(path):
             return directory(path)
         raise
+    if not path.is_dir():
+        return found
+    taken = f"{text!r} is taken as {found.version.ref}; the directory is './{text}'"
+    return found._replace(note="  ".join(note for note in (found.note, taken) if note))
 
 
 def directory(path: Path) -> Path:
@@ -79,4 +88,4 @@ def held(repository: Repository, path: Path, name: str) -> Held:
     if version.state == PURGED:
         raise resolve.purged(version)
     copy, inside = around
-    return Held(version, inside or None, copy.whole)
+    return Held(version, inside or None, copy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat as modes
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -96,10 +96,11 @@ class Check:
         self.tally = Tally(progress or Silent())
         self.workers = workers or worker_count()
         self.seconds = 0.0
-        found = meant(repository, target, project, start)
+        there = start / target
+        found = there if against is not None and there.is_dir() else meant(repository, target, project, start)
         self.directory = found if isinstance(found, Path) else None
         self.note: str | None = None
-        self.whole = True
+        self.expects: Callable[[bytes], bool] = lambda path: True
         if not isinstance(found, Path):
             if against is not None:
                 raise UsageError(
@@ -110,7 +111,8 @@ class Check:
         elif against is not None:
             self.version, self.path, self.note = resolve.version(repository.catalog, against, project)
         else:
-            self.version, self.path, self.whole = held(repository, found, target)
+            holds = held(repository, found, target)
+            self.version, self.path, self.expects = holds.version, holds.path, holds.expects
         self.name = f"{target} against {self.version.ref}" if self.directory else self.version.ref
 
     def differences(self) -> Iterator[Difference]:
@@ -122,7 +124,7 @@ class Check:
             yield from of_version(store, self.version, self.path, self.tally, workers=self.workers)
         else:
             entries = part.lifted(part.below(store, self.version, self.path), self.path)
-            yield from of_directory(self.directory, entries, self.tally, whole=self.whole, workers=self.workers)
+            yield from of_directory(self.directory, entries, self.tally, self.expects, workers=self.workers)
         self.seconds = time.monotonic() - started
 
 
@@ -188,11 +190,11 @@ _Pair = tuple["Entry | None", "Seen | None"]
 
 
 def of_directory(
-    directory: Path, entries: Iterator[Entry], tally: Tally, *, whole: bool = True, workers: int
+    directory: Path, entries: Iterator[Entry], tally: Tally, expects: Callable[[bytes], bool], *, workers: int
 ) -> Iterator[Difference]:
     """How the files of `directory` differ from `entries`, which are sorted by path.
 
-    If it does not hold the `whole` of them, what is missing is no difference. Raises as `Scan`.
+    What is missing is a difference only if the directory was to hold it, which `expects` tells. Raises as `Scan`.
     """
     top = os.fsencode(directory) + b"/"
 
@@ -204,7 +206,7 @@ def of_directory(
     notices: list[Difference] = []
     for count, size, found in ahead(check, _batches(_pairs(top, entries, notices)), workers=workers):
         tally.looked(count, size)
-        yield from tally.told(item for item in found if whole or item.state != "missing")
+        yield from tally.told(item for item in found if item.state != "missing" or expects(item.path))
     yield from tally.told(notices)
 
 

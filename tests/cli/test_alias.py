@@ -36,6 +36,7 @@ def test_alias_refused(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
         "error: alias 'best' is protected and leads to model:v0\nhint: art alias --unprotect model:best\n"
     )
     assert art("alias", "model:v9", "best", "--json").error["code"] == "no-such-version"
+    assert "not 'model:latest'; 'latest' is computed" in art("alias", "-d", "model:latest").err
     for words in ([], ["model:v0"], ["-d"], ["-d", "-l", "model"], ["-l", "a", "b"], ["--protect"]):
         result = art("alias", *words)
         assert result.code == 2, words

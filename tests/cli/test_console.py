@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+from artcli.cli.commands import COMMANDS
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.errors import NotFoundError
@@ -117,13 +118,11 @@ def test_a_terminal_gets_an_aligned_table(art: Art) -> None:
 
 def test_a_record(art: Art, probe: Probe) -> None:
     def one(ctx: typer.Context) -> None:
-        ctx.obj.record(
-            FILES, ITEMS[0], text=lambda: f"{ctx.obj.size(41000)} {ctx.obj.when(0.0)}", receipt="done  0.3 s"
-        )
+        ctx.obj.record(FILES, ITEMS[0], text=lambda: ctx.obj.when(0.0), receipt=f"done  {ctx.obj.size(41000)}  0.3 s")
 
     probe(one)
     result = art("probe")
-    assert (result.out, result.err) == ("41000 1970-01-01T00:00:00.000Z\n", "done  0.3 s\n")
+    assert (result.out, result.err) == ("1970-01-01T00:00:00.000Z\n", "done  41 KB  0.3 s\n")
     result = art("probe", "--json")
     assert (result.json["schema"], result.json["size"], result.err) == ("art.files/1", 41000, "")
     assert art("probe", "--field", "metadata.stage").out == "dev\n"
@@ -243,10 +242,15 @@ def test_the_pager_shows_long_output_on_a_terminal(art: Art) -> None:
     assert art("help", "exit-codes").out.startswith("Exit codes\n")
 
 
+def test_the_names_of_commands(art: Art) -> None:
+    assert art("help", "-a", "-q").lines == [*COMMANDS]
+    assert set(art("help", "-q").lines) < {*COMMANDS}
+
+
 def test_json_errors_are_documents(art: Art) -> None:
     result = art("config", "get", "colr", "--json")
-    assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (5, "")
     document = json.loads(result.err)
     assert document["message_type"] == "error"
-    assert (document["code"], document["exit"], document["hint"]) == ("unknown-setting", 2, "art config get color")
+    assert (document["code"], document["exit"], document["hint"]) == ("unknown-setting", 5, "art config get color")
     assert document["message"] == "no setting 'colr'"

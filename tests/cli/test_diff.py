@@ -38,7 +38,7 @@ def test_rows(repo: Art) -> None:
         "D\ttrain/2.jpg\t\t5000\t\n"
         "R\tval/1.jpg\ttrain/1.jpg\t20000\t20000\n",
     )
-    assert result.err == f"{HEAD}  9 new\n"
+    assert result.err == f"{HEAD}  9 B new\n"
     assert repo("diff", "dataset:v0", "dataset:v1", "--name-status").lines[-1] == "R\tval/1.jpg\ttrain/1.jpg"
     assert repo("diff", "dataset:v0", "dataset:v1", "-q", "--", "train", "val").out == "train/2.jpg\nval/1.jpg\n"
     assert repo("diff", "dataset:v1", "--format", "{status} {path}", "--", "l").out == "T l\n"
@@ -69,7 +69,7 @@ def test_counts(repo: Art) -> None:
         "suffix\t.jpg\t0\t1\t0\t1\t0\t0\n"
         "suffix\t.txt\t0\t0\t1\t0\t0\t9\n"
     )
-    assert repo("diff", "dataset:v1", "--summary").out == f"{HEAD}  9 new\n"
+    assert repo("diff", "dataset:v1", "--summary").out == f"{HEAD}  9 B new\n"
     summary = repo("diff", "dataset:v1", "--summary", "--json").json
     assert (summary["a"], summary["b"], summary["added"], summary["renamed"]) == ("dataset:v0", "dataset:v1", 2, 1)
     assert repo("diff", "dataset:v1", "--summary", "--field", "deleted").out == "1\n"

@@ -34,7 +34,7 @@ def names(data: bytes) -> list[str]:
 def test_files(repo: Art) -> None:
     result = repo("export", "dataset")
     assert (result.code, result.out) == (0, "dataset-v0.tar\n")
-    assert result.err.startswith("dataset:v0  4 files  307200  ")
+    assert result.err.startswith("dataset:v0  4 files  307 KB  ")
     assert names((repo.directory / "dataset-v0.tar").read_bytes()) == sorted(FILES)
     assert repo("export", "dataset/sub").out == "dataset-v0-sub.tar\n"
     assert repo("export", "dataset", "-o", "out/x.zip").out == "out/x.zip\n"

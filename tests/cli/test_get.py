@@ -23,7 +23,7 @@ def test_a_copy(repo: Art) -> None:
     top = repo.directory
     result = repo("get", "dataset")
     assert (result.code, result.out) == (0, f"{top}/dataset-v0\n")
-    assert result.err.startswith("dataset:v0  wrote 3 of 3 files, 2005  ")
+    assert result.err.startswith("dataset:v0  wrote 3 of 3 files, 2.0 KB  ")
     assert harvest(top / "dataset-v0") == FILES
     assert repo("get", "dataset/sub", "copy", "--only", "b.*").out == f"{top}/copy\n"
     assert set(harvest(top / "copy")) == {"b.jpg"}

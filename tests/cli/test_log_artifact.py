@@ -50,7 +50,7 @@ def refused(art: Art, slug: str, code: int, *arguments: object, stdin: bytes = b
 def test_what_it_says(repo: Art) -> None:
     first = repo("log-artifact", "dataset", "./data")
     assert (first.code, first.out) == (0, "dataset:v0\n")
-    assert first.err.startswith("dataset:v0  +3 of 3 files  2005 new  ")
+    assert first.err.startswith("dataset:v0  +3 of 3 files  2.0 KB new  ")
     assert first.err.endswith(" s  type dataset: its name says 'dataset'\n")
     again = repo("log-artifact", "dataset", "./data")
     assert (again.code, again.out) == (0, "dataset:v0\n")
@@ -298,7 +298,7 @@ def test_a_file_that_nobody_can_read(repo: Art, monkeypatch: pytest.MonkeyPatch)
 def test_a_dry_run(repo: Art) -> None:
     result = repo("log-artifact", "dataset", "data", "-n")
     assert (result.code, result.out) == (0, "dataset\n")
-    assert result.err.startswith("dataset  would add 3 of 3 files  2005 new")
+    assert result.err.startswith("dataset  would add 3 of 3 files  2.0 KB new")
     assert repo("ls").out == ""
     assert logged(repo, "dataset", "data", "-n")["dry_run"] is True
 

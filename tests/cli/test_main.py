@@ -98,12 +98,14 @@ def test_a_traceback_only_with_debug(art: Art, probe: Probe) -> None:
         (["config", "gett"], "no command 'gett'", "art config get --help"),
         (["config", "list", "--jsn"], "no such option: --jsn; did you mean '--json'?", "art config list --help"),
         (["--jsn"], "no such option: --jsn; did you mean '--json'?", "art --help"),
+        (["config", "list", "--lock"], "no such option: --lock", "art config list --help"),
         (["config", "list", "-Z"], "no such option: -Z", "art config list --help"),
         (["config", "get"], "missing argument 'NAME'", "art config get --help"),
         (["config", "get", "a", "b"], "got unexpected extra argument(s) (b)", "art config get --help"),
         (["--color", "red", "config", "list"], "color from flag --color cannot be 'red'", "art help options"),
         (["create"], "no command 'create'", "art init"),
         (["man"], "no command 'man'", "art help"),
+        (["version"], "no command 'version'", "art --version"),
     ],
 )
 def test_usage_errors(art: Art, arguments: list[str], message: str, hint: str) -> None:

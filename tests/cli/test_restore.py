@@ -11,6 +11,7 @@ def test_restore(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     art("rm", "model:v0", "model:v1", "-y")
     result = art("restore", "model:v0", "model:1")
     assert (result.code, result.out, result.err) == (0, "model:v0\nmodel:v1\n", "model:v0 is back  model:v1 is back\n")
+    assert art("restore", "model:v0").err == "model:v0 was not in the trash\n"
     result = art("restore", "model:v7")
     assert (result.code, result.out) == (5, "")
     assert result.err == (

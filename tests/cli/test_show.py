@@ -21,8 +21,8 @@ def test_show_a_version(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
         "              of the table\n"
         "  type        dataset, of project uncategorized\n"
         f"  digest      {version.digest}\n"
-        "  size        301 in 2 files\n"
-        f"  added       1 of 2 files new, 100 %, {version.stored} stored\n"
+        "  size        301 B in 2 files\n"
+        f"  added       1 of 2 files new, 100 %, {version.stored} B stored\n"
         f"  logged      {TIME} by tester on car\n"
         "  metadata    o = [1]\n"
         "              s = x\n"
@@ -46,7 +46,7 @@ def test_show_what_is_in_one(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(art, monkeypatch)
     result = art("show", "data/dir")
     assert result.out == (
-        f"dir/\n  in          data:v0, latest\n  kind        directory\n  size        1 in 1 file\n"
+        f"dir/\n  in          data:v0, latest\n  kind        directory\n  size        1 B in 1 file\n"
         f"  logged      {TIME} by tester\n"
     )
     (art.directory / "mine").write_bytes(b"a" * 300)

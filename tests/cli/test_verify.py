@@ -22,7 +22,7 @@ def repo(art: Art) -> Art:
 def test_all_right(repo: Art) -> None:
     result = repo("verify", "dataset")
     assert (result.code, result.out) == (0, "")
-    assert result.err.startswith("dataset:v0  3 files, 2005, ")
+    assert result.err.startswith("dataset:v0  3 files, 2.0 KB, ")
     assert result.err.endswith("  all right\n")
     assert repo("verify", "artifacts/dataset:v0").err.startswith("artifacts/dataset:v0 against dataset:v0  3 files, ")
     assert repo("verify", "./data", "--against", "dataset").code == 0
@@ -53,7 +53,7 @@ def test_damage(repo: Art) -> None:
     assert result.code == 7
     assert result.out.startswith("damaged\tsub/")
     assert result.out.count("\n") == 1
-    assert "error: 1 files of dataset:v0 are damaged or missing in the repository\nhint: art fsck\n" in result.err
+    assert "error: 1 file of dataset:v0 is damaged or missing in the repository\nhint: art fsck\n" in result.err
     assert repo("verify", "dataset", "--json").error["code"] == "damaged-version"
     assert repo("verify", "artifacts/dataset:v0").code == 0
 

@@ -199,6 +199,13 @@ def test_any_tree_against_any_other(shelf: Shelf, one: dict[str, Leaf], other: d
 # --- which version ---
 
 
+def test_a_directory_that_is_called_as_an_artifact(shelf: Shelf) -> None:
+    shelf.log({"a": b"a"})
+    assert check(shelf, "data").note == "'data' is taken as data:v0; the directory is './data'"
+    assert check(shelf, "./data", "data").note is None
+    assert check(shelf, "data", "data").directory == shelf.directory / "data"
+
+
 @pytest.mark.parametrize(
     ("target", "against", "slug"),
     [

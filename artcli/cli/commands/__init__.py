@@ -83,5 +83,10 @@ ELSEWHERE: Mapping[str, str] = {
     "create": "art init",
     "settings": "art config list",
     "man": "art help",
+    "version": "art --version",
+    "which": "art show PATH",
+    "identify": "art show PATH",
+    "find": "art ls --where CONDITION",
+    "search": "art ls --where CONDITION",
 }
 """Words of other tools, and what to type instead."""

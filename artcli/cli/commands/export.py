@@ -9,6 +9,7 @@ import typer
 
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
+from artcli.cli.items import files
 from artcli.errors import PartialError
 from artcli.flows import export
 from artcli.flows.export import Export
@@ -93,4 +94,4 @@ def _item(archive: Export, output: str | None) -> dict[str, Any]:
 
 def _receipt(console: Console, archive: Export) -> str:
     done = archive.done
-    return f"{archive.version.ref}  {done.entries} files  {console.size(done.archive)}  {done.seconds:.1f} s"
+    return f"{archive.version.ref}  {files(done.entries)}  {console.size(done.archive)}  {done.seconds:.1f} s"

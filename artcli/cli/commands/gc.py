@@ -27,7 +27,7 @@ GC = Schema(
         Field("freed", "size", "bytes given back"),
         Field("stored", "size", "bytes of packs and indexes that remain"),
         Field("dry_run", "truth", "nothing was done"),
-        Field("dust_files", "count", "files that killed commands had left"),
+        Field("dust_files", "count", "files that nothing named: replaced indexes, and what killed commands had left"),
         Field("dust_size", "size"),
         Field("packs_deleted", "count"),
         Field("packs_rewritten", "count"),
@@ -67,7 +67,7 @@ def command(
         for version in versions:
             console.event("status", {kind: version.ref, "project": version.project})
             console.detail(f"{kind} {version.ref}")
-    console.record(GC, _item(done), text=lambda: console.size(done.freed), receipt=_receipt(done), summary=True)
+    console.record(GC, _item(done), text=lambda: _freed(console, done), receipt=_receipt(done), summary=True)
 
 
 def _age(text: str) -> float:
@@ -86,6 +86,10 @@ def _item(done: Collected) -> dict[str, Any]:
     return item
 
 
+def _freed(console: Console, done: Collected) -> str:
+    return formatting.size(done.freed) if console.for_person else str(done.freed)
+
+
 def _receipt(done: Collected) -> str:
     parts = []
     if done.deleted:
@@ -93,7 +97,7 @@ def _receipt(done: Collected) -> str:
     if done.purged:
         parts.append(f"{_count(len(done.purged), 'version')} out of the trash")
     if done.dust_files:
-        parts.append(f"{formatting.size(done.dust_size)} left by killed commands")
+        parts.append(f"{formatting.size(done.dust_size)} that nothing needs")
     if done.packs_deleted or done.packs_rewritten:
         parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten} rewritten")
     if done.trash:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from artcli.cli import help as pages
-from artcli.cli.commands import COMMANDS
+from artcli.cli.commands import COMMANDS, COMMON
 from artcli.cli.console import Console
 from artcli.cli.failures import nearest
 from artcli.cli.parser import Group, load
@@ -33,6 +33,9 @@ def command(
     console: Console = ctx.obj
     if console.flags.json:
         console.text(dumps(pages.tree()))
+        return
+    if console.quiet and not words:
+        console.text("\n".join(COMMANDS if everything else COMMON))
         return
     with console.pager():
         console.text(_page(ctx, words) if words else pages.overview(everything=everything))

@@ -39,7 +39,9 @@ def command(
     """
     console: Console = ctx.obj
     repository, project = console.repository(), console.project
+    trash = {version.id for version in repository.catalog.trash()}
     versions = rm.restore(repository, refs, project, message)
     items = [{"ref": ref_of(one, project), "size": one.size, "project": one.project} for one in versions]
     console.rows(RESTORED, items, columns=["ref"])
-    console.say("  ".join(f"{item['ref']} is back" for item in items))
+    told = ["is back" if version.id in trash else "was not in the trash" for version in versions]
+    console.say("  ".join(f"{item['ref']} {what}" for item, what in zip(items, told, strict=True)))

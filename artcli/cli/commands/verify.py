@@ -9,6 +9,7 @@ import typer
 
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
+from artcli.cli.items import files
 from artcli.errors import IntegrityError
 from artcli.flows import verify
 
@@ -49,10 +50,11 @@ def command(
             console.say(check.note)
         console.rows(DIFFERENCE, (difference._asdict() for difference in check.differences()))
     tally = check.tally
-    looked = f"{check.name}  {tally.entries} files, {console.size(tally.size)}, {check.seconds:.1f} s"
-    console.say(f"{looked}  {f'{tally.found} differ' if tally.found else 'all right'}")
+    looked = f"{check.name}  {files(tally.entries)}, {console.size(tally.size)}, {check.seconds:.1f} s"
+    console.say(f"{looked}  {f'{tally.found:,} differ' if tally.found else 'all right'}")
     if tally.damaged:
-        message = f"{tally.damaged} files of {check.version.ref} are damaged or missing in the repository"
+        what = f"{files(tally.damaged)} of {check.version.ref} {'is' if tally.damaged == 1 else 'are'}"
+        message = f"{what} damaged or missing in the repository"
         raise IntegrityError("damaged-version", message, hint="art fsck")
     if tally.found:
         raise typer.Exit(1)
