@@ -27,19 +27,20 @@ from artcli.catalog.log import GENESIS, LogEntry
 from artcli.catalog.runs import fold as runs
 from artcli.errors import ArtError, UsageError
 
-TABLES_FORMAT = 3
+TABLES_FORMAT = 4
 """Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
 
 SCHEMA = """
 CREATE TABLE head (n INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
 CREATE TABLE facts (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, n INTEGER NOT NULL, kind TEXT NOT NULL,
-    artifact INTEGER, version TEXT, applied INTEGER NOT NULL, undoes TEXT, undone_by TEXT, fault TEXT,
+    artifact INTEGER, version TEXT, run TEXT, applied INTEGER NOT NULL, undoes TEXT, undone_by TEXT, fault TEXT,
     line BLOB NOT NULL) STRICT;
 CREATE INDEX facts_n ON facts (n);
 CREATE INDEX facts_undone ON facts (undone_by) WHERE undone_by IS NOT NULL;
 CREATE INDEX facts_artifact ON facts (artifact);
 CREATE INDEX facts_version ON facts (version);
+CREATE INDEX facts_run ON facts (run) WHERE run IS NOT NULL;
 CREATE TABLE artifacts (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, next INTEGER NOT NULL,
     description ANY, note ANY, keep_last INTEGER, created TEXT NOT NULL, changed TEXT NOT NULL,
@@ -97,7 +98,7 @@ class Fold:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
-        self._runs = runs.RunFold(self._run, self._one)
+        self._runs = runs.RunFold(database)
         self._kinds: dict[str, Callable[[Fact], _Effect]] = {
             "version": self._version,
             "alias": self._alias,
@@ -144,10 +145,10 @@ class Fold:
             return
         effect = self._effect(fact)
         self._run(
-            "INSERT INTO facts (id, n, kind, artifact, version, applied, undoes, fault, line)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            fact.id, n, fact.kind, effect.artifact, effect.version, effect.applied, fact.undoes, effect.fault,
-            fact.line,
+            "INSERT INTO facts (id, n, kind, artifact, version, run, applied, undoes, fault, line)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            fact.id, n, fact.kind, effect.artifact, effect.version, runs.named(fact.data), effect.applied, fact.undoes,
+            effect.fault, fact.line,
         )  # fmt: skip
         if not effect.applied:
             return
@@ -161,7 +162,7 @@ class Fold:
     def _effect(self, fact: Fact) -> _Effect:
         """Do what the fact says, whole or not at all."""
         handler = self._kinds.get(fact.kind)
-        if runs.names_run(fact.data) and fact.kind in self._runs.about_runs:
+        if runs.named(fact.data) and fact.kind in self._runs.about_runs:
             handler = partial(_about_run, self._runs.about_runs[fact.kind])
         if handler is None:
             if fact.required:

@@ -1,22 +1,27 @@
 """What facts about runs do to the tables; the part of `catalog.fold` that knows runs.
 
-    run       {run, project, name, job_type?, group?, tags?, notes?}          a run begins
-    resume    {run}                                                           and begins again
-    finish    {run, outcome, exit?}                                           and ends: finished, failed, killed, crashed
-    segment   {run, writer, n, records: [digest …], console?: [digest …], page?}   a part of what it said, and its files
-    input     {run, version, digest} or {run, uri}, role?                     it used a version, or something elsewhere
-    output    {run, version, digest}                                          it logged a version
+    run       {run, project, name, job_type?, group?, tags?, notes?}: a run begins
+    resume    {run}: it begins again
+    finish    {run, outcome, exit?}: it ends, `finished`, `failed`, `killed` or `crashed`
+    segment   {run, writer, n, resumes, since, records: [digest …], console?: [digest …], page?}: a part of what it said,
+              and its files; the writer took the run up at `since`, when it had been resumed that often
+    input     {run, version, digest} or {run, uri}, role?: it used a version, or something elsewhere
+    output    {run, version, digest}: it logged a version
 
 `edit`, `tag`, `untag`, `delete`, `restore` and `purge` with a `run` instead of a version do to it what they do there.
+
+Segments, inputs and outputs are kept whether the run is known or not; what else was said of a run before it begins (its
+facts came from two places) is done when it does. So what runs hold is the same in whatever order logs are merged.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from artcli.catalog import spec
+from artcli.catalog import facts, spec
 from artcli.catalog.facts import Fact
 
 SCHEMA = """
@@ -29,7 +34,8 @@ CREATE INDEX runs_project ON runs (project, seq);
 CREATE TABLE run_tags (run TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (run, tag)) STRICT;
 CREATE TABLE segments (
     run TEXT NOT NULL, writer TEXT NOT NULL, n INTEGER NOT NULL, records TEXT NOT NULL, console TEXT NOT NULL,
-    page TEXT, resumes INTEGER NOT NULL, time TEXT NOT NULL, PRIMARY KEY (run, writer, n)) STRICT;
+    page TEXT, resumes INTEGER NOT NULL, since TEXT NOT NULL, time TEXT NOT NULL,
+    PRIMARY KEY (run, writer, n)) STRICT;
 CREATE TABLE inputs (
     run TEXT NOT NULL, version TEXT, digest TEXT, uri TEXT, role TEXT, time TEXT NOT NULL,
     UNIQUE (run, version, uri, role)) STRICT;
@@ -47,16 +53,11 @@ FIELDS = ("name", "job_type", "group", "notes")
 TEXT_LIMIT = 64 * 1024
 
 
-Run = Callable[..., int]
-One = Callable[..., Any]
-
-
 class RunFold:
-    """Does one kind of fact a function. `run` executes SQL and gives the count of rows, `one` the first value."""
+    """Does one kind of fact a function."""
 
-    def __init__(self, run: Run, one: One) -> None:
-        self._run = run
-        self._one = one
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
         self.kinds: dict[str, Callable[[Fact], bool]] = {
             "run": self._begin,
             "resume": self._resume,
@@ -85,9 +86,23 @@ class RunFold:
             " (SELECT COUNT(*) FROM runs), ?, NULL, ?, ?, 0, NULL)",
             run, spec.check_project(data["project"]), name, *texts, fact.id, fact.time, fact.actor, fact.machine,
         )  # fmt: skip
-        for tag in data.get("tags", ()) if done else ():
+        if not done:
+            return False
+        for tag in _list(data.get("tags") or []):
             self._run("INSERT OR IGNORE INTO run_tags VALUES (?, ?)", run, spec.check_tag(tag))
-        return done > 0
+        self._catch_up(run)
+        return True
+
+    def _catch_up(self, run: str) -> None:
+        """Do what was said of the run before it began."""
+        rows = self.database.execute(
+            "SELECT seq, line FROM facts WHERE run = ? AND NOT applied AND fault IS NULL ORDER BY seq", (run,)
+        )
+        for seq, line in rows.fetchall():
+            fact = facts.parse(line)
+            handler = self.about_runs.get(fact.kind) or self.kinds.get(fact.kind)
+            if handler is not None and handler(fact):
+                self._run("UPDATE facts SET applied = 1 WHERE seq = ?", seq)
 
     def _resume(self, fact: Fact) -> bool:
         return self._run(
@@ -97,7 +112,8 @@ class RunFold:
 
     def _finish(self, fact: Fact) -> bool:
         data = fact.data
-        if data["outcome"] not in OUTCOMES or not isinstance(data.get("exit"), int | None):
+        exit = data.get("exit")
+        if data["outcome"] not in OUTCOMES or not isinstance(exit, int | None) or abs(exit or 0) >= 2**31:
             raise ValueError(f"no outcome: {data['outcome']!r}")
         return self._run(
             "UPDATE runs SET outcome = ?, exit = ?, finished = ? WHERE id = ?",
@@ -106,13 +122,12 @@ class RunFold:
 
     def _segment(self, fact: Fact) -> bool:
         data = fact.data
-        run = spec.check_run(data["run"])
-        page = data.get("page")
-        resumes = self._one("SELECT resumes FROM runs WHERE id = ?", run)
+        page, since = data.get("page"), _text(data.get("since")) or fact.time
         return self._run(
-            "INSERT OR IGNORE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            run, spec.check_run(data["writer"]), int(data["n"]), _digests(data["records"]),
-            _digests(data.get("console", [])), spec.check_digest(page) if page else None, resumes or 0, fact.time,
+            "INSERT OR IGNORE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            spec.check_run(data["run"]), spec.check_run(data["writer"]), _count(data["n"]), _digests(data["records"]),
+            _digests(data.get("console", [])), spec.check_digest(page) if page else None,
+            _count(data.get("resumes", 0)), since, fact.time,
         ) > 0  # fmt: skip
 
     def _input(self, fact: Fact) -> bool:
@@ -132,7 +147,10 @@ class RunFold:
 
     def _output(self, fact: Fact) -> bool:
         data = fact.data
-        values = (spec.check_run(data["run"]), str(data["version"]), spec.check_digest(data["digest"]), fact.time)
+        version = _text(data["version"])
+        if version is None:
+            raise ValueError("no version")
+        values = (spec.check_run(data["run"]), version, spec.check_digest(data["digest"]), fact.time)
         return self._run("INSERT OR IGNORE INTO outputs VALUES (?, ?, ?, ?)", *values) > 0
 
     def _edit(self, fact: Fact) -> bool:
@@ -155,6 +173,13 @@ class RunFold:
             after, deleted, fact.data["run"], before,
         ) > 0  # fmt: skip
 
+    def _run(self, sql: str, *values: Any) -> int:
+        return self.database.execute(sql, values).rowcount
+
+    def _one(self, sql: str, *values: Any) -> Any:
+        row = self.database.execute(sql, values).fetchone()
+        return row[0] if row else None
+
 
 def _text(value: Any) -> str | None:
     if value is None or value == "":
@@ -164,12 +189,23 @@ def _text(value: Any) -> str | None:
     return value
 
 
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("no list")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+        raise ValueError(f"no count: {value!r:.100}")
+    return value
+
+
 def _digests(values: Any) -> str:
-    if not isinstance(values, list):
-        raise ValueError("no list of digests")
-    return json.dumps([spec.check_digest(value) for value in values])
+    return json.dumps([spec.check_digest(value) for value in _list(values)])
 
 
-def names_run(data: Mapping[str, Any]) -> bool:
-    """Whether a fact's data is about a run."""
-    return data.get("run") is not None
+def named(data: Mapping[str, Any]) -> str | None:
+    """The run that a fact's data is about."""
+    run = data.get("run")
+    return run if isinstance(run, str) and spec.RUN.fullmatch(run) else None

@@ -15,7 +15,7 @@ from artcli.catalog.repository import Repository
 from artcli.catalog.runs import records
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.register import Register, Segment
-from artcli.catalog.runs.spool import Spool
+from artcli.catalog.runs.spool import Head, Spool
 from artcli.store.store import Store
 
 
@@ -27,6 +27,9 @@ class Part(NamedTuple):
     n: int
     """Number of the segment that it is or will be."""
     resumes: int
+    """How often the run had been resumed when the writer took it up."""
+    since: str
+    """When that was, by the writer's clock."""
     segment: Segment | None
     """None for what is not sealed."""
     lines: bytes
@@ -41,27 +44,44 @@ def spool_root(repository: Repository) -> Path:
 def spool_of(repository: Repository, run: str) -> Spool | None:
     """The run's spool on this machine, if it has one."""
     spool = Spool(spool_root(repository) / run)
-    return spool if (spool.folder / "head").exists() else None
+    return spool if spool.folder.is_dir() else None
 
 
 def parts(repository: Repository, run: str) -> list[Part]:
     """What the run said, in order; follows the log."""
-    spool = spool_of(repository, run)
+    live: list[tuple[int, bytes]] = []
+    head: Head | None = None
     try:
-        live = spool.parts() if spool else []
-        writer = spool.head.writer if spool else ""
-    except FileNotFoundError:  # sealed and cleared away this moment
-        live, writer = [], ""
+        head, live = Spool(spool_root(repository) / run).read()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # sealed and cleared away, or never here
     repository.refresh()
-    register = Register(repository.follower.database)
-    sealed = list(register.segments(run))
+    sealed = list(Register(repository.follower.database).segments(run))
     there = {(segment.writer, segment.n) for segment in sealed}
-    found = [Part(run, item.writer, item.n, item.resumes, item, b"") for item in sealed]
-    known = register.run(run)
-    for number, lines in live:
-        if (writer, number) not in there:
-            found.append(Part(run, writer, number, known.resumes if known else 0, None, lines))
-    return found
+    found = [Part(run, item.writer, item.n, item.resumes, item.since, item, b"") for item in sealed]
+    for number, lines in live if head else []:
+        if head and (head.writer, number) not in there:
+            found.append(Part(run, head.writer, number, head.resumes, head.since, None, lines))
+    return sorted(found, key=lambda part: (part.resumes, part.since, part.writer, part.n))
+
+
+def file_places(repository: Repository, run: str) -> list[bytes | Path]:
+    """Where the run's files are, in order, so that the last place that has a path counts.
+
+    Root pages of manifests, and folders of this machine for what is not sealed. Follows the log.
+    """
+    folders: list[tuple[int, Path]] = []
+    writer = ""
+    try:
+        spool = Spool(spool_root(repository) / run)
+        writer, folders = spool.head.writer, spool.file_folders()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # sealed and cleared away, or never here
+    repository.refresh()
+    sealed = list(Register(repository.follower.database).segments(run))
+    there = {(segment.writer, segment.n) for segment in sealed}
+    places: list[bytes | Path] = [segment.page for segment in sealed if segment.page]
+    return places + [folder for number, folder in folders if (writer, number) not in there]
 
 
 def read(store: Store, part: Part, *, console: bool = False) -> Iterator[Record]:

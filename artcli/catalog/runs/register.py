@@ -48,6 +48,9 @@ class Segment(NamedTuple):
     page: bytes | None
     """Root page of the manifest of its files."""
     resumes: int
+    """How often the run had been resumed when its writer took it up."""
+    since: str
+    """When that was, by the writer's clock."""
     time: str
 
 
@@ -67,11 +70,19 @@ class Output(NamedTuple):
     time: str
 
 
+class Sign(NamedTuple):
+    """A sign of life."""
+
+    n: int
+    """The log entry that has it."""
+    kind: str
+
+
 _RUN = (
     'SELECT id, project, name, job_type, "group", notes, state, outcome, exit, fact, seq, time, finished, actor,'
     " machine, resumes, deleted FROM runs "
 )
-_SEGMENT = "SELECT run, writer, n, records, console, page, resumes, time FROM segments "
+_SEGMENT = "SELECT run, writer, n, records, console, page, resumes, since, time FROM segments "
 
 
 class Register:
@@ -114,11 +125,29 @@ class Register:
         return found
 
     def segments(self, run: str | None = None) -> Iterator[Segment]:
-        """Sealed segments of a run in the order of its writers' beginnings, or of all runs."""
+        """Sealed segments of a run in the order of its writers' beginnings, or of all runs.
+
+        The order follows from what they say, not from the order in which logs were merged.
+        """
         where = "WHERE run = ? " if run else ""
-        rows = self.database.execute(_SEGMENT + where + "ORDER BY run, resumes, rowid", (run,) if run else ())
-        for row in rows:
+        order = "ORDER BY run, resumes, since, writer, n"
+        for row in self.database.execute(_SEGMENT + where + order, (run,) if run else ()):
             yield _segment(row)
+
+    def holding(self, states: Sequence[str]) -> Iterator[Segment]:
+        """Segments of all runs in these states; of runs that nothing is known of but segments, too, if `live` is."""
+        marks = ", ".join("?" * len(states))
+        where = f"WHERE IFNULL((SELECT state FROM runs WHERE id = run), 'live') IN ({marks}) "
+        for row in self.database.execute(_SEGMENT + where + "ORDER BY run", tuple(states)):
+            yield _segment(row)
+
+    def last_sign(self, run: str) -> Sign | None:
+        """The newest fact that the run itself, or who ended it, has made."""
+        kinds = "('run', 'resume', 'finish', 'segment', 'input', 'output')"
+        row = self.database.execute(
+            f"SELECT n, kind FROM facts WHERE run = ? AND kind IN {kinds} ORDER BY seq DESC LIMIT 1", (run,)
+        ).fetchone()
+        return Sign(*row) if row else None
 
     def inputs(self, run: str) -> list[Input]:
         """What the run used, in order."""
@@ -150,8 +179,9 @@ class Register:
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:
-    run, writer, n, found, console, page, resumes, time = row
+    run, writer, n, found, console, page, resumes, since, time = row
     return Segment(
         run, writer, n, [bytes.fromhex(text) for text in json.loads(found)],
-        [bytes.fromhex(text) for text in json.loads(console)], bytes.fromhex(page) if page else None, resumes, time,
+        [bytes.fromhex(text) for text in json.loads(console)], bytes.fromhex(page) if page else None,
+        resumes, since, time,
     )  # fmt: skip

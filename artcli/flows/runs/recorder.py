@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from artcli.catalog import spec
@@ -20,11 +21,11 @@ from artcli.catalog.repository import Make, Repository
 from artcli.catalog.runs import journal
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.register import Register, Run
-from artcli.catalog.runs.spool import Owner, Spool
-from artcli.errors import NotFoundError
+from artcli.catalog.runs.spool import Owner, Spool, new_head
+from artcli.errors import ConflictError, LockedError, NotFoundError, SpaceError
 from artcli.flows.runs import names
 from artcli.flows.runs.rows import FSYNC_EVERY, SEAL_SIZE, history
-from artcli.flows.runs.seal import seal
+from artcli.flows.runs.seal import end, seal, settle
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ class Recorder:
         self.spool = spool
         self._clock = clock
         self._synced = time.monotonic()
+        self._seal_at = SEAL_SIZE
 
     @classmethod
     def begin(cls, repository: Repository, beginning: Beginning) -> Recorder:
-        """A new run; it is in the log when this returns. Raises `UsageError` (`bad-project`, `bad-tag`, `bad-run`)."""
+        """A new run; it is in the log when this returns.
+
+        Raises `UsageError` (`bad-project`, `bad-tag`, `bad-run`), `ConflictError` (`run-exists`).
+        """
+        settle(repository)
         run = spec.check_run(beginning.id or new_id())
         spec.check_project(beginning.project)
         for tag in beginning.tags:
@@ -72,6 +78,8 @@ class Recorder:
 
         def plan(catalog: Catalog, make: Make) -> list[Fact]:
             register = Register(catalog.database)
+            if register.run(run) is not None:
+                raise ConflictError("run-exists", f"there is a run '{run}' already", hint=f"art run show {run}")
             name = beginning.name or names.readable(len(register.runs(beginning.project, ("live", "trash", "purged"))))
             data: dict[str, Any] = {"run": run, "project": beginning.project, "name": name}
             for field in ("job_type", "group", "notes"):
@@ -81,8 +89,15 @@ class Recorder:
                 data["tags"] = list(dict.fromkeys(beginning.tags))
             return [make(Draft("run", data, beginning.reason))]
 
-        repository.commit(plan)
-        spool = Spool.create(journal.spool_root(repository), run, beginning.project, beginning.owner)
+        # the spool comes first: whoever sees the run in the log sees its owner too
+        head = new_head(run, beginning.project, beginning.owner)
+        spool = Spool.create(journal.spool_root(repository), head)
+        try:
+            repository.commit(plan)
+        except BaseException:
+            if spool.head.writer == head.writer:
+                spool.remove()
+            raise
         recorder = cls(repository, run, spool)
         recorder.say(_beginning_records(beginning), durable=True)
         return recorder
@@ -94,35 +109,54 @@ class Recorder:
         Raises `NotFoundError` (`no-such-run`).
         """
         known = find(repository, run)
-        spool = journal.spool_of(repository, known.id)
-        if spool is None:
-            spool = Spool.create(
-                journal.spool_root(repository), known.id, known.project, None, next_step(repository, known.id)
-            )
+        spool = journal.spool_of(repository, known.id) or _take_up(repository, known.id, None)
         return cls(repository, known.id, spool)
 
     @classmethod
     def resume(cls, repository: Repository, run: str, beginning: Beginning) -> Recorder:
         """A run that is over begins again, with `beginning`'s owner, config and what was recorded by itself."""
+        settle(repository)
         known = find(repository, run)
         repository.commit(lambda catalog, make: [make(Draft("resume", {"run": known.id}, beginning.reason))])
-        recorder = cls.attach(repository, known.id)
-        recorder.spool.own(beginning.owner)
+        spool = journal.spool_of(repository, known.id) or _take_up(repository, known.id, beginning.owner)
+        spool.own(beginning.owner)
+        recorder = cls(repository, known.id, spool)
         recorder.say(_beginning_records(beginning), durable=True)
         return recorder
 
-    def say(self, make: Iterable[Record] | Callable[[int], Iterable[Record]], *, durable: bool = False) -> None:
+    def say(
+        self,
+        make: Iterable[Record] | Callable[[int], Iterable[Record]],
+        *,
+        durable: bool = False,
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         """Append records; those given without being asked for their steps get the next step put in.
 
-        Raises `SpaceError`, `ArtError` if it cannot be written.
+        `files` as `Spool.append` has them. Raises `SpaceError`, `ArtError` if it cannot be written.
         """
         ask = make if callable(make) else lambda step: [record._replace(next=step) for record in make]
         durable = durable or time.monotonic() - self._synced > FSYNC_EVERY
-        size = self.spool.append(ask, durable=durable)
+        try:
+            size = self.spool.append(ask, durable=durable, files=files)
+        except FileNotFoundError:
+            if self.spool.folder.exists():
+                raise
+            # another process has ended the run meanwhile: what is said after that belongs to it too
+            self.spool = _take_up(self.repository, self.run, None)
+            size = self.spool.append(ask, durable=durable)
         if durable:
             self._synced = time.monotonic()
-        if size >= SEAL_SIZE:
+        if size >= self._seal_at:
+            self._seal(size)
+
+    def _seal(self, size: int) -> None:
+        try:
             seal(self.repository, self.spool)
+        except (SpaceError, LockedError):
+            self._seal_at = size + SEAL_SIZE  # nothing is lost; it is tried again when there is more
+        else:
+            self._seal_at = SEAL_SIZE
 
     def log(self, row: Mapping[str, Any], step: int | None = None, at: float | None = None) -> int | None:
         """Append a row of history, or a part of one. Returns its step; None if `step` is over: the row is dropped.
@@ -148,8 +182,7 @@ class Recorder:
         data: dict[str, Any] = {"run": self.run, "outcome": outcome}
         if exit is not None:
             data["exit"] = exit
-        seal(self.repository, self.spool, [Draft("finish", data)])
-        self.spool.remove()
+        end(self.repository, self.spool, [Draft("finish", data)])
 
 
 def find(repository: Repository, run: str) -> Run:
@@ -163,6 +196,14 @@ def find(repository: Repository, run: str) -> Run:
 def next_step(repository: Repository, run: str) -> int:
     """The step of the next row of a run, by all that is known of it here."""
     return max((record.next for record in journal.everything(repository, run)), default=0)
+
+
+def _take_up(repository: Repository, run: str, owner: Owner | None) -> Spool:
+    """A spool of its own for a run that has none here."""
+    known = Register(repository.follower.database).run(run)
+    project, resumes = (known.project, known.resumes) if known else ("", 0)
+    head = new_head(run, project, owner, next_step(repository, run), resumes)
+    return Spool.create(journal.spool_root(repository), head)
 
 
 def _beginning_records(beginning: Beginning) -> list[Record]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from artcli.catalog.runs.records import Record
+from artcli.catalog.runs.records import MOST_STEPS, Record
 
 SEAL_SIZE = 1024 * 1024
 """Bytes of records from which a spool is sealed."""
@@ -18,7 +18,7 @@ FSYNC_EVERY = 30.0
 
 def history(row: Mapping[str, Any], step: int | None, next_step: int, at: float) -> Record | None:
     """The record of a row, as W&B counts: a row without a step ends it; one of a step that is over is None."""
-    if step is not None and step < next_step:
+    if step is not None and not next_step <= step < MOST_STEPS:
         return None
     own = next_step if step is None else step
     return Record("history", at, row, own, own + 1 if step is None else own)

@@ -1,0 +1,54 @@
+"""What keeps a spool steady on its disk: a lock that follows its name, names that are on the disk, errors in words."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from artcli.buckets.folders import sync
+from artcli.errors import SpaceError
+
+
+@contextmanager
+def flocked(path: Path) -> Iterator[None]:
+    """Hold the lock of this file in the block: of the file that has the name when it is taken, not of one that is gone.
+
+    Raises FileNotFoundError if its folder is gone.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            there, mine = os.stat(path), os.fstat(descriptor)
+            if (there.st_ino, there.st_dev) == (mine.st_ino, mine.st_dev):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in the folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # file systems that need no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of the system in words where they are known."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SpaceError("disk-full", "no room left on the disk to record a run", hint="art gc -n") from error
+        raise
