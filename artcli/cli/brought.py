@@ -11,6 +11,7 @@ from artcli.catalog.catalog import Version
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.flows.rescue import Rescued
+from artcli.flows.sharing import Shared
 from artcli.flows.use import Plan
 
 FIELDS = [
@@ -19,6 +20,8 @@ FIELDS = [
     Field("digest"),
     Field("written", "count", "entries written"),
     Field("size", "size", "bytes written"),
+    Field("cloned", "count", "of them, files that share their blocks with another working copy's"),
+    Field("linked", "count", "of them, files that are hard links of another working copy's"),
     Field("kept", "count", "entries that were right already"),
     Field("removed", "count"),
     Field("rescued", "words", "your files that had to make room"),
@@ -43,6 +46,8 @@ class Brought(Protocol):
     @property
     def references(self) -> Sequence[str]: ...
     @property
+    def shared(self) -> Shared: ...
+    @property
     def note(self) -> str | None: ...
     @property
     def seconds(self) -> float: ...
@@ -62,6 +67,8 @@ def item(done: Brought, dry_run: bool) -> dict[str, Any]:
         "digest": done.version.digest,
         "written": plan.write,
         "size": plan.size,
+        "cloned": done.shared.cloned,
+        "linked": done.shared.linked,
         "kept": plan.keep,
         "removed": len(plan.remove),
         "rescued": [os.fsdecode(path) for path in (plan.rescue if dry_run else done.rescued.paths)],
@@ -79,8 +86,20 @@ def tell(console: Console, done: Brought, dry_run: bool) -> None:
         console.say(done.note)
     if done.rescued.paths:
         console.say(f"{len(done.rescued.paths)} of your files made room; they are in {done.rescued.folder}")
+    if done.shared.writable:
+        console.say(
+            f"{done.shared.writable} files were not linked: where they lie, somebody may write them (chmod -R a-w)"
+        )
     verb = "would write" if dry_run else "wrote"
-    written = f"{verb} {plan.write} of {plan.write + plan.keep} files, {console.size(plan.size)}"
+    written = f"{verb} {plan.write} of {plan.write + plan.keep} files, {console.size(plan.size)}{_how(done)}"
     removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove)}" if plan.remove else ""
     what = written if plan.write else "in place"
     console.say(f"{done.version.ref}  {what}{removed}  {done.seconds:.1f} s")
+
+
+def _how(done: Brought) -> str:
+    """How many files were made without a copy of their bytes, if any."""
+    cloned, linked, _ = done.shared
+    counts = {"cloned": cloned, "linked": linked, "copied": done.plan.write - cloned - linked}
+    told = [f"{count} {word}" for word, count in counts.items() if count]
+    return f" ({', '.join(told)})" if cloned or linked else ""

@@ -27,7 +27,8 @@ def sweep(source: bytes) -> bool:
     """Remove the temporary file at `source` if it is nobody's."""
     try:
         there = os.lstat(source)
-        if abs(time.time() - there.st_mtime) < AGE:
+        made = there.st_mtime if there.st_nlink == 1 else there.st_ctime  # a hard link has the time of its file
+        if abs(time.time() - made) < AGE:
             return False
         if modes.S_ISREG(there.st_mode) and _has_writer(source):
             return False

@@ -79,6 +79,12 @@ class Row:
         return self.folders.split(b"\0") if self.folders else []
 
 
+def believed_stats(row: Row, boot: bytes) -> dict[bytes, tuple[int, ...]]:
+    """By name, of the files that are believed: device, size, mtime, ctime, inode."""
+    records = struct.iter_unpack("<4q", row.believed_records(boot))
+    return {name: (row.dev, *record) for name, record in zip(row.split_names(), records, strict=True) if any(record)}
+
+
 def pack_row(
     *,
     fingerprint: bytes,

@@ -42,6 +42,7 @@ class Writer:
     removed but rescued. `judged`: stats of files that were changed just before, and whose content was looked at; as
     long as they have those, they may go.
     `rescue` is called with the path of what is in the way, and must move it elsewhere; without it that is an error.
+    `read_only`: nobody gets the permission to write what is made.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Writer:
         since: int | None = None,
         judged: Mapping[bytes, Stat] | None = None,
         rescue: Rescue | None = None,
+        read_only: bool = False,
     ) -> None:
+        self._mask = 0o555 if read_only else 0o777
         self._folders = Folders(root, rescue)
         self._root = root
         self._since = since
@@ -85,36 +88,63 @@ class Writer:
         `in-the-way`, `name-collision`), `SpaceError` (`disk-full`), `ArtError` (`cannot-write`), `UsageError`
         (`impossible-name`), `IntegrityError` (`unsafe-path`).
         """
-        mode = 0o777 if executable else 0o666
+        if isinstance(content, _BUFFERS):
+            content = (content,)
+        given = content
+        self.fill(
+            path, lambda fd: _write(fd, given), executable=executable, mtime=mtime, replace=replace,
+            beside=not isinstance(given, _GIVEN),
+        )  # fmt: skip
+
+    def fill(
+        self,
+        path: bytes,
+        fill: Callable[[int], None],
+        *,
+        executable: bool = False,
+        mtime: int | None = None,
+        replace: bool = False,
+        beside: bool = False,
+    ) -> None:
+        """Make the file `path` of the bytes that `fill` puts into an empty file; as `create`.
+
+        With `beside` it only gets its name when it is whole.
+        """
+        mode = (0o777 if executable else 0o666) & self._mask
         try:
-            if isinstance(content, _BUFFERS):
-                content = (content,)
-            if isinstance(content, _GIVEN):
+            if not beside:
                 try:
-                    self._create_new(path, content, mode, mtime)
+                    self._create_new(path, fill, mode, mtime)
                     return
                 except FileExistsError:
                     pass
-            self._create_beside(path, content, mode, mtime, replace)
+            self._create_beside(path, fill, mode, mtime, replace)
         except OSError as error:
             _tell(error, path)
             raise
 
     def symlink(self, path: bytes, target: bytes, *, replace: bool = False) -> None:
         """Make a symbolic link; `replace` and errors as in `create`."""
+        self.make(path, lambda folder, name: os.symlink(target, name, dir_fd=folder), replace=replace)
+
+    def make(self, path: bytes, make: Callable[[int, bytes], T], *, replace: bool = False) -> T:
+        """Make `path` by giving `make` an open folder and a name in it; what that answered; as `create`.
+
+        `make` raises `FileExistsError` if the name is taken, and is then asked for another one, which is renamed.
+        """
         above, name = _split(path)
         try:
             try:
-                self._in_folder(above, lambda folder: os.symlink(target, name, dir_fd=folder))
-                return
+                return self._in_folder(above, lambda folder: make(folder, name))[1]
             except FileExistsError:
                 pass
             temporary = temporary_name()
-            folder, _ = self._in_folder(above, lambda folder: os.symlink(target, temporary, dir_fd=folder))
+            folder, made = self._in_folder(above, lambda folder: make(folder, temporary))
             self._settle(path, folder, name, temporary, replace)
         except OSError as error:
             _tell(error, path)
             raise
+        return made
 
     def directory(self, path: bytes) -> None:
         """Make the folder `path`; errors as in `create`."""
@@ -173,12 +203,12 @@ class Writer:
             folder = self._folders.open(path, make=True)
             return folder, make(folder)
 
-    def _create_new(self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None) -> None:
+    def _create_new(self, path: bytes, fill: Callable[[int], None], mode: int, mtime: int | None) -> None:
         """Make a file whose name is free; raises `FileExistsError` if it is not."""
         above, name = _split(path)
         folder, fd = self._in_folder(above, lambda folder: os.open(name, _FLAGS, mode, dir_fd=folder))
         try:
-            _write(fd, content)
+            fill(fd)
             if mtime is not None:
                 os.utime(fd, ns=(mtime, mtime))
         except BaseException:
@@ -188,7 +218,7 @@ class Writer:
             os.close(fd)
 
     def _create_beside(
-        self, path: bytes, content: Iterable[Buffer], mode: int, mtime: int | None, replace: bool
+        self, path: bytes, fill: Callable[[int], None], mode: int, mtime: int | None, replace: bool
     ) -> None:
         """Write a file under a temporary name and give it its own when it is whole."""
         above, name = _split(path)
@@ -198,7 +228,7 @@ class Writer:
         folder = os.dup(folder)  # content may come from a generator that writes other files
         try:
             try:
-                _write(fd, content)
+                fill(fd)
                 if mtime is not None:
                     os.utime(fd, ns=(mtime, mtime))
             except BaseException:

@@ -1,9 +1,10 @@
 """Entries become files: chunks are read pack by pack, verified, and written by the thread that decoded them.
 
-    take a window of entries; look up the chunks of its small files                        [1]
-    for each range of a pack: read it, decode its chunks, write their files                [2]  in threads
-    files that live in their entry, links, empty directories                               [3]  in threads
-    large files one after the other: chunks decoded in threads, written in order here      [4]
+    take a window of entries; clone or link those that another working copy has            [1]  in threads
+    look up the chunks of its small files                                                  [2]
+    for each range of a pack: read it, decode its chunks, write their files                [3]  in threads
+    files that live in their entry, links, empty directories                               [4]  in threads
+    large files one after the other: chunks decoded in threads, written in order here      [5]
 
 The window bounds memory. A large file is hashed as it is written and only then gets its name.
 """
@@ -19,6 +20,8 @@ from artcli.content import Buffer, Digest
 from artcli.errors import IntegrityError
 from artcli.files.writer import Writer
 from artcli.flows import contents
+from artcli.flows.elsewhere import Elsewhere
+from artcli.flows.sharing import Sharing
 from artcli.memory import keep_freed_memory
 from artcli.progress import Progress
 from artcli.store.ranges import Range, ranges
@@ -45,9 +48,17 @@ class Delivery:
     """Writes entries below the root of `writer`."""
 
     def __init__(
-        self, store: Store, pages: PageSource, writer: Writer, *, workers: int, progress: Progress, mtime: int
+        self,
+        store: Store,
+        pages: PageSource,
+        writer: Writer,
+        elsewhere: Elsewhere,
+        *,
+        workers: int,
+        progress: Progress,
+        mtime: int,
     ) -> None:
-        """`mtime`: the time that every file gets, in nanoseconds since 1970."""
+        """`mtime`: the time that every file gets, in nanoseconds since 1970, unless it is linked."""
         keep_freed_memory()
         self.store = store
         self.pages = pages
@@ -55,6 +66,7 @@ class Delivery:
         self.workers = workers
         self.progress = progress
         self.mtime = mtime
+        self.sharing = Sharing(elsewhere, writer, workers=workers, progress=progress, mtime=mtime)
         self.references: list[bytes] = []
         """Paths of entries that have no bytes here."""
 
@@ -62,6 +74,7 @@ class Delivery:
         """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
         rest = iter(entries)
         while window := list(islice(rest, WINDOW)):
+            window = self.sharing.take(window)
             large = [entry for entry in window if contents.is_large(entry)]
             for count, size in ahead(self._work, self._jobs(window), workers=self.workers):
                 self.progress.advance(files=count, size=size)

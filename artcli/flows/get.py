@@ -23,9 +23,11 @@ from artcli.files.seen import Seen, kind_of, stat_of
 from artcli.files.writer import Writer
 from artcli.flows import part
 from artcli.flows.deliver import Delivery
+from artcli.flows.elsewhere import Elsewhere, Origin
 from artcli.flows.judge import judge
 from artcli.flows.overlay import Overlay
 from artcli.flows.rescue import Rescued
+from artcli.flows.sharing import Shared
 from artcli.flows.use import Bringing, Plan
 from artcli.progress import Progress, Silent
 from artcli.threads import worker_count
@@ -63,6 +65,8 @@ class Got(NamedTuple):
     """The user's files that had to make room."""
     references: Sequence[str]
     """Paths of entries whose bytes are kept elsewhere, and were not brought."""
+    shared: Shared
+    """How many of the files were cloned."""
     note: str | None
     seconds: float
 
@@ -99,12 +103,12 @@ def _get_folder(
         _check_empty(directory, request)
     target, pages = _target(repository, request, version, path)
     work = Bringing(
-        repository, directory, pages, target,
+        repository, directory, pages, target, origin=Origin(version, path or b""),
         exact=request.sync, switch=request.sync, dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
     plan = work.run()
     references = [os.fsdecode(path) for path in work.references]
-    return Got(version, directory, plan, work.rescued, references, None, 0.0)
+    return Got(version, directory, plan, work.rescued, references, work.shared, None, 0.0)
 
 
 def _target(repository: Repository, request: Request, version: Version, path: bytes | None) -> tuple[Root, PageSource]:
@@ -150,16 +154,20 @@ def _get_file(repository: Repository, request: Request, version: Version, entry:
     rescued = Rescued(repository.path, path.parent)
     since = clock.now(path.parent)
     plan, conflict = _plan_file(repository, path, wanted, request)
+    shared = Shared()
     if not request.dry_run and plan.write:
         progress.phase("writing", files=1, size=entry.size)
         if conflict:
             rescued.take(wanted.path)
         workers = request.workers or worker_count()
-        with Writer(path.parent, since=since, rescue=rescued.take) as writer:
+        origin = Origin(version, entry.path.rpartition(b"/")[0])
+        writer = Writer(path.parent, since=since, rescue=rescued.take)
+        with writer, Elsewhere(repository, path.parent, origin) as places:
             store = repository.store
-            delivery = Delivery(store, store, writer, workers=workers, progress=progress, mtime=since)
+            delivery = Delivery(store, store, writer, places, workers=workers, progress=progress, mtime=since)
             delivery.write([wanted])
-    return Got(version, path, plan, rescued, (), None, 0.0)
+            shared = delivery.sharing.shared
+    return Got(version, path, plan, rescued, (), shared, None, 0.0)
 
 
 def _file_path(request: Request, name: bytes) -> Path:

@@ -36,11 +36,13 @@ from artcli.files.walk import Scan
 from artcli.files.writer import Writer
 from artcli.flows import copies
 from artcli.flows.deliver import Delivery
+from artcli.flows.elsewhere import Elsewhere, Origin
 from artcli.flows.judge import Judgement, judge
 from artcli.flows.known import known_root
 from artcli.flows.overlay import Overlay
 from artcli.flows.part import ALL, Part, selected
 from artcli.flows.rescue import Rescued
+from artcli.flows.sharing import Shared, Sharing
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
 
@@ -64,6 +66,8 @@ class Request:
     """Globs of paths to bring; without any, all."""
     exact: bool = False
     """Remove what does not belong."""
+    link: bool = False
+    """Make what is written read-only, and hard links to the read-only files of other working copies."""
     type: str | None = None
     """The type that the artifact must have."""
     dry_run: bool = False
@@ -104,6 +108,8 @@ class Used(NamedTuple):
     """The user's files that had to make room."""
     references: Sequence[str]
     """Paths of entries whose bytes are kept elsewhere, and were not brought."""
+    shared: Shared
+    """How many of the files were cloned or linked."""
     note: str | None
     seconds: float
 
@@ -127,15 +133,15 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
     part = Part(request.only, found.path)
     target, pages = _target(repository, version, part)
     work = Bringing(
-        repository, root, pages, target, part=part,
-        exact=request.exact, dry_run=request.dry_run, workers=request.workers, progress=progress,
+        repository, root, pages, target, part=part, origin=Origin(version, link=request.link), exact=request.exact,
+        dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
     plan = work.run()
     if not request.dry_run:
         copies.remember(repository.path, root, version, part.is_all)
     path = root / os.fsdecode(found.path) if found.path else root
     references = [os.fsdecode(path) for path in work.references]
-    return Used(version, path, plan, work.rescued, references, found.note, time.monotonic() - started)
+    return Used(version, path, plan, work.rescued, references, work.shared, found.note, time.monotonic() - started)
 
 
 def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:
@@ -174,6 +180,7 @@ class Bringing:
         pages: PageSource,
         target: Root,
         *,
+        origin: Origin,
         part: Part = ALL,
         exact: bool = False,
         switch: bool = True,
@@ -192,6 +199,7 @@ class Bringing:
         self.target = target
         self.is_whole = not self.pages.is_only_here(target.page)
         """The target is a manifest of the store's, which the stat cache may name."""
+        self.origin = origin
         self.part = part
         self.exact = exact
         self.switch = switch
@@ -206,6 +214,7 @@ class Bringing:
         self.young: dict[bytes, Stat] = {}
         """Files that were changed just before, as they were when they were judged."""
         self.references: list[bytes] = []
+        self.sharing: Sharing | None = None
         self.left_over: list[bytes] = []
         """Temporary files on the disk that an earlier run seems to have left."""
 
@@ -233,6 +242,11 @@ class Bringing:
     def _scan(self, cache: StatCache | None) -> Scan[Root]:
         catalog = self.repository.catalog
         return Scan(self.sources, EVERYTHING, cache, known_to=lambda page: known_root(catalog, self.pages, page))
+
+    @property
+    def shared(self) -> Shared:
+        """How many of the files were cloned or linked."""
+        return self.sharing.shared if self.sharing is not None else Shared()
 
     # --- plan ---
 
@@ -304,15 +318,19 @@ class Bringing:
 
     def _carry_out(self, plan: Plan, base: Root) -> None:
         self.progress.phase("writing", files=plan.write, size=plan.size)
-        with Writer(self.root, since=self.since, judged=self.young, rescue=self.rescued.take) as writer:
+        link, rescue = self.origin.link, self.rescued.take
+        writer = Writer(self.root, since=self.since, judged=self.young, rescue=rescue, read_only=link)
+        with writer, Elsewhere(self.repository, self.root, self.origin) as places:
             for path in plan.rescue:
                 self.rescued.take(path)
                 writer.prune(path.rpartition(b"/")[0])
             for path in plan.remove:
                 writer.remove(path)
             delivery = Delivery(
-                self.store, self.pages, writer, workers=self.workers, progress=self.progress, mtime=self.since
-            )
+                self.store, self.pages, writer, places,
+                workers=self.workers, progress=self.progress, mtime=self.since,
+            )  # fmt: skip
+            self.sharing = delivery.sharing
             delivery.write(self._wanted(plan, base))
             self.references = delivery.references
 
@@ -345,6 +363,8 @@ class Bringing:
         """Nobody else has written the file since it was found right, or was written here with our time."""
         if seen.kind in (FILE, EXECUTABLE) and seen.stat.size != entry.size:
             return False
+        if self.sharing is not None and self.sharing.is_link(seen.path, seen.stat.inode):
+            return seen.stat.mtime < self.since - TICK  # what was linked has not been written since
         return seen.kind == DIRECTORY or seen.stat.mtime == self.since or seen.stat.ctime < self.since - TICK
 
 

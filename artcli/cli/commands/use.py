@@ -19,6 +19,7 @@ cd "$(art use dataset:latest)"
 art use dataset:v0 --root ./data              # a directory that holds another version is switched in place
 art use dataset:v0 --only 'train/*' --only classes.txt
 art use dataset:v0 --root ./data --exact      # and remove what does not belong
+art use dataset:v0 --root ./look --link       # read-only; shares the files of other read-only copies
 """
 
 USED = brought.schema("used")
@@ -30,6 +31,10 @@ def command(
     root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="into this directory")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="GLOB", help="only these paths")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="remove what does not belong")] = False,
+    link: Annotated[
+        bool,
+        typer.Option("--link", help="write read-only files, as hard links of other read-only copies where possible"),
+    ] = False,
     type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="fail if it is of another type")] = None,
     zero: Annotated[bool, typer.Option("--zero", "-0", help="end each path with NUL")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be done")] = False,
@@ -37,7 +42,8 @@ def command(
     """Bring versions into directories, verified, and print where.
 
     What is right already is left alone, what changed is repaired; files of yours that would be overwritten, and that
-    no version holds, are moved aside first.
+    no version holds, are moved aside first. Where the file system can, files that another working copy has are cloned
+    from there: they take no room until one of them is changed.
     """
     console: Console = ctx.obj
     if root is not None and len(refs) > 1:
@@ -52,6 +58,7 @@ def command(
             root=root,
             only=only or (),
             exact=exact,
+            link=link,
             type=type,
             dry_run=dry_run,
             workers=console.jobs,

@@ -1,0 +1,45 @@
+"""`art use` says what it did about room on the disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from artcli.flows import elsewhere
+from tests.kit.command_line import Art
+from tests.kit.sharing import copying
+from tests.kit.trees import Leaf, harvest, plant
+from tests.store.material import noise
+
+FILES: dict[str, Leaf] = {"a.txt": b"alpha", "sub/b.jpg": noise(1000, "b"), "sub/c.jpg": noise(1000, "c")}
+
+
+@pytest.fixture
+def repo(art: Art) -> Art:
+    art("init")
+    plant(art.directory / "data", FILES)
+    assert art("log-artifact", "dataset", "data").code == 0
+    return art
+
+
+def test_clones(repo: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    copying(monkeypatch)
+    repo("use", "dataset", "--root", "one")
+    result = repo("use", "dataset", "--root", "two")
+    assert result.err.startswith("dataset:v0  wrote 3 of 3 files, ")
+    assert " (2 cloned, 1 copied)  " in result.err
+    assert harvest(repo.directory / "two") == FILES
+    item = repo("use", "dataset", "--root", "three", "--json").json["items"][0]
+    assert (item["written"], item["cloned"], item["linked"]) == (3, 2, 0)
+
+
+def test_links(repo: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "can_clone", lambda _: False)
+    repo("use", "dataset", "--root", "one")
+    result = repo("use", "dataset", "--root", "two", "--link")
+    assert result.err.startswith("2 files were not linked: where they lie, somebody may write them (chmod -R a-w)\n")
+    assert not (repo.directory / "two/a.txt").stat().st_mode & 0o222
+    result = repo("use", "dataset", "--root", "three", "--link")
+    assert " (2 linked, 1 copied)  " in result.err
+    assert (repo.directory / "two/sub/b.jpg").samefile(repo.directory / "three/sub/b.jpg")
+    dry = repo("use", "dataset", "--root", "four", "--link", "-n", "--json").json["items"][0]
+    assert (dry["written"], dry["linked"], dry["dry_run"]) == (3, 0, True)
