@@ -13,4 +13,7 @@ class Connection(sqlite3.Connection):
     """Give it to `sqlite3.connect` as `factory`, with `check_same_thread=False`: any thread may be the last."""
 
     def __del__(self) -> None:
-        self.close()
+        try:
+            self.close()
+        except sqlite3.ProgrammingError:
+            pass  # it could not be opened

@@ -36,7 +36,7 @@ class Condition(NamedTuple):
             return not self._replace(order="=").holds(version)
         if self.field in ("name", "type"):
             return _ORDERS[self.order](getattr(version, self.field), self.value)
-        return any(_compare(self.order, item, self.value) for item in self._there(version))
+        return any(compare(self.order, item, self.value) for item in self._there(version))
 
     def _there(self, version: Version) -> Sequence[Any]:
         if self.field == "size":
@@ -68,7 +68,8 @@ def looked_up(metadata: Any, key: str) -> Any:
     return looked_up(metadata.get(first), rest) if dot else None
 
 
-def _compare(order: str, there: Any, value: str) -> bool:
+def compare(order: str, there: Any, value: str) -> bool:
+    """Whether `there` stands to `value` as `order` (one of = < > <= >=) says: as numbers if both are, else as text."""
     number, wanted = _number(there), _number(value)
     if number is not None and wanted is not None:
         return _ORDERS[order](number, wanted)
