@@ -1,5 +1,77 @@
-"""The public Python names of `art`."""
+"""The public Python names of `art`: W&B's, so that `import artcli as wandb` runs code that was written for it.
+
+They are loaded when they are asked for (PEP 562), so that the import costs nothing; `run`, `config` and `summary` are
+those of the run that is open, so they are looked up each time.
+"""
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # typing's own costs 8 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+    from artcli import errors as errors
+    from artcli.errors import Error as Error
+    from artcli.sdk.beginning import init as init
+    from artcli.sdk.config import Config as Config
+    from artcli.sdk.public import define_metric as define_metric
+    from artcli.sdk.public import finish as finish
+    from artcli.sdk.public import log as log
+    from artcli.sdk.public import login as login
+    from artcli.sdk.public import save as save
+    from artcli.sdk.public import unwatch as unwatch
+    from artcli.sdk.public import watch as watch
+    from artcli.sdk.run import Run as Run
+    from artcli.sdk.settings import Settings as Settings
+    from artcli.sdk.summary import Summary
+    from artcli.sdk.values import Histogram as Histogram
+
+    run: Run | None
+    config: Config
+    summary: Summary
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "artcli.sdk.config",
+    "Error": "artcli.errors",
+    "Histogram": "artcli.sdk.values",
+    "Run": "artcli.sdk.run",
+    "Settings": "artcli.sdk.settings",
+    "define_metric": "artcli.sdk.public",
+    "finish": "artcli.sdk.public",
+    "init": "artcli.sdk.beginning",
+    "log": "artcli.sdk.public",
+    "login": "artcli.sdk.public",
+    "save": "artcli.sdk.public",
+    "unwatch": "artcli.sdk.public",
+    "watch": "artcli.sdk.public",
+}
+_CURRENT = {
+    "config": ("artcli.sdk.public", "current_config"),
+    "run": ("artcli.sdk.current", "current"),
+    "summary": ("artcli.sdk.public", "current_summary"),
+}
+
+__all__ = [
+    "Config", "Error", "Histogram", "Run", "Settings", "config", "define_metric", "errors", "finish", "init", "log",
+    "login", "run", "save", "summary", "unwatch", "watch",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"artcli has no {name!r}")
+    from importlib import import_module
+
+    if name in _CURRENT:
+        module, function = _CURRENT[name]
+        return getattr(import_module(module), function)()
+    if name == "errors":
+        return import_module("artcli.errors")
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

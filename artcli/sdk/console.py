@@ -1,0 +1,90 @@
+"""What a program prints is recorded too: the streams stay what they are, their `write` says it twice.
+
+A line that is written over with carriage returns, as progress bars do, is recorded as it stands when it ends.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+SIZE = 16 * 1024
+"""Characters that are handed on at once; what is less waits for `drain`."""
+LONGEST = 100_000
+"""Characters of a line; of a longer one the rest is a line of its own."""
+
+Tell = Callable[[str, Mapping[str, Any], int], None]
+
+
+class Capture:
+    """Listens to `sys.stdout` and `sys.stderr` until `stop`."""
+
+    def __init__(self, tell: Tell) -> None:
+        """`tell(kind, data, size)` gets records of kind `console`."""
+        self._ears = [Ear(sys.stdout, "stdout", tell), Ear(sys.stderr, "stderr", tell)]
+
+    def drain(self) -> None:
+        """Hand on the lines that are whole."""
+        for ear in self._ears:
+            ear.drain()
+
+    def stop(self) -> None:
+        """The streams are as they were; what was said last is handed on."""
+        for ear in self._ears:
+            ear.stop()
+
+
+class Ear:
+    """Listens to one stream."""
+
+    def __init__(self, stream: Any, name: str, tell: Tell) -> None:
+        self._stream, self._name, self._tell = stream, name, tell
+        self._lock = threading.RLock()
+        self._text: list[str] = []
+        self._size = 0
+        self._listens = False
+        try:
+            self._write = stream.write
+            self._own = "write" in vars(stream)
+            stream.write = self._both
+            self._listens = True
+        except (AttributeError, TypeError):
+            pass  # no stream, or one whose methods cannot be replaced
+
+    def _both(self, text: str) -> Any:
+        written = self._write(text)
+        if self._listens and isinstance(text, str):
+            with self._lock:
+                self._text.append(text)
+                self._size += len(text)
+            if self._size > SIZE:
+                self.drain()
+        return written
+
+    def drain(self, *, last: bool = False) -> None:
+        with self._lock:
+            text = "".join(self._text)
+            whole = len(text) if last or (len(text) > LONGEST and "\n" not in text) else text.rfind("\n") + 1
+            rest = _shown(text[whole:])
+            self._text, self._size = ([rest] if rest else []), 0
+        if shown := "\n".join(map(_shown, text[:whole].split("\n"))):
+            for start in range(0, len(shown), LONGEST):
+                piece = shown[start : start + LONGEST]
+                self._tell("console", {"stream": self._name, "text": piece}, len(piece))
+
+    def stop(self) -> None:
+        if self._listens:
+            self._listens = False
+            if vars(self._stream).get("write") == self._both:
+                if self._own:
+                    self._stream.write = self._write
+                else:
+                    del self._stream.write
+            self.drain(last=True)
+
+
+def _shown(line: str) -> str:
+    """What stands there after carriage returns."""
+    return line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line

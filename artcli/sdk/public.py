@@ -1,0 +1,92 @@
+"""The module's own functions: each does to the current run what the run's method does.
+
+Before `init` they raise `Error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from artcli.sdk.config import Config
+from artcli.sdk.current import active, current
+from artcli.sdk.metric import Metric
+from artcli.sdk.summary import Summary
+from artcli.sdk.voice import say
+
+
+def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
+    """`Run.log` of the current run."""
+    active("log").log(data, step, commit, sync)
+
+
+def save(
+    glob_str: str | Path, base_path: str | Path | None = None, policy: str = "live", *, glob: bool = True
+) -> list[str]:
+    """`Run.save` of the current run."""
+    return active("save").save(glob_str, base_path, policy, glob=glob)
+
+
+def define_metric(name: str, *args: Any, **kwargs: Any) -> Metric:
+    """`Run.define_metric` of the current run."""
+    return active("define_metric").define_metric(name, *args, **kwargs)
+
+
+def watch(models: Any, *args: Any, **kwargs: Any) -> None:
+    """`Run.watch` of the current run."""
+    active("watch").watch(models, *args, **kwargs)
+
+
+def unwatch(models: Any = None) -> None:
+    """`Run.unwatch` of the current run."""
+    active("unwatch").unwatch(models)
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """End the current run; without one nothing happens."""
+    run = current()
+    if run is not None:
+        run.finish(exit_code, quiet)
+
+
+def login(*args: Any, **kwargs: Any) -> bool:
+    """Nothing to log in to: runs are recorded on this machine. Says so, and returns True."""
+    say("no login is needed: runs are recorded in the .art folder of this directory or above it")
+    return True
+
+
+class Before:
+    """The config or the summary while there is no run."""
+
+    def __init__(self, name: str) -> None:
+        object.__setattr__(self, "_name", name)
+
+    def __getitem__(self, key: str) -> Any:
+        return active(f"{self._name}[{key!r}]")
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        active(f"{self._name}[{key!r}]")
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("_"):
+            raise AttributeError(key)
+        return active(f"{self._name}.{key}")
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        active(f"{self._name}.{key}")
+
+    def __iter__(self) -> Any:
+        return active(self._name)
+
+
+def current_config() -> Config | Before:
+    """What `artcli.config` is now."""
+    run = current()
+    return run.config if run is not None else Before("config")
+
+
+def current_summary() -> Summary | Before:
+    """What `artcli.summary` is now."""
+    run = current()
+    return run.summary if run is not None else Before("summary")

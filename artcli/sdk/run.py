@@ -1,0 +1,297 @@
+"""A run as a program has it in hand: what it says goes to a `Recording`, which a disabled run keeps in memory alone."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from artcli.errors import UsageError
+from artcli.flows.runs import mask
+from artcli.sdk import saving
+from artcli.sdk.buffer import warn_of_step
+from artcli.sdk.config import Config
+from artcli.sdk.metric import Metric, definition
+from artcli.sdk.settings import Settings
+from artcli.sdk.summary import Summary
+from artcli.sdk.values import SCALARS, plain
+
+if TYPE_CHECKING:
+    from artcli.sdk.recording import Recording
+
+ROW_SIZE, VALUE_SIZE = 120, 40
+"""Bytes that a row and a number in it take in memory, about."""
+
+
+class Run:
+    """What `init` gives. `with` ends it: an exception marks it failed, and goes on."""
+
+    def __init__(
+        self, recording: Recording, settings: Settings, outside: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> None:
+        """`outside`: settings that win over the program's own; `config`: what was set before."""
+        self._recording = recording
+        self._config = Config(self._set_config, outside)
+        self._config._begin(config)
+        self._settings = settings
+        self._summary = Summary(recording.summary, self._set_summary)
+        self._watched: list[Any] = []
+        self._waiting: dict[str, Any] = {}
+        """Values that go into the next row."""
+        self._finished = False
+
+    # --- what it is ---
+
+    @property
+    def id(self) -> str:
+        return self._recording.about.id
+
+    @property
+    def name(self) -> str:
+        return self._recording.about.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._alive("name")
+        self._recording.edit("name", str(name))
+
+    @property
+    def notes(self) -> str | None:
+        return self._recording.about.notes
+
+    @notes.setter
+    def notes(self, notes: str | None) -> None:
+        self._alive("notes")
+        self._recording.edit("notes", notes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self._recording.about.tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._alive("tags")
+        self._recording.tag([tags] if isinstance(tags, str) else list(tags))
+
+    @property
+    def project(self) -> str:
+        return self._recording.about.project
+
+    def project_name(self) -> str:
+        return self.project
+
+    @property
+    def entity(self) -> str:
+        """As given; artifacts and runs are found without it."""
+        return self._settings.entity or ""
+
+    @property
+    def path(self) -> str:
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
+    @property
+    def group(self) -> str:
+        return self._recording.about.group or ""
+
+    @property
+    def job_type(self) -> str:
+        return self._recording.about.job_type or ""
+
+    @property
+    def url(self) -> str | None:
+        """The address of its page, if one is served."""
+        return None
+
+    @property
+    def dir(self) -> str:
+        """A directory whose files are kept with the run when it ends."""
+        return str(self._recording.directory())
+
+    @property
+    def start_time(self) -> float:
+        """Seconds since 1970."""
+        return self._recording.about.start
+
+    @property
+    def starting_step(self) -> int:
+        return self._recording.about.step
+
+    @property
+    def step(self) -> int:
+        """The step of the next row, as far as this process knows."""
+        return self._recording.step
+
+    @property
+    def resumed(self) -> bool:
+        return self._recording.about.resumed
+
+    @property
+    def offline(self) -> bool:
+        """Whether it needs no server; so it is with every run that is recorded."""
+        return not self.disabled
+
+    @property
+    def disabled(self) -> bool:
+        return self._recording.disabled
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    @property
+    def summary(self) -> Summary:
+        return self._summary
+
+    def __repr__(self) -> str:
+        return f"<artcli.Run {self.name} {self.path}>"
+
+    # --- what it says ---
+
+    def log(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None
+    ) -> None:
+        """Log a row of metrics, or with `commit=False` or a `step` a part of one.
+
+        Rows of one step are one row. Without `step` the row is whole and the next one gets the next step; a step that
+        is over is dropped, with a warning. Takes microseconds and does not wait for the disk; `sdk.buffer` says what
+        happens when the disk is slower than the program.
+
+        Raises TypeError for what is no mapping from texts, or a value that JSON cannot hold; `UsageError`
+        (`run-finished`).
+        """
+        if self._finished:
+            self._alive("log")
+        if not isinstance(data, Mapping):
+            raise TypeError("log takes a dictionary")
+        row: dict[str, Any] = {}
+        size = ROW_SIZE
+        for key, value in data.items():
+            if type(key) is not str:
+                raise TypeError(f"keys of what is logged are texts: {key!r}")
+            if type(value) in SCALARS:
+                row[key] = value
+                size += VALUE_SIZE if type(value) is not str else VALUE_SIZE + len(value)
+            else:
+                row[key] = kept = plain(value, self, key)
+                size += weight(kept)
+        if self._waiting:
+            row, self._waiting = {**self._waiting, **row}, {}
+        if step is not None:
+            step = operator.index(step)
+        if not self._recording.row(row, size, step, step is None if commit is None else bool(commit)):
+            assert step is not None
+            warn_of_step(step, self.step)
+
+    def define_metric(
+        self, name: str, step_metric: str | Metric | None = None, step_sync: bool | None = None,
+        hidden: bool | None = None, summary: str | None = None, goal: str | None = None, overwrite: bool | None = None,
+    ) -> Metric:  # fmt: skip
+        """Say how a metric, or all whose names begin so (`val/*`), is charted and summed up.
+
+        `summary`: min, max, mean, last, first, best (with `goal`), none, several with commas between them.
+        Raises `UsageError` (`bad-metric`, `run-finished`).
+        """
+        self._alive("define_metric")
+        metric = definition(name, step_metric, step_sync, hidden, summary, goal, overwrite)
+        self._recording.say("define", metric.record)
+        return metric
+
+    def save(
+        self, glob_str: str | Path, base_path: str | Path | None = None, policy: str = "live", *, glob: bool = True
+    ) -> list[str]:
+        """Keep files with the run: as they are now (policy `now`), or as they are when it ends.
+
+        `glob_str`: a path, or a pattern of several; what is below `base_path` becomes the path in the run. Returns the
+        paths of the files. Raises ValueError for another policy or a base that is not above; IsADirectoryError.
+        """
+        self._alive("save")
+        return saving.save(self._recording, glob_str, base_path, policy, glob)
+
+    def watch(
+        self, models: Any, criterion: Any = None, log: str | None = "gradients", log_freq: int = 1000,
+        idx: int | None = None, log_graph: bool = False,
+    ) -> None:  # fmt: skip
+        """Log histograms of gradients, parameters or both (`log="all"`) of torch modules, every `log_freq`-th time."""
+        from artcli.sdk.watching import watch
+
+        self._alive("watch")
+        watch(self, models, log, log_freq, idx)
+
+    def unwatch(self, models: Any = None) -> None:
+        """Stop watching these modules, or all."""
+        from artcli.sdk.watching import unwatch
+
+        unwatch(self, models)
+
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
+        """The run is over: finished, or failed with an exit code that is not 0. Once it is, nothing happens."""
+        self._end("failed" if exit_code else "finished", exit_code or 0)
+
+    def flush(self) -> None:
+        """Return when what was said is in the spool, where other processes see it."""
+        self._recording.flush()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(*outcome_of(error))
+
+    # --- within ---
+
+    def _end(self, outcome: str, exit: int) -> None:
+        from artcli.sdk import current
+
+        if not self._finished:
+            self._finished = True
+            current.forget(self)
+            self.unwatch()
+            self._recording.finish(outcome, exit)
+
+    def _alive(self, verb: str) -> None:
+        if self._finished:
+            raise UsageError("run-finished", f"run {self.name} is over: {verb} comes too late", hint="art run show -1")
+
+    def _set_config(self, values: Mapping[str, Any]) -> None:
+        self._alive("config.update")
+        self._recording.say("config", mask.settings(values), weight(values))
+
+    def _set_summary(self, values: Mapping[str, Any]) -> None:
+        self._alive("summary.update")
+        kept = {str(key): plain(value, self, str(key)) for key, value in values.items()}
+        self._recording.say("summary", kept, sum(map(weight, kept.values())))
+
+    def _add_to_next_row(self, values: Mapping[str, Any]) -> None:
+        self._waiting.update(values)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a run belongs to its process; hand its id to another one: init(id=…, resume='must')")
+
+
+def outcome_of(error: BaseException | None) -> tuple[str, int]:
+    """How a run ended whose program ended with this exception, and its exit code."""
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        return ("failed", code) if code else ("finished", 0)
+    if isinstance(error, KeyboardInterrupt):
+        return "killed", 130
+    return ("failed", 1) if error is not None else ("finished", 0)
+
+
+def weight(value: Any) -> int:
+    """Bytes that a value takes in memory, about."""
+    if isinstance(value, str):
+        return VALUE_SIZE + len(value)
+    if isinstance(value, Mapping):
+        return VALUE_SIZE + sum(weight(item) + len(str(key)) for key, item in value.items())
+    if isinstance(value, list):
+        return VALUE_SIZE + sum(map(weight, value))
+    return VALUE_SIZE
