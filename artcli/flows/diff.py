@@ -97,11 +97,11 @@ class Comparison:
     def _pairs(self) -> Iterator[_Two]:
         for before, after in manifest.diff(self.a.pages, self.a.root, self.b.root):
             if after is None and before is not None:
-                if self.a.only_ignored(before, self.b):
+                if not self.b.expects(before.path) or self.a.only_ignored(before, self.b):
                     continue
                 after = self.b.overlooked(before)
             elif before is None and after is not None:
-                if self.b.only_ignored(after, self.a):
+                if not self.a.expects(after.path) or self.b.only_ignored(after, self.a):
                     continue
                 before = self.a.overlooked(after)
             if not _alike(before, after) and self._is_wanted(before, after):

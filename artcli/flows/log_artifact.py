@@ -4,6 +4,7 @@
     2. walk, read what changed, add its chunks, edit the manifest            (nothing of this is visible yet)
     3. flush: packs and index are durable
     4. commit one log entry: the index, the version, its aliases, tags, edits
+    5. remember: the stat cache, and the directory as a working copy          (lost in a crash, neither is missed)
 
 The same content as the newest version makes no new version: its aliases and tags are set, and what is said of it is
 edited. A crash before 4 leaves packs that gc takes; the same command then does it all again.
@@ -11,9 +12,11 @@ edited. A crash before 4 leaves packs that gc takes; the same command then does 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from artcli.catalog import manifest, resolve, spec, texts
@@ -29,7 +32,7 @@ from artcli.files.seen import Seen
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
-from artcli.flows import alias, edit, kinds, revise, rm, tag
+from artcli.flows import alias, copies, edit, kinds, revise, rm, tag
 from artcli.flows.additions import Additions, Tally
 from artcli.flows.ingest import Ingest, Problem
 from artcli.flows.known import known_root
@@ -148,7 +151,20 @@ class _Logging:
                 for problem in ingest.problems:
                     scan.distrust(problem.path)
                 scan.save(root.page)
+                self._remember(logged.version)
         return logged._replace(seconds=time.monotonic() - self.started)
+
+    def _remember(self, version: Version | None) -> None:
+        """A directory that was logged as it is, alone and at the top, is a working copy of the version from now on.
+
+        What became a version in part or under another name (several sources, DEST, --include, --exclude, a list of
+        files, one file, a stream, a base) is none: the directory holds more or other paths than the version, and would
+        never equal it. What its own .artignore files leave out does not count, here as in `status`.
+        """
+        sources, rules = self.request.sources, self.request.rules
+        if version is None or len(sources) != 1 or sources[0].dest or rules.include or rules.exclude:
+            return
+        copies.remember(self.repository.path, Path(os.fsdecode(sources[0].path)), version)
 
     # --- the manifest ---
 

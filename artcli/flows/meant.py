@@ -82,7 +82,7 @@ def held(repository: Repository, path: Path, name: str) -> Held:
     version = repository.catalog.version(around[0].version) if around else None
     if around is None or version is None:
         raise NotFoundError(
-            "not-a-working-copy", f"art has put no version into this directory: {name}",
+            "not-a-working-copy", f"this directory is not known to hold a version: {name}",
             hint=f"art verify {name} --against REF",
         )  # fmt: skip
     if version.state == PURGED:

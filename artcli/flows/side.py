@@ -8,7 +8,7 @@ same, so that a comparison skips them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,18 +18,17 @@ from artcli.catalog.manifest import Entry, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.catalog.resolve import Resolved
 from artcli.content import Buffer, Digest
-from artcli.errors import UsageError
 from artcli.files import reader
 from artcli.files.ignore import Rules
 from artcli.files.seen import SPECIAL, Seen, kind_of, stat_of
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
-from artcli.flows import copies, part
+from artcli.flows import part
 from artcli.flows.ingest import Edit, Ingest, Problem
 from artcli.flows.judge import file_digest
 from artcli.flows.known import known_root
-from artcli.flows.meant import copy_around, held, meant
+from artcli.flows.meant import copy_around
 from artcli.flows.overlay import Overlay
 from artcli.progress import Progress, Silent
 from artcli.store.codec import Tuner
@@ -50,6 +49,8 @@ class Side(NamedTuple):
     directory: Path | None = None
     problems: Sequence[Problem] = ()
     """What in the directory could not be read."""
+    expects: Callable[[bytes], bool] = lambda path: True
+    """Whether the directory was to hold what there is at a path: where it was not, nothing is missing."""
 
     def overlooked(self, other: Entry) -> Entry | None:
         """What a directory has at the path of `other` though no rule makes it part: ignored, but in the other side."""
@@ -142,7 +143,16 @@ def of_directory(
         root = manifest.apply(pages, base, _noted(ingest.edits(scan), looked))
         if looked and not ingest.problems and root.page in repository.store:
             scan.save(root.page)  # it equals a version after all: the next time nothing is read
-    return Side(name, pages, root, None, directory, ingest.problems)
+    return Side(name, pages, root, None, directory, ingest.problems, _expectation(repository, directory))
+
+
+def _expectation(repository: Repository, directory: Path) -> Callable[[bytes], bool]:
+    """What a directory that lies in a working copy, or is one, was to hold."""
+    around = copy_around(repository, directory)
+    if around is None or around[0].whole:
+        return lambda path: True
+    copy, inside = around
+    return lambda path: copy.expects(os.path.join(inside, path))
 
 
 def _noted(edits: Iterable[Edit], looked: list[bytes]) -> Iterator[Edit]:
@@ -151,68 +161,3 @@ def _noted(edits: Iterable[Edit], looked: list[bytes]) -> Iterator[Edit]:
         if not looked:
             looked.append(edit[0])
         yield edit
-
-
-def sides(
-    repository: Repository,
-    words: Sequence[str],
-    project: str,
-    start: Path,
-    *,
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> tuple[Side, Side, list[str]]:
-    """The two sides that up to two words name, and what the user should hear.
-
-    One version alone is compared with its working copy, if there is one, else with the version before it; a directory
-    with the version that it holds. No word: the working copy that `start` lies in, or the only one.
-    Raises `NotFoundError`, `UsageError` (`nothing-to-compare`, …).
-    """
-    found = [meant(repository, word, project, start) for word in words] or [_only_copy(repository, start)]
-    names = [*words] or [os.path.relpath(str(found[0]), start)]
-    if len(found) == 1:
-        other = _counterpart(repository, found[0], names[0], start)
-        if isinstance(found[0], Path):  # the version comes first
-            found, names = [other, found[0]], ["", names[0]]
-        elif isinstance(other, Path):
-            found, names = [found[0], other], ["", os.path.relpath(other, start)]
-        else:
-            found, names = [other, found[0]], ["", ""]
-    pages = Unkept(repository.store)
-    notes = [item.note for item in found if not isinstance(item, Path) and item.note]
-    a, b = (
-        of_directory(repository, pages, item, name, workers=workers, progress=progress)
-        if isinstance(item, Path)
-        else of_version(pages, item)
-        for item, name in zip(found, names, strict=True)
-    )
-    return a, b, notes
-
-
-def _only_copy(repository: Repository, start: Path) -> Path:
-    if copy_around(repository, start):
-        return start
-    known = [copy.path for copy in copies.all_copies(repository.path)]
-    if len(known) == 1:
-        return known[0]
-    raise UsageError("nothing-to-compare", "say what to compare", hint="art diff dataset:latest")
-
-
-def _counterpart(repository: Repository, found: Path | Resolved, name: str, start: Path) -> Path | Resolved:
-    """What a version or a directory is compared with if nobody says."""
-    if isinstance(found, Path):
-        version, inside, _ = held(repository, found, name)
-        return Resolved(version, inside, None)
-    version, path, _ = found
-    known = [copy for copy in copies.all_copies(repository.path) if copy.version == version.id and copy.whole]
-    for copy in sorted(known, key=lambda copy: (start in copy.path.parents, copy.time), reverse=True):
-        place = copy.path / os.fsdecode(path or b"")
-        if place.is_dir():
-            return place
-    before = [item for item in repository.catalog.versions(version.artifact) if item.number < version.number]
-    if not before:
-        raise UsageError(
-            "nothing-to-compare", f"no live version comes before {version.ref}, and it has no working copy",
-            hint=f"art diff {version.ref} ./DIRECTORY",
-        )  # fmt: skip
-    return Resolved(before[-1], path, None)

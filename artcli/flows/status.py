@@ -17,9 +17,10 @@ from artcli.catalog.resolve import Resolved
 from artcli.errors import NotFoundError
 from artcli.flows import copies, side
 from artcli.flows.copies import Copy
-from artcli.flows.diff import DELETED, KIND, LETTERS, Change, Comparison
+from artcli.flows.diff import KIND, LETTERS, Change, Comparison
 from artcli.flows.ingest import Problem
 from artcli.flows.meant import copy_around
+from artcli.flows.part import Part
 from artcli.progress import Progress
 
 
@@ -31,8 +32,8 @@ class Status(NamedTuple):
     """What it holds, as it is called now."""
     version: Version | None
     """None if the repository knows it no longer."""
-    whole: bool
-    """False: only some of the version's files were brought, so none counts as deleted."""
+    parts: Sequence[Part]
+    """What of the version was brought; what lies outside is not missing."""
     entries: int
     size: int
     """Bytes of its files."""
@@ -42,6 +43,11 @@ class Status(NamedTuple):
     """Live versions of the artifact that are newer."""
     problems: Sequence[Problem]
     """What could not be read, or has no bytes to read."""
+
+    @property
+    def whole(self) -> bool:
+        """All of the version was brought."""
+        return any(part.is_all for part in self.parts)
 
     @property
     def is_clean(self) -> bool:
@@ -87,7 +93,7 @@ def status(
     `files`: list the changes, besides counting them. Raises `NotFoundError` (`not-a-working-copy`, `no-such-path`).
     """
     for copy, inside in _wanted(repository, paths, start):
-        yield _status(repository, copy, inside, start, files, workers, progress)
+        yield of_copy(repository, copy, inside, files=files, workers=workers, progress=progress)
 
 
 def _wanted(repository: Repository, paths: Sequence[str], start: Path) -> list[tuple[Copy, list[bytes]]]:
@@ -113,32 +119,31 @@ def _no_copy(path: Path, text: str) -> NotFoundError:
     if not os.path.lexists(path):
         return NotFoundError("no-such-path", f"no such file or directory: {text!r}", hint="art status")
     return NotFoundError(
-        "not-a-working-copy", f"art has put no version into this directory: {text}", hint=f"art diff REF {text}"
+        "not-a-working-copy", f"this directory is not known to hold a version: {text}", hint=f"art diff REF {text}"
     )
 
 
-def _status(
+def of_copy(
     repository: Repository,
     copy: Copy,
-    inside: Sequence[bytes],
-    start: Path,
-    files: bool,
-    workers: int | None,
-    progress: Progress | None,
+    inside: Sequence[bytes] = (),
+    *,
+    files: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Status, list[Change]]:
+    """What became of one working copy, or of the paths `inside` it; the changes, if `files` are wanted."""
     version = repository.catalog.version(copy.version)
     counts, changes = dict.fromkeys(LETTERS, 0), []
     if version is None or version.state == PURGED:
-        return Status(copy.path, copy.ref, version, copy.whole, 0, 0, counts, 0, ()), []
+        return Status(copy.path, copy.ref, version, copy.parts, 0, 0, counts, 0, ()), []
     pages = side.Unkept(repository.store)
     a = side.of_version(pages, Resolved(version, None, None))
-    name = os.path.relpath(copy.path, start)
-    b = side.of_directory(repository, pages, copy.path, name, workers=workers, progress=progress)
+    b = side.of_directory(repository, pages, copy.path, str(copy.path), workers=workers, progress=progress)
     for change in Comparison(a, b, inside).changes():
-        if copy.whole or change.what != DELETED:
-            counts[change.what] += 1
-            if files:
-                changes.append(change)
+        counts[change.what] += 1
+        if files:
+            changes.append(change)
     behind = sum(1 for item in repository.catalog.versions(version.artifact) if item.number > version.number)
     size, entries = b.root.size, b.root.entries
-    return Status(copy.path, version.ref, version, copy.whole, entries, size, counts, behind, b.problems), changes
+    return Status(copy.path, version.ref, version, copy.parts, entries, size, counts, behind, b.problems), changes

@@ -136,9 +136,10 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
         repository, root, pages, target, part=part, origin=Origin(version, link=request.link), exact=request.exact,
         dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
+    beside = None if request.exact or not root.is_dir() else copies.copy_at(repository.path, root)
     plan = work.run()
     if not request.dry_run:
-        copies.remember(repository.path, root, version, part.is_all)
+        copies.remember(repository.path, root, version, part, beside=beside)
     path = root / os.fsdecode(found.path) if found.path else root
     references = [os.fsdecode(path) for path in work.references]
     return Used(version, path, plan, work.rescued, references, work.shared, found.note, time.monotonic() - started)

@@ -130,7 +130,7 @@ def test_a_terminal_gets_a_table(repo: Art) -> None:
 
 
 MISTAKES: list[tuple[list[str], int, str]] = [
-    (["dataset:v0"], 2, "nothing-to-compare"), ([], 2, "nothing-to-compare"), (["nix"], 5, "no-such-artifact"),
+    (["dataset:v0"], 2, "nothing-to-compare"), (["nix"], 5, "no-such-artifact"),
     (["dataset", "dataset:v7"], 5, "no-such-version"), (["dataset", "./nix"], 5, "no-such-path"),
     (["a", "b", "c"], 2, "bad-usage"), (["dataset", "--stat", "--summary"], 2, "one-view"),
     (["dataset", "--stat", "--format", "md"], 2, "one-view"),

@@ -30,7 +30,7 @@ def test_a_copy(repo: Art) -> None:
     assert repo("get", "dataset", "flat", "--flat", "-q").err == ""
     assert set(harvest(top / "flat")) == {"a.txt", "b.jpg", "c.jpg"}
     assert repo("get", "dataset/a.txt", "x.txt").out == f"{top}/x.txt\n"
-    assert repo("status").out == ""
+    assert repo("status", "-q").out == "data\n"
 
 
 def test_its_document(repo: Art) -> None:

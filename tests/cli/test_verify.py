@@ -59,7 +59,7 @@ def test_damage(repo: Art) -> None:
 
 
 MISTAKES: list[tuple[list[str], int, str]] = [
-    (["./data"], 5, "not-a-working-copy"), (["nix"], 5, "no-such-artifact"), (["./nix"], 5, "no-such-path"),
+    (["."], 5, "not-a-working-copy"), (["nix"], 5, "no-such-artifact"), (["./nix"], 5, "no-such-path"),
     (["dataset", "--against", "dataset:v0"], 2, "nothing-to-compare"),
 ]  # fmt: skip
 

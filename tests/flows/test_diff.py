@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from artcli.errors import ArtError, IntegrityError
 from artcli.files.ignore import Rules
 from artcli.flows import diff
+from artcli.flows.compared import sides
 from artcli.flows.diff import Change, Comparison, Statistics, metadata
-from artcli.flows.side import Side, sides
+from artcli.flows.side import Side
 from artcli.flows.textdiff import unified
 from tests.flows.shelf import LARGE, MIXED, Shelf
 from tests.flows.workshop import PROJECT
-from tests.kit.trees import Empty, Leaf, Link, Program, plant
+from tests.kit.trees import Empty, Leaf, Link, Program, fell, plant
 from tests.kit.trees import put as place
 from tests.store.material import noise
 
@@ -243,7 +244,13 @@ def test_what_cannot_be_read_is_not_compared(shelf: Shelf, monkeypatch: pytest.M
 
 
 def test_one_word(shelf: Shelf) -> None:
+    for word in ([], ["data"]):
+        with pytest.raises(ArtError) as caught:
+            two(shelf, *word)
+        assert caught.value.slug == ("no-such-artifact" if word else "nothing-to-compare")
     shelf.log({"a": b"0"})
+    assert [side.name for side in two(shelf, "data")] == ["data:v0", "data"]
+    shutil.rmtree(shelf.folder)
     with pytest.raises(ArtError) as caught:
         two(shelf, "data")
     assert caught.value.slug == "nothing-to-compare"
@@ -256,11 +263,17 @@ def test_one_word(shelf: Shelf) -> None:
     assert [side.name for side in two(shelf, start=path)] == ["data:v0", "."]
     assert [side.name for side in two(shelf)] == ["data:v0", "artifacts/data:v0"]
     shelf.use("data:v1")
+    assert [side.name for side in two(shelf)] == ["data:v1", "artifacts/data:v1"]  # all clean: the last one
+    assert [side.name for side in two(shelf, "data:v1")] == ["data:v0", "data:v1"]  # what it brought
+    place(path, "a", b"edited")
+    assert [side.name for side in two(shelf)] == ["data:v0", "artifacts/data:v0"]  # the only one that was changed
+    place(shelf.folder, "a", b"edited")
+    assert [side.name for side in two(shelf, "data:v1")] == ["data:v1", "data"]
     with pytest.raises(ArtError) as caught:
         two(shelf)
-    assert caught.value.slug == "nothing-to-compare"
+    assert (caught.value.slug, caught.value.facts) == ("nothing-to-compare", ("artifacts/data:v0", "data"))
     shutil.rmtree(path)
-    assert [side.name for side in two(shelf)] == ["data:v1", "artifacts/data:v1"]
+    assert [side.name for side in two(shelf)] == ["data:v1", "data"]
 
 
 def test_a_folder_of_a_working_copy(shelf: Shelf) -> None:
@@ -274,8 +287,20 @@ def test_a_folder_of_a_working_copy(shelf: Shelf) -> None:
 def test_a_directory_without_a_version(shelf: Shelf) -> None:
     shelf.log({"a": b"a"})
     with pytest.raises(ArtError) as caught:
-        two(shelf, "./data")
+        two(shelf, ".")
     assert caught.value.slug == "not-a-working-copy"
+
+
+def test_a_part_of_a_version(shelf: Shelf) -> None:
+    """What was not brought is not missing, nor what a new file was renamed from."""
+    shelf.log(MIXED)
+    path = shelf.use(only=["sub/*"])
+    place(path, "new", MIXED["large"])
+    fell(path, "sub/one")
+    assert told(shelf, str(path)) == {"new": "added", "sub/one": "deleted"}
+    assert told(shelf, "data:v0", str(path)) == {"new": "added", "sub/one": "deleted"}
+    assert told(shelf, str(path), "data:v0") == {"new": "deleted", "sub/one": "added"}
+    assert told(shelf, str(path / "sub")) == {"one": "deleted"}
 
 
 # --- counts, texts, what is said ---

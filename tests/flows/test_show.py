@@ -106,7 +106,7 @@ def test_a_directory_that_was_made_from_a_version(made: Repository, tmp_path: Pa
         (tmp_path / name).mkdir()
     version = made.catalog.numbered(1, 0)
     assert version
-    copies.remember(made.path, tmp_path / "deploy", version, whole=True)
+    copies.remember(made.path, tmp_path / "deploy", version)
     assert where(found(made, "./deploy", tmp_path)) == ("data:v0", None)
     assert where(found(made, "deploy/dir", tmp_path)) == ("data:v0", b"dir/")
     for text, slug in (("./data:v9", "no-such-version"), ("./photos", "unknown-directory"), (".", "unknown-directory")):

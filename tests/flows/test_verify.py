@@ -209,7 +209,7 @@ def test_a_directory_that_is_called_as_an_artifact(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("target", "against", "slug"),
     [
-        ("./data", None, "not-a-working-copy"), ("./nix", None, "no-such-path"), ("./file", None, "not-a-directory"),
+        (".", None, "not-a-working-copy"), ("./nix", None, "no-such-path"), ("./file", None, "not-a-directory"),
         ("nix", None, "no-such-artifact"), ("data:v9", None, "no-such-version"), ("./data", "nix", "no-such-artifact"),
         ("data:v0", "data:v0", "nothing-to-compare"), ("data:v0/nix", None, "no-such-path"),
     ],

@@ -14,14 +14,15 @@ from artcli.cli.console import Console
 from artcli.cli.differences import DIFFERENCES, METADATA, STAT, SUMMARY
 from artcli.cli.formatting import printable
 from artcli.errors import UsageError
-from artcli.flows import side, textdiff
+from artcli.flows import compared, textdiff
 from artcli.flows.diff import Change, Comparison, Statistics, metadata
 from artcli.flows.texts import Reader
 from artcli.store.store import Store
 
 EXAMPLES = """
 art diff dataset:v0 dataset:v1             # A added, D deleted, M modified, R renamed, T of another kind
-art diff dataset:v1                        # with its working copy, or else with the version before
+art diff                                   # the working copy that was changed
+art diff dataset:v1                        # with its working copy if that was changed, or else with the version before
 art diff dataset:v0 dataset:v1 --stat      # by folder and by suffix
 art diff dataset:v0 ./data --content -- classes.txt
 art diff dataset:v0 dataset:v1 --metadata
@@ -49,7 +50,7 @@ def command(
     repository = console.repository()
     names, paths = _split(console, words or [])
     with console.progress() as progress:
-        a, b, notes = side.sides(
+        a, b, notes = compared.sides(
             repository, names, console.project, Path.cwd(), workers=console.jobs, progress=progress
         )
     for note in notes:

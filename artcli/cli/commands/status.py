@@ -12,10 +12,11 @@ import typer
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema, printable
 from artcli.flows.diff import LETTERS, Change, shown_path
+from artcli.flows.part import Part
 from artcli.flows.status import Status, status
 
 EXAMPLES = """
-art status                             # every directory that `art use` has filled, and what changed in it
+art status                             # each directory that was logged or used, and what changed in it since
 art status --files
 art status ./artifacts/dataset:v0      # the changed files of one
 art status --exit-code                 # exit with 1 if anything changed
@@ -30,7 +31,8 @@ COPIES = Schema(
         *(Field(name, "count") for name in LETTERS),
         Field("unreadable", "count"),
         Field("clean", "truth"),
-        Field("whole", "truth", "false: only some of the version's files were brought"),
+        Field("whole", "truth", "false: only parts of the version were brought, and what lies outside is not missing"),
+        Field("parts", "words", "these parts, if it is not whole"),
         Field("behind", "count", "newer versions of the artifact"),
         Field("entries", "count"),
         Field("size", "size", "bytes of its files"),
@@ -77,7 +79,7 @@ def command(
     else:
         console.rows(COPIES, (_item(copy) for copy, _ in found))
     if not found:
-        console.say("no directory holds a version; art use makes one")
+        console.say("no directory holds a version; art log-artifact and art use make one")
     if exit_code and not all(copy.is_clean for copy, _ in found):
         raise typer.Exit(1)
 
@@ -96,10 +98,17 @@ def _item(copy: Status) -> dict[str, Any]:
         "unreadable": copy.unreadable,
         "clean": copy.is_clean,
         "whole": copy.whole,
+        "parts": [] if copy.whole else [text for part in copy.parts for text in _words(part)],
         "behind": copy.behind,
         "entries": copy.entries,
         "size": copy.size,
     }
+
+
+def _words(part: Part) -> list[str]:
+    """The globs of a part, below its path."""
+    path = os.fsdecode(part.path) if part.path is not None else ""
+    return [os.path.join(path, glob) for glob in part.only] or [path]
 
 
 def _files(copy: Status, changes: list[Change]) -> Iterator[dict[str, Any]]:
