@@ -51,7 +51,7 @@ def place(dest: str) -> bytes:
 def _source(text: str, directory: str, alone: bool) -> Source:
     path, dest = split(text, directory)
     full = os.fsencode(os.path.abspath(os.path.join(directory, path)))
-    if not os.path.lexists(full):
+    if not path or not os.path.lexists(full):  # "" is an unset variable of a script, not the current directory
         raise NotFoundError("no-such-path", f"no such file or directory: {path!r}", hint=_hint(path))
     if dest is None:
         dest = b"" if alone and os.path.isdir(full) else os.path.basename(full)

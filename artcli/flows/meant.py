@@ -48,7 +48,7 @@ def meant(repository: Repository, text: str, project: str, start: Path) -> Path 
     try:
         found = resolve.version(repository.catalog, text, project)
     except (NotFoundError, UsageError) as error:
-        if error.slug in _NO_REFERENCE and os.path.lexists(path):
+        if error.slug in _NO_REFERENCE and text and os.path.lexists(path):
             return directory(path)
         raise
     if not path.is_dir():

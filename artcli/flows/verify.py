@@ -97,7 +97,9 @@ class Check:
         self.workers = workers or worker_count()
         self.seconds = 0.0
         there = start / target
-        found = there if against is not None and there.is_dir() else meant(repository, target, project, start)
+        found = (
+            there if against is not None and target and there.is_dir() else meant(repository, target, project, start)
+        )
         self.directory = found if isinstance(found, Path) else None
         self.note: str | None = None
         self.expects: Callable[[bytes], bool] = lambda path: True

@@ -113,6 +113,7 @@ MISTAKES: list[tuple[str, int, list[str]]] = [
     ("no-such-version", 5, ["x", "--add", "dataset:v7/a.txt"]),
     ("type-mismatch", 6, ["dataset", "data", "-t", "model"]),
     ("name-case", 6, ["Dataset", "data"]),
+    ("no-such-path", 5, ["dataset", ""]),
 ]
 
 

@@ -212,6 +212,7 @@ def test_a_directory_that_is_called_as_an_artifact(shelf: Shelf) -> None:
         (".", None, "not-a-working-copy"), ("./nix", None, "no-such-path"), ("./file", None, "not-a-directory"),
         ("nix", None, "no-such-artifact"), ("data:v9", None, "no-such-version"), ("./data", "nix", "no-such-artifact"),
         ("data:v0", "data:v0", "nothing-to-compare"), ("data:v0/nix", None, "no-such-path"),
+        ("", None, "bad-reference"), ("", "data:v0", "bad-reference"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_verified(shelf: Shelf, target: str, against: str | None, slug: str) -> None:
