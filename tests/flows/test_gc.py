@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -20,7 +21,8 @@ from artcli.catalog.repository import Repository
 from artcli.content import Buffer
 from artcli.errors import IntegrityError, LockedError, SpaceError
 from artcli.flows import collect as gc
-from artcli.flows.collect import Collected, Request, collect
+from artcli.flows.collect import Collected, Request, collect, plan
+from artcli.flows.collect.plan import SMALL_COUNT
 from artcli.store.pack import pack_key
 from tests.flows.workshop import Snapshot, Workshop, add_facts, noisy, put
 from tests.kit.faulty import FaultyBucket
@@ -198,6 +200,97 @@ def test_little_dead_is_left_in_its_pack(shop: Workshop) -> None:
     assert done.packs_rewritten == 0
     assert rows(shop) == needed(shop)  # but no index lists it
     assert later(shop).freed == 0
+
+
+def packs(shop: Workshop) -> dict[str, int]:
+    return {path: size for path, size in shop.files().items() if path.startswith("packs/")}
+
+
+def kinds(shop: Workshop) -> Counter[int]:
+    """How many packs of data (0) and of metadata (1) the indexes list."""
+    return Counter({row.pack: row.kind for index in shop.repository.store.indexes for row in index.rows()}.values())
+
+
+def test_small_packs_are_joined(shop: Workshop) -> None:
+    """Eight of a kind; what is in them is what it was, and the next gc has nothing to do."""
+    versions = [shop.log("a", noisy([n])) for n in range(SMALL_COUNT - 1)]
+    before = packs(shop)
+    assert (collect(shop.repository).packs_rewritten, packs(shop)) == (0, before)
+    versions.append(shop.log("b", {"tiny": b"in its page"}))  # metadata alone
+    dry = collect(shop.repository, Request(dry_run=True))
+    assert packs(shop).keys() > before.keys()
+    done = collect(shop.repository)
+    assert dry.packs_rewritten == done.packs_rewritten == SMALL_COUNT
+    assert (dry.packs_deleted, done.packs_deleted, done.wanted) == (0, 0, 0)
+    assert kinds(shop) == {0: SMALL_COUNT - 1, 1: 1}
+    versions.append(shop.log("a", noisy([99])))
+    assert collect(shop.repository).packs_rewritten == SMALL_COUNT
+    assert kinds(shop) == {0: 1, 1: 2}
+    assert [shop.content(version) for version in versions[:-2]] == [noisy([n]) for n in range(SMALL_COUNT - 1)]
+    assert [shop.content(version) for version in versions[-2:]] == [{"tiny": b"in its page"}, noisy([99])]
+    assert rows(shop) == needed(shop)
+    before, head = shop.files(), shop.repository.follower.head
+    done = collect(shop.repository)
+    assert (done.freed, done.packs_rewritten, shop.files()) == (0, 0, before)
+    assert shop.repository.follower.head == head
+
+
+def test_large_packs_are_left_alone(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "SMALL_SIZE", 4000)
+    for n in range(SMALL_COUNT):
+        shop.log("a", noisy([n], 5000))
+    before = packs(shop)
+    assert collect(shop.repository).packs_rewritten == SMALL_COUNT  # the pages
+    assert {path for path, size in before.items() if size > 5000} < packs(shop).keys()
+
+
+def test_packs_that_lose_their_dead_count_as_one_small_pack(shop: Workshop) -> None:
+    """Else the next gc would find eight of them."""
+    for n in range(SMALL_COUNT - 1):
+        shop.log("a", noisy([n]))
+    shop.log("b", noisy(range(100, 110)))
+    shop.log("c", noisy(range(105, 107)))
+    shop.remove("b:v0")
+    done = later(shop)
+    assert done.packs_rewritten == 2 * SMALL_COUNT
+    assert kinds(shop) == {0: 1, 1: 1}
+    assert later(shop).packs_rewritten == 0
+
+
+def test_as_many_are_joined_as_there_is_room_for(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [2000] * SMALL_COUNT + [50_000] * 3
+    for n, size in enumerate(sizes):
+        shop.log("a", noisy([n], size))
+    monkeypatch.setattr(gc, "room", lambda bucket, found: 30_000.0)
+    done = collect(shop.repository)
+    assert (done.packs_rewritten, done.wanted) == (len(sizes) + SMALL_COUNT, 0)
+    assert kinds(shop) == {0: 4, 1: 1}
+    monkeypatch.setattr(gc, "room", lambda bucket, found: 0.0)
+    for n in range(20, 20 + SMALL_COUNT):
+        shop.log("a", noisy([n]))
+    before = packs(shop)
+    done = collect(shop.repository)
+    assert (done.packs_rewritten, done.wanted, packs(shop)) == (0, 0, before)
+
+
+def test_a_damaged_small_pack_stays_where_it_is(shop: Workshop) -> None:
+    versions = [shop.log("a", noisy([n])) for n in range(SMALL_COUNT)]
+    row = next(row for index in shop.repository.store.indexes for row in index.rows() if row.length == 2000)
+    path = shop.art / pack_key(row.pack)
+    data = bytearray(path.read_bytes())
+    data[row.offset] ^= 1
+    put(path, bytes(data))
+    shop.reopen()
+    assert collect(shop.repository).packs_rewritten == 2 * SMALL_COUNT - 1
+    assert path.exists()
+    assert sum(_is_whole(shop, version) for version in versions) == SMALL_COUNT - 1
+
+
+def _is_whole(shop: Workshop, version: Version) -> bool:
+    try:
+        return len(shop.content(version)) == 1
+    except IntegrityError:
+        return False
 
 
 def test_a_chunk_in_two_packs_stays_in_both(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from artcli.buckets.disk import DiskBucket
+from artcli.catalog import texts
 from artcli.catalog.fold import LIVE, PURGED, TRASH
 from artcli.catalog.repository import Repository
 from artcli.errors import ArtError, ConflictError, UsageError
@@ -40,6 +41,9 @@ LEAVES: Sequence[Leaf] = (
     b"", b"a", noise(256, "1"), noise(257, "2"), noise(5000, "3"), noise(5000, "4"), noise(300_000, "5"),
     noise(300_000, "5") + noise(1000, "6"), Program(b"#!a"), Program(noise(257, "2")), Link("a"), Link("../b"), Empty(),
 )  # fmt: skip
+
+LONG = ("three" * 300, "four" * 300)
+"""Texts that facts only name."""
 
 Tree = dict[str, Leaf]
 
@@ -154,7 +158,10 @@ def observed(repository: Repository) -> Any:
         assert [version.number for version in versions] == list(range(len(versions)))
         numbers = {version.id: version.number for version in versions}
         shown[artifact.name] = (
-            [(version.state, catalog.tags_of(version), version.description, version.metadata) for version in versions],
+            [
+                (version.state, catalog.tags_of(version), texts.read(store, version.description), version.metadata)
+                for version in versions
+            ],
             {item.alias: numbers[item.version] for item in catalog.aliases(artifact.id)},
             [trees.content(store, version) if version.state != PURGED else None for version in versions],
         )
@@ -371,7 +378,12 @@ class ArtMachine(RuleBasedStateMachine):
         self.do(lambda repository: tag.set_tags(repository, ref, [word], PROJECT, remove), change)
 
     @precondition(lambda self: self.model.live())
-    @rule(choice=choices, text=st.sampled_from(["", "one", "two"]), key=st.sampled_from("kl"), value=st.integers(0, 2))
+    @rule(
+        choice=choices,
+        text=st.sampled_from(["", "one", "two", *LONG]),
+        key=st.sampled_from("kl"),
+        value=st.integers(0, 2),
+    )
     def edit_it(self, choice: int, text: str, key: str, value: int) -> None:
         name, number, ref = self.some(self.model.live(), choice)
         edits = edit.Edits(description=text, set={key: value} if value else {}, unset=[] if value else [key])
@@ -425,7 +437,10 @@ class ArtMachine(RuleBasedStateMachine):
     def collect_garbage(self, empty: bool) -> None:
         def change(model: Model) -> None:
             for name, number in model.in_state(TRASH) if empty else []:
-                model.versions[name][number].state = PURGED
+                purged = model.versions[name][number]
+                purged.state = PURGED
+                if purged.description in LONG:
+                    purged.description = None
 
         self.do(
             lambda repository: collect(repository, Collection(empty_trash=empty)),

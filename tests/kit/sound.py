@@ -3,7 +3,7 @@ but reading.
 
     the log is a chain without holes, and its fold is what the cached catalogue says
     every live index is there and whole, every pack that it names is there and whole
-    every version that is live or in the trash has all its bytes
+    every version that is live or in the trash has all its bytes, and every long text that is needed is there
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from artcli.store.pack import damages
 from tests.kit import trees
 from tests.kit.trees import Leaf
 
-TABLES = ("head", "facts", "artifacts", "names", "versions", "aliases", "tags", "indexes", "condemned", "required")
+TABLES = (
+    "head", "facts", "artifacts", "names", "versions", "aliases", "tags", "texts", "indexes", "condemned", "required",
+)  # fmt: skip
 
 
 def check(art: Path) -> dict[str, dict[str, Leaf]]:
@@ -43,6 +45,8 @@ def check_open(repository: Repository) -> dict[str, dict[str, Leaf]]:
         assert len(content) == version.entries, version.ref
         if version.state == LIVE:
             held[version.ref] = content
+    for text in repository.catalog.texts():
+        repository.store.get(text.digest).decode()
     return held
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from artcli.errors import ArtError, NotFoundError
 from artcli.files.sources import Source
 from artcli.flows import alias, edit, rm, tag, use
 from artcli.flows.collect import Request as Collection
-from artcli.flows.collect import collect
+from artcli.flows.collect import collect, plan
 from artcli.flows.log_artifact import Request, log_artifact
 from tests.kit import sound, trees
 from tests.kit.faulty import FaultyBucket
@@ -39,6 +39,18 @@ FIRST: Tree = {
     "run": Program(b"#!"),
 }
 SECOND: Tree = {**FIRST, "img/2.jpg": noise(4000, "2"), "weights": noise(310_000, "v"), "link": Link("label.txt")}
+
+
+CARD = "what the camera saw\n" * 100
+"""A text that facts only name."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _eager_to_join() -> Iterator[None]:
+    """gc joins the few packs of this story."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "SMALL_COUNT", 2)
+        yield
 
 
 @dataclass
@@ -73,12 +85,12 @@ def _use_both(stage: Stage) -> None:
 
 CHAPTERS: Mapping[str, Callable[[Stage], object]] = {
     "log": lambda stage: stage.log(FIRST, aliases=["best"], metadata={"a": 1}),
-    "log again": lambda stage: stage.log(SECOND, tags=["new"], description="more"),
+    "log again": lambda stage: stage.log(SECOND, tags=["new"], description=CARD),
     "log the same": lambda stage: stage.log(SECOND, aliases=["best"], metadata={"b": 2}),
     "use": _use_both,
     "alias": lambda stage: alias.set_aliases(stage.repository, "d:v0", ["first"], PROJECT),
     "tag": lambda stage: tag.set_tags(stage.repository, "d:v0", ["old"], PROJECT),
-    "edit": lambda stage: edit.edit(stage.repository, "d", edit.Edits(rename="e", keep_last=9), PROJECT),
+    "edit": lambda stage: edit.edit(stage.repository, "d", edit.Edits(rename="e", keep_last=9, note=CARD), PROJECT),
     "rm": lambda stage: stage.remove("e:v0", "e:v1"),
     "restore": lambda stage: rm.restore(stage.repository, ["e:v1"], PROJECT),
     "gc": lambda stage: collect(stage.repository, Collection(now=time.time() + MONTH)),
@@ -100,7 +112,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
+def scenes(tmp_path_factory: pytest.TempPathFactory, _eager_to_join: None) -> dict[str, Scene]:
     """The story without faults."""
     home = tmp_path_factory.mktemp("story")
     Repository.init(home)[0].close()

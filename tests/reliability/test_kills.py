@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from artcli.flows.collect.plan import SMALL_COUNT
 from tests.kit import trees
 from tests.kit.nursery import Nursery
 from tests.kit.trees import Leaf
@@ -121,18 +122,30 @@ class Rm(Stage):
 
 
 class Gc(Stage):
+    """A version leaves the trash, and versions of one small file have left as many packs."""
+
     command = ("gc", "--empty-trash", "--yes")
 
     def prepare(self) -> None:
         old = self.ref
         self.next_version()
         self.victim.must("rm", "--yes", old)
+        bits = self.victim.directory / "bits"
+        trees.plant(bits, {f"{n}/bit": noise(600, str(self.chance.random())) for n in range(SMALL_COUNT)})
+        logs = [["log-artifact", "bits", f"bits/{n}"] for n in range(SMALL_COUNT)]
+        ended = self.victim.nursery.start([], self.victim.directory, repeat=logs).wait()
+        assert ended.code == 0, ended
+        assert self.packs() >= 2 * SMALL_COUNT
         self.before = self.victim.check()
+
+    def packs(self) -> int:
+        return sum(path.is_file() for path in (self.victim.art / "packs").glob("*/*"))
 
     def check(self) -> None:
         victim = self.victim
         assert victim.check() == self.before
         victim.must(*self.command)
+        assert self.packs() < 2 * SMALL_COUNT
         assert victim.check() == self.before
         victim.use(self.ref)
         assert trees.harvest(victim.used) == self.tree
@@ -161,7 +174,7 @@ def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path
 
 @pytest.mark.parametrize(
     ("stage", "step"),
-    [("log-artifact", 1), ("use", 4), ("rm", 2), ("gc", 4)]
+    [("log-artifact", 1), ("use", 4), ("rm", 2), ("gc", 7)]
     + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in ("use", "rm", "gc")],
 )
 def test_before_every_write(stage: str, step: int, nursery: Nursery, swift: Path) -> None:
