@@ -36,9 +36,9 @@ def test_a_sound_repository(art: Art) -> None:
     logged(art)
     result = art("fsck")
     assert (result.code, result.out) == (0, "")
-    assert result.err.startswith("sound: 1 log entries, 1 indexes, 2 packs (")
+    assert result.err.startswith("sound: 1 log entry, 1 index, 2 packs (")
     assert result.err.endswith(" read), 1 versions\n")
-    assert art("fsck", "--quick").err == "sound: 1 log entries, 1 indexes, 2 packs, 0 versions\n"
+    assert art("fsck", "--quick").err == "sound: 1 log entry, 1 index, 2 packs\n"
     assert art("fsck", "-q").err == ""
     summary = art("fsck", "--full", "a:v0", "--json").json
     assert (summary["message_type"], summary["schema"], summary["problems"]) == ("summary", "art.fsck-summary/1", 0)

@@ -22,6 +22,8 @@ def test_undo(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     (undone, done) = art("log", "model:v0", "-n", "2").lines
     assert undone == f"{TIME}\ttester\tmodel:v0\talias best: v0 → none  (undo)\ta mistake"
     assert done == f"{TIME}\ttester\tmodel:v0\talias best: v0  (undone)\t"
+    art("alias", "model:v0", "best", "fast")
+    assert len(art("undo").err.splitlines()) == 2
 
 
 def test_undo_refused(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,11 @@ SUMMARY = Schema(
         Field("packs", "count"),
         Field("size", "size", "bytes of packs that were read"),
         Field("versions", "count", "whose manifests were read"),
-        Field("dust_files", "count", "files that killed commands have left; `art gc` takes them"),
+        Field(
+            "dust_files",
+            "count",
+            "files that nothing names: replaced indexes, and what killed commands left; for `art gc`",
+        ),
         Field("dust_size", "size"),
     ],
     columns=["problems", "packs", "size"],
@@ -113,13 +117,18 @@ def _item(finding: Finding) -> dict[str, Any]:
 
 def _receipt(summary: Summary) -> str:
     looked = [
-        f"{summary.entries:,} log entries",
-        f"{summary.indexes:,} indexes",
-        f"{summary.packs:,} packs" + (f" ({formatting.size(summary.size)} read)" if summary.size else ""),
-        f"{summary.versions:,} versions",
+        _count(summary.entries, "log entry", "log entries"),
+        _count(summary.indexes, "index", "indexes"),
+        _count(summary.packs, "pack", "packs") + (f" ({formatting.size(summary.size)} read)" if summary.size else ""),
     ]
-    rest = f"; {formatting.size(summary.dust_size)} left by killed commands, for art gc" if summary.dust_files else ""
+    if summary.versions:  # a quick look reads none
+        looked.append(_count(summary.versions, "version", "versions"))
+    rest = f"; {formatting.size(summary.dust_size)} that nothing needs, for art gc" if summary.dust_files else ""
     return f"{'damaged' if summary.problems else 'sound'}: {', '.join(looked)}{rest}"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _damage(summary: Summary, mended: bool) -> IntegrityError:

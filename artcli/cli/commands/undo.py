@@ -51,4 +51,4 @@ def command(
     console.rows(EVENTS, map(event_item, told), columns=COLUMNS)
     if not show:
         verb = "would be taken back" if dry_run else "taken back"
-        console.say("  ".join(f"{verb}: {one.ref} {one.text}" for one in told))
+        console.say("\n".join(f"{verb}: {one.ref} {one.text}" for one in told))
