@@ -37,7 +37,7 @@ def test_a_sound_repository(art: Art) -> None:
     result = art("fsck")
     assert (result.code, result.out) == (0, "")
     assert result.err.startswith("sound: 1 log entry, 1 index, 2 packs (")
-    assert result.err.endswith(" read), 1 versions\n")
+    assert result.err.endswith(" read), 1 version\n")
     assert art("fsck", "--quick").err == "sound: 1 log entry, 1 index, 2 packs\n"
     assert art("fsck", "-q").err == ""
     summary = art("fsck", "--full", "a:v0", "--json").json
