@@ -103,6 +103,8 @@ class Event(NamedTuple):
     undone_by: str | None
     fault: str | None
     """Why the fold could not use it."""
+    run: str | None = None
+    """The run that it is about."""
 
 
 class Summary(NamedTuple):
@@ -121,7 +123,7 @@ _VERSION = (
     " v.reason, v.deleted FROM versions v JOIN artifacts a ON a.id = v.artifact "
 )
 _ARTIFACT = "SELECT id, project, name, type, description, note, keep_last, created, changed FROM artifacts "
-_EVENT = "SELECT seq, line, n, version, artifact, applied, undone_by, fault FROM facts "
+_EVENT = "SELECT seq, line, n, version, artifact, applied, undone_by, fault, run FROM facts "
 
 
 class Catalog:
@@ -259,10 +261,16 @@ class Catalog:
         return [row[0] for row in self.database.execute("SELECT name FROM indexes ORDER BY name")]
 
     def events(
-        self, artifact: int | None = None, version: str | None = None, *, n: int | None = None, backwards: bool = False
+        self,
+        artifact: int | None = None,
+        version: str | None = None,
+        *,
+        run: str | None = None,
+        n: int | None = None,
+        backwards: bool = False,
     ) -> Iterator[Event]:
-        """Facts in the order of the log, or `backwards`: all, or about one artifact, one version, of log entry `n`."""
-        wanted = {"version": version, "artifact": artifact, "n": n}
+        """Facts in the order of the log, or `backwards`: all, or those about one of these, or of log entry `n`."""
+        wanted = {"version": version, "artifact": artifact, "run": run, "n": n}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = "WHERE " + " AND ".join(f"{name} = ?" for name in given) if given else ""
         order = " ORDER BY seq" + (" DESC" if backwards else "")
@@ -293,5 +301,5 @@ def _version(row: tuple[Any, ...]) -> Version:
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    seq, line, n, version, artifact, applied, undone_by, fault = row
-    return Event(seq, facts.parse(line), n, version, artifact, bool(applied), undone_by, fault)
+    seq, line, n, version, artifact, applied, undone_by, fault, run = row
+    return Event(seq, facts.parse(line), n, version, artifact, bool(applied), undone_by, fault, run)

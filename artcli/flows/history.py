@@ -11,12 +11,18 @@ from typing import Any, NamedTuple
 
 from artcli.catalog import moments, resolve, spec
 from artcli.catalog.catalog import Artifact, Catalog, Event, Version
-from artcli.catalog.fold import TEXTS
+from artcli.catalog.fold import LIVE, PURGED, TEXTS, TRASH
+from artcli.catalog.runs import resolve as runs
+from artcli.catalog.runs.register import Register
 from artcli.flows.texts import Read, as_named
 
-HOUSEKEEPING = frozenset({"index", "condemn"})
+HOUSEKEEPING = frozenset({"index", "condemn", "segment"})
 CREATION = "version"
+OF_RUNS = frozenset({"run", "resume", "finish", "input", "output"})
+"""What runs do by themselves."""
+ANY_STATE = (LIVE, TRASH, PURGED)
 STATES = {"delete": ("live", "trash"), "restore": ("trash", "live"), "purge": ("trash", "purged")}
+_WORDS_OF_RUNS = {"input": "used ", "output": "logged "}
 _WORDS = {"delete": "deleted", "restore": "restored", "purge": "purged"}
 
 
@@ -39,6 +45,8 @@ class Told(NamedTuple):
         """What happened, in a few words."""
         if self.kind == CREATION:
             return f"new version: {self.new}"
+        if self.kind in OF_RUNS and self.kind != "resume":
+            return f"new run: {self.new}" if self.kind == "run" else _WORDS_OF_RUNS.get(self.kind, "") + str(self.new)
         if self.kind in _WORDS or (self.old is None and self.new is None):
             return _WORDS.get(self.kind, self.field)
         if self.old is None:
@@ -58,13 +66,18 @@ class Filter(NamedTuple):
     limit: int | None = None
 
 
-def scope(catalog: Catalog, ref: str | None, project: str) -> tuple[dict[str, Any], str | None]:
+def scope(
+    catalog: Catalog, ref: str | None, project: str, active: str | None = None
+) -> tuple[dict[str, Any], str | None]:
     """Whose events `ref` means, as arguments of `Catalog.events`, and a note for the user.
 
-    A version in the trash, or one whose bytes are gone, has a history too. Raises `NotFoundError`, `UsageError`.
+    A version or run in the trash, or one whose bytes are gone, has a history too. `active`: the run that `@` is.
+    Raises `NotFoundError`, `UsageError`.
     """
     if ref is None:
         return {}, None
+    if run := runs.meant(catalog, ref, project, active, ANY_STATE):
+        return {"run": run.id}, None
     wanted = spec.parse(ref)
     if not wanted.names_version:
         artifact, note = resolve.artifact(catalog, ref, project)
@@ -133,6 +146,7 @@ class _Teller:
         self._read = read
         self._versions: dict[str, Version | None] = {}
         self._artifacts: dict[int, Artifact] = {}
+        self._runs: dict[str, str] = {}
 
     def tell(self, event: Event) -> Told:
         fact = event.fact
@@ -141,6 +155,8 @@ class _Teller:
 
     def _change(self, event: Event) -> tuple[str, Any, Any]:
         kind, data = event.fact.kind, event.fact.data
+        if kind in OF_RUNS:
+            return self._of_run(kind, data)
         if kind == CREATION:
             version = self._version(event.fact.id)
             return "version", None, added(version) if version else None
@@ -161,6 +177,18 @@ class _Teller:
             return self._edit(data)
         return kind, None, None
 
+    def _of_run(self, kind: str, data: Mapping[str, Any]) -> tuple[str, Any, Any]:
+        if kind == "run":
+            return "run", None, data.get("job_type") or data.get("name")
+        if kind == "finish":
+            exit = data.get("exit")
+            return "outcome", None, str(data.get("outcome")) + (f", exit code {exit}" if exit else "")
+        if kind == "resume":
+            return "resumed", None, None
+        version = self._version(data.get("version"))
+        what = self._with_project(version.project, version.ref) if version else data.get("uri") or data.get("digest")
+        return {"input": "used", "output": "logged"}[kind], None, what
+
     def _edit(self, data: Mapping[str, Any]) -> tuple[str, Any, Any]:
         field, old, new = data.get("field"), data.get("from"), data.get("to")
         if field in TEXTS:
@@ -168,6 +196,8 @@ class _Teller:
         return f"metadata.{data.get('key')}" if field == "metadata" else str(field), old, new
 
     def _ref(self, event: Event) -> str:
+        if event.run is not None and event.fact.kind != CREATION:
+            return self._run_ref(event.run)
         version = self._version(event.version)
         if version is not None:
             return self._with_project(version.project, version.ref)
@@ -177,6 +207,12 @@ class _Teller:
             self._artifacts[event.artifact] = self._catalog.artifact_by_id(event.artifact)
         artifact = self._artifacts[event.artifact]
         return self._with_project(artifact.project, artifact.name)
+
+    def _run_ref(self, id: str) -> str:
+        if id not in self._runs:
+            run = Register(self._catalog.database).run(id)
+            self._runs[id] = self._with_project(run.project, run.name) if run else id
+        return self._runs[id]
 
     def _with_project(self, project: str, ref: str) -> str:
         return ref if project == self._project else f"{project}/{ref}"

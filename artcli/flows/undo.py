@@ -15,6 +15,7 @@ from artcli.catalog.fold import LIVE, TEXTS, TRASH
 from artcli.catalog.repository import Make, Repository
 from artcli.errors import ConflictError, NotFoundError
 from artcli.flows.rm import deletion
+from artcli.flows.runs import changes
 
 UNDOABLE = ("version", "alias", "unalias", "protect", "tag", "untag", "edit", "rename", "delete", "restore")
 
@@ -88,6 +89,11 @@ def _is_open(event: Event) -> bool:
 def _inverse(catalog: Catalog, event: Event, beside: Sequence[Event]) -> list[Draft]:
     """The facts that take `event` back, while all of `beside` are taken back with it."""
     kind = event.fact.kind
+    if event.run is not None and kind != "version":
+        inverse = changes.inverse(catalog, event)
+        if inverse is None:
+            raise _moved_on(event)
+        return [inverse]
     if kind in ("version", "restore", "delete"):
         return _inverse_state(catalog, event, beside)
     if kind in ("alias", "unalias", "protect"):

@@ -3,8 +3,8 @@
     run       {run, project, name, job_type?, group?, tags?, notes?}: a run begins
     resume    {run}: it begins again
     finish    {run, outcome, exit?}: it ends, `finished`, `failed`, `killed` or `crashed`
-    segment   {run, writer, n, resumes, since, records: [digest …], console?: [digest …], page?}: a part of what it said,
-              and its files; the writer took the run up at `since`, when it had been resumed that often
+    segment   {run, writer, n, resumes, since, records: [digest …], console?: [digest …], page?}: a part of what it
+              said, and its files; the writer took the run up at `since`, when it had been resumed that often
     input     {run, version, digest} or {run, uri}, role?: it used a version, or something elsewhere
     output    {run, version, digest}: it logged a version
 

@@ -12,12 +12,14 @@ from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import EVENTS, event_item
 from artcli.errors import UsageError
 from artcli.flows import audit, history
-from artcli.flows.history import CREATION, Filter
+from artcli.flows.history import CREATION, OF_RUNS, Filter
+from artcli.flows.runs.active import active_run
 from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art audit                               # every change of what is said about versions, newest first
 art audit model:v0
+art audit run:-1                        # what was changed of the last run when it was over
 art audit model --since 30d --actor anna
 art audit --verify                      # was anything altered, left out or put in?
 """
@@ -37,7 +39,9 @@ COLUMNS = ["time", "actor", "ref", "field", "old", "new", "reason"]
 
 def command(
     ctx: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[REF | NAME]", help="one version or artifact only")] = None,
+    ref: Annotated[
+        str | None, typer.Argument(metavar="[REF | NAME | RUN]", help="one version, artifact or run only")
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="30d, '2h ago', 2026-11-01")] = None,
     actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="a part of the name of who")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="check the hash chain of the whole log")] = False,
@@ -57,11 +61,12 @@ def command(
         console.record(CHAIN, chain._asdict(), receipt=receipt)
         return
     catalog = repository.catalog
-    about, note = history.scope(catalog, ref, console.project)
+    about, note = history.scope(catalog, ref, console.project, active_run())
     if note:
         console.say(note)
     wanted = Filter(since=moments.parse(since) if since else None, actor=actor)
     read = Reader(repository, console.warn).value
     told = history.history(catalog, about, console.project, wanted, read=read)
     with console.pager():
-        console.rows(EVENTS, (event_item(one) for one in told if one.kind != CREATION), columns=COLUMNS)
+        changes = (event_item(one) for one in told if one.kind != CREATION and one.kind not in OF_RUNS)
+        console.rows(EVENTS, changes, columns=COLUMNS)

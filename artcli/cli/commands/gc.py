@@ -1,13 +1,17 @@
-"""`art gc`: give back disk space that no version needs."""
+"""`art gc`: give back disk space that no version and no run needs."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from artcli.catalog import moments
+from artcli.catalog.catalog import Version
+from artcli.catalog.fold import TRASH
+from artcli.catalog.runs.register import Register, Run
 from artcli.cli import formatting
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
@@ -33,7 +37,9 @@ GC = Schema(
         Field("packs_rewritten", "count"),
         Field("deleted", "words", "versions beyond --keep-last, now in the trash"),
         Field("purged", "words", "versions that have left the trash for good"),
+        Field("purged_runs", "words", "runs that have"),
         Field("trash", "words", "versions in the trash"),
+        Field("trash_runs", "words", "runs in the trash"),
         Field("trash_size", "size", "bytes that only they hold"),
         Field("wanted", "size", "room on the disk with which more could be freed"),
     ],
@@ -50,23 +56,27 @@ def command(
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="all of the trash goes now")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="say what would be done, do nothing")] = False,
 ) -> None:
-    """Free the disk space of versions that were deleted, and of what killed commands have left.
+    """Free the disk space of versions and runs that were deleted, and of what killed commands have left.
 
-    Deleted versions stay in the trash for 30 days, from where `art restore` brings them back. Versions beyond an
+    What was deleted stays in the trash for 30 days, from where `art restore` brings it back. Versions beyond an
     artifact's --keep-last go to the trash. A version with an alias is never touched. Prints the bytes that were freed.
     """
     console: Console = ctx.obj
     repository = console.repository()
     seconds = _age(grace)
-    trash = repository.catalog.trash() if empty_trash and not dry_run else []
-    if trash:
-        console.confirm(f"delete {_count(len(trash), 'version')} in the trash for good?")
+    catalog = repository.catalog
+    trash = _both(catalog.trash(), Register(catalog.database).runs(states=(TRASH,)))
+    if trash and empty_trash and not dry_run:
+        console.confirm(f"delete {trash} in the trash for good?")
     with console.progress() as progress:
         done = collect(repository, Request(seconds, empty_trash=empty_trash, dry_run=dry_run), progress)
     for kind, versions in (("deleted", done.deleted), ("purged", done.purged)):
         for version in versions:
             console.event("status", {kind: version.ref, "project": version.project})
             console.detail(f"{kind} {version.ref}")
+    for run in done.purged_runs:
+        console.event("status", {"purged": f"run:{run.id}", "project": run.project})
+        console.detail(f"purged run {run.name}  {run.id}")
     console.record(GC, _item(done), text=lambda: _freed(console, done), receipt=_receipt(done), summary=True)
 
 
@@ -83,6 +93,8 @@ def _item(done: Collected) -> dict[str, Any]:
     item = done._asdict()
     for name in ("deleted", "purged", "trash"):
         item[name] = [version.ref for version in item[name]]
+    for name in ("purged_runs", "trash_runs"):
+        item[name] = [run.id for run in item[name]]
     return item
 
 
@@ -94,19 +106,24 @@ def _receipt(done: Collected) -> str:
     parts = []
     if done.deleted:
         parts.append(f"{_count(len(done.deleted), 'version')} to the trash")
-    if done.purged:
-        parts.append(f"{_count(len(done.purged), 'version')} out of the trash")
+    if purged := _both(done.purged, done.purged_runs):
+        parts.append(f"{purged} out of the trash")
     if done.dust_files:
         parts.append(f"{formatting.size(done.dust_size)} that nothing needs")
     if done.packs_deleted or done.packs_rewritten:
         parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten} rewritten")
-    if done.trash:
-        holds = f"{_count(len(done.trash), 'version')} and {formatting.size(done.trash_size)}"
-        parts.append(f"the trash still holds {holds}")
+    if trash := _both(done.trash, done.trash_runs):
+        parts.append(f"the trash still holds {trash} and {formatting.size(done.trash_size)}")
     if done.wanted:
         parts.append(f"with {formatting.size(done.wanted)} more room on the disk it could free more")
     verb = "would free" if done.dry_run else "freed"
     return "; ".join([f"{verb} {formatting.size(done.freed)}", *parts])
+
+
+def _both(versions: Sequence[Version], runs: Sequence[Run]) -> str:
+    """`2 versions, 1 run`; empty if there are none."""
+    counts = ((versions, "version"), (runs, "run"))
+    return ", ".join(_count(len(items), what) for items, what in counts if items)
 
 
 def _count(number: int, what: str) -> str:

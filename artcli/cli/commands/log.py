@@ -13,12 +13,14 @@ from artcli.cli.items import EVENTS, event_item
 from artcli.errors import UsageError
 from artcli.flows import history
 from artcli.flows.history import Filter
+from artcli.flows.runs.active import active_run
 from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art log                                 # of all artifacts
 art log dataset --oneline -n 10
 art log model:v0                        # one version: who made it, what was said of it since
+art log run:-1                          # the last run: what it used, logged, and how it ended
 art log --since 7d --author anna
 """
 
@@ -26,7 +28,7 @@ art log --since 7d --author anna
 def command(
     ctx: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME | REF]", help="one artifact or version only")
+        list[str] | None, typer.Argument(metavar="[NAME | REF | RUN]", help="one artifact, version or run only")
     ] = None,
     oneline: Annotated[bool, typer.Option("--oneline", help="one line each, also on a terminal")] = False,
     limit: Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=0, help="the newest N only")] = None,
@@ -34,7 +36,7 @@ def command(
     author: Annotated[str | None, typer.Option("--author", metavar="NAME", help="a part of the name of who")] = None,
     type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="artifacts of this type only")] = None,
 ) -> None:
-    """Show versions and what was said about them since: who, when, why; newest first."""
+    """Show versions and runs, and what was said about them since: who, when, why; newest first."""
     console: Console = ctx.obj
     words = words or []
     if any("=" in word for word in words):
@@ -43,7 +45,7 @@ def command(
         raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
     repository = console.repository()
     catalog = repository.catalog
-    about, note = history.scope(catalog, words[0] if words else None, console.project)
+    about, note = history.scope(catalog, words[0] if words else None, console.project, active_run())
     if note:
         console.say(note)
     wanted = Filter(moments.parse(since) if since else None, author, type, limit)

@@ -1,4 +1,4 @@
-"""gc: gives back the disk space of what no version needs any more.
+"""gc: gives back the disk space of what no version and no run needs any more.
 
     with every writer kept away, and a fold made from the log alone:
     1. sweep dust: needs no writing, so it works on a full disk too
@@ -26,6 +26,7 @@ from artcli.catalog.afresh import catch_up, fold_afresh
 from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
+from artcli.catalog.runs.register import Run
 from artcli.content import Digest
 from artcli.errors import IntegrityError, SpaceError
 from artcli.flows.careful import open_index
@@ -35,6 +36,7 @@ from artcli.flows.collect.plan import Plan, make_plan
 from artcli.flows.collect.rewrite import write_anew
 from artcli.flows.collect.roots import Expiry, Standing
 from artcli.flows.collect.sweep import Found, dust, look, room, sweep_temporary, temporary_size
+from artcli.flows.runs.seal import settle
 from artcli.progress import Progress, Silent
 from artcli.store.index import index_key
 from artcli.store.pack import pack_key
@@ -78,8 +80,12 @@ class Collected(NamedTuple):
     """Versions beyond keep-last, now in the trash."""
     purged: Sequence[Version]
     """Versions that have left the trash."""
+    purged_runs: Sequence[Run]
+    """Runs that have."""
     trash: Sequence[Version]
     """Versions in the trash."""
+    trash_runs: Sequence[Run]
+    """Runs in it."""
     trash_size: int
     """Bytes that only they hold."""
     wanted: int
@@ -92,11 +98,13 @@ class _MovedOn(Exception):
 
 
 def collect(repository: Repository, request: Request = DEFAULT, progress: Progress | None = None) -> Collected:
-    """Free what no version needs.
+    """Free what no version and no run needs; what dead processes have left of runs is sealed before.
 
     Raises `IntegrityError` (`gc-refuses-damage`) if what is needed cannot be told, `LockedError` (`locked`) if writers
     do not end, `SpaceError` (`disk-full`) if there is no room even for a log entry.
     """
+    if not request.dry_run:
+        settle(repository)
     with repository.alone():
         return _Collection(repository, request, progress or Silent()).run()
 
@@ -112,6 +120,7 @@ class _Collection:
         self.started = time.monotonic()
         self.deleted: list[Version] = []
         self.purged: list[Version] = []
+        self.purged_runs: list[Run] = []
         self.packs_deleted = self.packs_rewritten = 0
         self.temporary = 0
         """Bytes of temporary files that were swept."""
@@ -138,13 +147,14 @@ class _Collection:
         freed = size + gain if self.request.dry_run else before - self.there.size + self.temporary
         return Collected(
             self.request.dry_run, freed, before + self.temporary - freed, files, size,
-            self.packs_deleted, self.packs_rewritten, self.deleted, self.purged, roots.trash(self._after(standing)),
-            plan.trash_size, self.wanted, time.monotonic() - self.started,
+            self.packs_deleted, self.packs_rewritten, self.deleted, self.purged, self.purged_runs,
+            roots.trash(self._after(standing)), roots.trashed_runs(self._after(standing)), plan.trash_size,
+            self.wanted, time.monotonic() - self.started,
         )  # fmt: skip
 
     def _again(self, standing: Standing, plan: Plan) -> bool:
         """Whether another round does more: there are more versions than one entry takes, or there is new room."""
-        most = len(standing.deleted) + len(standing.purged) >= MOST_FACTS
+        most = len(standing.deleted) + len(standing.purged) + len(standing.purged_runs) >= MOST_FACTS
         return most or (plan.postponed > 0 and bool(plan.rewritten))
 
     # --- 1: dust ---
@@ -193,10 +203,11 @@ class _Collection:
         plan = self._plan(marks)
         if self.request.dry_run:
             self.packs_deleted, self.packs_rewritten = len(plan.deleted), len(plan.rewritten)
-        elif not plan.empty or standing.deleted or standing.purged:
+        elif not plan.empty or standing.deleted or standing.purged or standing.purged_runs:
             plan = self._carry_out(standing, marks, plan)
         self.deleted += standing.deleted
         self.purged += standing.purged
+        self.purged_runs += standing.purged_runs
         return standing, plan
 
     def _choose(self) -> Standing:
@@ -205,10 +216,12 @@ class _Collection:
         if expiry is not None and not expiry.is_clock_plausible:
             self.progress.warn("this machine's clock is wrong: what is in the trash stays there")
         purged, deleted = roots.due(self.catalog, expiry), roots.superfluous(self.catalog)
+        runs = roots.due_runs(self.catalog, expiry)
         if not request.dry_run:
             purged = purged[:MOST_FACTS]
             deleted = deleted[: MOST_FACTS - len(purged)]
-        return Standing(self.repository, self.catalog, deleted, purged)
+            runs = runs[: MOST_FACTS - len(purged) - len(deleted)]
+        return Standing(self.repository, self.catalog, deleted, purged, runs)
 
     def _mark(self, standing: Standing, store: Store, marks: Marks) -> None:
         self.progress.phase("looking for what is needed")
@@ -221,7 +234,7 @@ class _Collection:
             for text in roots.asked(providers, standing):
                 if marks.put(text, mark) is None:
                     # nothing else hangs on it, and nobody could remove it from the history
-                    self.progress.warn(f"a text that was said of versions is lost, see art fsck: chunk {text.hex()}")
+                    self.progress.warn(f"what was said of versions, or by runs, is lost, see art fsck: {text.hex()}")
 
     def _plan(self, marks: Marks) -> Plan:
         free = math.inf if self.request.dry_run else room(self.bucket, self.there) if self.rewriting else 0.0
@@ -266,6 +279,7 @@ class _Collection:
         def facts(_: Catalog, make: Make) -> Sequence[Fact]:
             self._check_standing(standing, marks)
             made = [make(Draft("purge", {"version": version.id}, why)) for version in standing.purged]
+            made += [make(Draft("purge", {"run": run.id}, why)) for run in standing.purged_runs]
             made += [make(Draft("delete", {"version": version.id}, "keep-last")) for version in standing.deleted]
             if new or old:
                 made.append(make(Draft("index", {"add": new, "remove": old})))
@@ -278,8 +292,9 @@ class _Collection:
         """Raise `_MovedOn` unless all that must stay now was marked."""
         catch_up(self.fold, self.repository.log)
         due = {version.id for version in roots.due(self.catalog, None)}
+        due |= {run.id for run in roots.due_runs(self.catalog, None)}
         extra = {version.id for version in roots.superfluous(self.catalog)}
-        chosen = all(version.id in due for version in standing.purged)
+        chosen = {version.id for version in standing.purged} | {run.id for run in standing.purged_runs} <= due
         if not chosen or not all(version.id in extra for version in standing.deleted):
             raise _MovedOn
         if not all(marks.put(page, KEPT) for page in roots.asked(roots.ALL_ROOTS, standing)):
@@ -298,7 +313,7 @@ class _Collection:
 
     def _after(self, standing: Standing) -> Standing:
         """What the catalog, which knows a commit's facts by now, leaves out by itself."""
-        return standing if self.request.dry_run else standing._replace(deleted=(), purged=())
+        return standing if self.request.dry_run else standing._replace(deleted=(), purged=(), purged_runs=())
 
 
 def _refusal(error: IntegrityError) -> IntegrityError:

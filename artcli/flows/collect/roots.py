@@ -1,8 +1,8 @@
-"""What gc starts from: providers of root pages and of texts, and the versions whose time has come.
+"""What gc starts from: providers of root pages and of texts, and the versions and runs whose time has come.
 
 A provider answers with the root pages of manifests that must stay whole, or with chunks that stand alone, such as long
-texts. Versions and the trash are the first; whatever else comes to hold some (runs, drafts, mirrors) adds itself to the
-lists here.
+texts and what runs said. Versions, runs and the trash are the first; whatever else comes to hold some (drafts, mirrors)
+adds itself to the lists here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.facts import PLAUSIBLE_SINCE
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.repository import Repository
+from artcli.catalog.runs.register import Register, Run, Segment
 from artcli.content import Digest
 from artcli.flows import rm
 
@@ -33,6 +34,13 @@ class Standing(NamedTuple):
     """Versions that go to the trash now."""
     purged: Sequence[Version]
     """Versions that leave the trash for good."""
+    purged_runs: Sequence[Run] = ()
+    """Runs that do."""
+
+    @property
+    def register(self) -> Register:
+        """The runs of that catalog."""
+        return Register(self.catalog.database)
 
 
 Provider = Callable[[Standing], Iterable[Digest]]
@@ -72,10 +80,37 @@ def trashed_texts(standing: Standing) -> Iterable[Digest]:
     return (text.digest for text in standing.catalog.texts() if text.version in ids)
 
 
-KEPT_ROOTS: Sequence[Provider] = (live_versions,)
-TRASH_ROOTS: Sequence[Provider] = (trashed_versions,)
-KEPT_TEXTS: Sequence[Provider] = (kept_texts,)
-TRASH_TEXTS: Sequence[Provider] = (trashed_texts,)
+def files_of_runs(standing: Standing) -> Iterable[Digest]:
+    return (part.page for part in standing.register.holding((LIVE,)) if part.page)
+
+
+def files_of_trashed_runs(standing: Standing) -> Iterable[Digest]:
+    return (part.page for part in _trashed_parts(standing) if part.page)
+
+
+def said_by_runs(standing: Standing) -> Iterable[Digest]:
+    return (chunk for part in standing.register.holding((LIVE,)) for chunk in (*part.records, *part.console))
+
+
+def said_by_trashed_runs(standing: Standing) -> Iterable[Digest]:
+    return (chunk for part in _trashed_parts(standing) for chunk in (*part.records, *part.console))
+
+
+def _trashed_parts(standing: Standing) -> Iterable[Segment]:
+    gone = {run.id for run in standing.purged_runs}
+    return (part for part in standing.register.holding((TRASH,)) if part.run not in gone)
+
+
+def trashed_runs(standing: Standing) -> list[Run]:
+    """Runs that the trash will hold."""
+    gone = {run.id for run in standing.purged_runs}
+    return [run for run in standing.register.runs(states=(TRASH,)) if run.id not in gone]
+
+
+KEPT_ROOTS: Sequence[Provider] = (live_versions, files_of_runs)
+TRASH_ROOTS: Sequence[Provider] = (trashed_versions, files_of_trashed_runs)
+KEPT_TEXTS: Sequence[Provider] = (kept_texts, said_by_runs)
+TRASH_TEXTS: Sequence[Provider] = (trashed_texts, said_by_trashed_runs)
 ALL_ROOTS, ALL_TEXTS = (*KEPT_ROOTS, *TRASH_ROOTS), (*KEPT_TEXTS, *TRASH_TEXTS)
 
 
@@ -84,7 +119,7 @@ def asked(providers: Sequence[Provider], standing: Standing) -> Iterable[Digest]
     return (digest for provider in providers for digest in provider(standing))
 
 
-# --- the versions whose time has come ---
+# --- the versions and runs whose time has come ---
 
 
 def superfluous(catalog: Catalog) -> list[Version]:
@@ -99,7 +134,7 @@ def superfluous(catalog: Catalog) -> list[Version]:
 
 
 class Expiry:
-    """Which versions of the trash are old enough, by clocks of which some are wrong.
+    """Which versions and runs of the trash are old enough, by clocks of which some are wrong.
 
     A board without a battery says 1970 and other clocks are ahead. A deletion whose time cannot be true is as old as
     the first later fact whose time can: it cannot be younger. Without one, or by a clock now that cannot be right, no
@@ -117,16 +152,17 @@ class Expiry:
     def is_clock_plausible(self) -> bool:
         return PLAUSIBLE_SINCE <= self._now < PLAUSIBLE_UNTIL
 
-    def is_due(self, version: Version) -> bool:
-        """Whether the version, which is in the trash, may leave it."""
+    def is_due(self, deleted: Version | Run) -> bool:
+        """Whether what is in the trash may leave it."""
         if not self.is_clock_plausible:
             return False
-        moment = self._moment(version)
+        moment = self._moment(deleted)
         return moment is not None and self._now - moment >= self._grace
 
-    def _moment(self, version: Version) -> float | None:
-        """When the version was deleted, or a later moment."""
-        deletions = self._catalog.events(version=version.id, backwards=True)
+    def _moment(self, deleted: Version | Run) -> float | None:
+        """When it was deleted, or a later moment."""
+        run, version = (deleted.id, None) if isinstance(deleted, Run) else (None, deleted.id)
+        deletions = self._catalog.events(version=version, run=run, backwards=True)
         event = next((event for event in deletions if event.fact.kind == "delete" and event.applied), None)
         if event is None:
             return None
@@ -147,3 +183,8 @@ def due(catalog: Catalog, expiry: Expiry | None) -> list[Version]:
         for version in catalog.trash()
         if (expiry is None or expiry.is_due(version)) and not catalog.aliases_of(version)
     ]
+
+
+def due_runs(catalog: Catalog, expiry: Expiry | None) -> list[Run]:
+    """Runs that leave the trash: those that `expiry` says, or all if it is None."""
+    return [run for run in Register(catalog.database).runs(states=(TRASH,)) if expiry is None or expiry.is_due(run)]

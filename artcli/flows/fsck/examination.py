@@ -13,6 +13,7 @@ from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.fold import LIVE, TRASH, check_required
 from artcli.catalog.log import entry_key
 from artcli.catalog.repository import CONFIG, FOLDER, LOCK_WAIT, read_place
+from artcli.catalog.runs.register import Register
 from artcli.content import Digest
 from artcli.errors import IntegrityError, NoRepositoryError
 from artcli.flows.collect.sweep import dust, temporary_size
@@ -194,6 +195,11 @@ class Examination:
             of = self.catalog.version(text.version) if text.version else None
             artifact = self.catalog.artifact_by_id(text.artifact)
             yield from walk.text(text, of.ref if of else artifact.name, artifact.project)
+        if only is None:
+            register = Register(self.fold.database)
+            projects = {run.id: run.project for run in register.runs(states=(LIVE, TRASH))}
+            for segment in register.holding((LIVE, TRASH)):
+                yield from walk.segment(segment, projects.get(segment.run, ""))
         yield from walk.unknown.values()
 
     def _cause(self, store: Store) -> Cause:

@@ -19,6 +19,7 @@ from artcli.buckets.disk import DiskBucket
 from artcli.catalog.facts import Draft
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.repository import Repository
+from artcli.catalog.runs.register import Register
 from artcli.content import Digest
 from artcli.errors import IntegrityError
 from artcli.flows.careful import digest_of_file, read
@@ -191,6 +192,12 @@ class StoreRepair:
             for text in repository.catalog.texts():
                 with suppress(IntegrityError):
                     healing.get(text.digest)
+            for segment in Register(repository.catalog.database).holding((LIVE, TRASH)):
+                for _ in walk.segment(segment, ""):
+                    pass
+                for chunk in (*segment.records, *segment.console):
+                    with suppress(IntegrityError):
+                        healing.get(chunk)
             flushed = writer.flush()
         self._commit(flushed.add, [])
         for directory, count in healing.given.items():

@@ -1,5 +1,5 @@
 """Versions from their root pages down: every page readable and what the page above says, every chunk somewhere sound.
-And every long text that was said of them, or of their artifacts.
+And every long text that was said of them, or of their artifacts; and what runs said, and their files.
 
 A page below which all is well is marked, and not read again for the next version: checking a thousand versions of a
 data set costs little more than checking one. What is not well is told for each version and path.
@@ -14,7 +14,8 @@ from artcli.catalog.catalog import SaidText, Version
 from artcli.catalog.manifest.chunks import ListPage, open_list, open_list_child
 from artcli.catalog.manifest.entry import EXECUTABLE, INLINE, Entry, PageSource, chunk_rows, shown
 from artcli.catalog.manifest.page import Inner, Leaf
-from artcli.catalog.manifest.read import open_child, open_root
+from artcli.catalog.manifest.read import load_root, open_child, open_root
+from artcli.catalog.runs.register import Segment
 from artcli.content import Digest
 from artcli.errors import IntegrityError
 from artcli.flows.collect.marks import KEPT, UNREACHED, Marks
@@ -68,6 +69,22 @@ class Walk:
         if lost is not None:
             finding = self._touched("text", text.digest.hex(), text.digest, IntegrityError(lost.code, lost.why))
             yield finding._replace(version=ref, project=project)
+
+    def segment(self, segment: Segment, project: str) -> Iterator[Finding]:
+        """What of a part of a run is touched by damage: what it said, and its files."""
+        for chunk in (*segment.records, *segment.console):
+            if lost := self._lost_chunk(chunk):
+                finding = self._touched("records", chunk.hex(), chunk, IntegrityError(lost.code, lost.why))
+                yield _of_run(finding, segment, project)
+        if segment.page is None or self._is_well(segment.page):
+            return
+        try:
+            top = open_root(self._pages, load_root(self._pages, segment.page))
+        except IntegrityError as error:
+            yield _of_run(self._touched("files", "all", segment.page, error), segment, project)
+            return
+        for finding in self._page(segment.page, top, b""):
+            yield _of_run(finding, segment, project)
 
     def _page(self, digest: Digest, page: Leaf | Inner, floor: bytes) -> Walked:
         self._told()
@@ -155,6 +172,10 @@ class Walk:
 
     def _is_well(self, page: Digest) -> bool:
         return self._well.get(page) not in (None, UNREACHED)
+
+
+def _of_run(finding: Finding, segment: Segment, project: str) -> Finding:
+    return finding._replace(version=f"run:{segment.run}", project=project)
 
 
 def _span(below: bytes, last: bytes, entries: int) -> str:

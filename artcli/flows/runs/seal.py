@@ -38,9 +38,10 @@ TRIES = 10
 Also = Callable[[Catalog], Iterable[Draft]]
 
 
-def seal(repository: Repository, spool: Spool, also: Sequence[Draft] | Also = ()) -> None:
+def seal(repository: Repository, spool: Spool, also: Sequence[Draft] | Also = (), least: int = 0) -> None:
     """Seal what the spool holds and commit `also` in the same entry of the log, if there is a spool or none.
 
+    With fewer than `least` bytes in it nothing is done: of many who find a spool full, one seals it.
     Raises `ArtError`, `SpaceError` if it cannot be written: then nothing is lost, and the next sealing does it again.
     """
     more = also if callable(also) else lambda _: also
@@ -48,6 +49,8 @@ def seal(repository: Repository, spool: Spool, also: Sequence[Draft] | Also = ()
         try:
             stack.enter_context(spool.sealing())
             stack.enter_context(repository.writing())
+            if least and spool.size() < least:
+                return
             head, numbers = spool.head, spool.begin_sealing()
         except FileNotFoundError:
             if spool.folder.exists():
@@ -111,7 +114,7 @@ def _settle(repository: Repository, spool: Spool, everything: bool) -> bool:
             return False
         run = _run(repository, head)
         if run is None or run.state == PURGED:
-            if stands == GONE:
+            if stands == GONE or (run is not None and stands != ALIVE):
                 spool.remove(head, discard=True)  # it never began, or all that it said is to be gone
             return False
         if stands == GONE:
