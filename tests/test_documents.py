@@ -134,7 +134,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 FIRST = {
     "cat": ["art alias model:v1 best"],
     "get": ["rm -r data"],
+    "log-metrics": ["art run start --name car"],
     "restore": ["art rm model:v0 --yes"],
+    "run": ["art run start --name car"],
     "show": ["art edit model:latest --set lr=0.1"],
     "status": ["art use dataset:v0"],
     "undo": ["art alias model:v1 best"],
@@ -144,7 +146,9 @@ FIRST = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_examples_work(command: str, art: Art, shelf: Path) -> None:
+def test_examples_work(command: str, art: Art, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if command in ("run", "log-metrics"):
+        monkeypatch.setenv("ART_RUN_ID", "car")
     shutil.copytree(shelf, art.directory, dirs_exist_ok=True, symlinks=True)
     for line in [*FIRST.get(command, ()), *(line.text for line in in_examples(command))]:
         code, said = typed(art, line)

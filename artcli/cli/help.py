@@ -57,6 +57,10 @@ def write_group(group: Group, context: Any, formatter: Any) -> None:
     group.format_help_text(context, formatter)
     with formatter.section("Commands"):
         formatter.write_dl([(name, _summary(command)) for name, command in _members(group)])
+    if group.own is not None:
+        own = [p.get_help_record(context) for p in group.own.params if not str(p.name).startswith("global_")]
+        with formatter.section(f"Options of {context.command_path} [OPTIONS] -- CMD"):
+            formatter.write_dl([record for record in own if record])
     formatter.write(f"\nMore: {context.command_path} COMMAND -h\n")
 
 
@@ -108,7 +112,8 @@ def tree() -> dict[str, Any]:
 
 
 def _described(command: Any, path: str, group: str) -> dict[str, Any]:
-    parameters = [p for p in command.params if not p.name.startswith("global_")]
+    own = getattr(command, "own", None) or command
+    parameters = [p for p in own.params if not p.name.startswith("global_")]
     described: dict[str, Any] = {
         "name": path,
         "group": group,

@@ -30,6 +30,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "rm": "send versions to the trash",
         "restore": "bring versions back from the trash",
     },
+    "Runs": {
+        "run": "run a command and record it, or begin and end a run",
+        "log-metrics": "log metrics, images and files in a run",
+    },
     "History": {
         "log": "show what happened, newest first",
         "audit": "list who changed what, from what to what",
@@ -46,7 +50,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 
 COMMANDS: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 
-COMMON = ("init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "status", "verify", "help")
+COMMON = ("init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "run", "status", "verify", "help")
 """What `art` alone lists."""
 
 ELSEWHERE: Mapping[str, str] = {

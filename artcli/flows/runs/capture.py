@@ -52,8 +52,6 @@ def capture(
 
     `env_allow`: globs of names of variables. Nothing that cannot be found out raises.
     """
-    from artcli import __version__
-
     start: dict[str, Any] = {
         "argv": mask.arguments(argv),
         "cwd": str(directory),
@@ -62,7 +60,7 @@ def capture(
         "os": platform.platform(),
         "cpus": os.cpu_count(),
         "memory": _memory(),
-        "art": __version__,
+        "art": _version(),
     }
     captured = Captured(start, {})
     found = git.checkout(directory) if use_git else None
@@ -117,6 +115,15 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return f"uid{os.getuid()}"  # a container without a passwd entry
+
+
+def _version() -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version("artcli")
+    except metadata.PackageNotFoundError:
+        return None  # run from its source
 
 
 def _memory() -> int | None:

@@ -1,0 +1,56 @@
+"""What the commands that record in runs have in common: their options, and which run is meant."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artcli.cli.console import Console
+from artcli.errors import NoRepositoryError, NotFoundError, UsageError
+from artcli.flows.runs import active
+
+JobType = Annotated[str | None, typer.Option("--job-type", metavar="TYPE", help="what the run does: train, label, …")]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="its name; a readable one is made up")]
+Group = Annotated[str | None, typer.Option("--group", metavar="GROUP", help="runs that belong together")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="a label for the run")]
+Notes = Annotated[str | None, typer.Option("--message", "-m", metavar="TEXT", help="what it is about")]
+Config = Annotated[
+    list[str] | None,
+    typer.Option("--config", "-c", metavar="KEY=VALUE|@FILE", help="settings; @FILE is JSON, TOML or YAML"),
+]
+Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="go on with a run that is over")]
+Git = Annotated[bool, typer.Option("--git/--no-git", help="record commit, branch and what is not committed")]
+EnvAllow = Annotated[
+    list[str] | None,
+    typer.Option("--env-allow", metavar="GLOB", help="record the values of these variables; no others are"),
+]
+RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN", help="the run, instead of ART_RUN_ID")]
+
+
+def named(run: str | None) -> str:
+    """The run that an option names, or the active one; raises `NotFoundError` (`no-run`)."""
+    found = run or active.active_run()
+    if not found:
+        raise NotFoundError(
+            "no-run", "in no run: ART_RUN_ID is not set", hint="export ART_RUN_ID=$(art run start)"
+        )  # fmt: skip
+    return found
+
+
+def folder(console: Console) -> Path:
+    """The `.art` folder; raises `NoRepositoryError`."""
+    found = console.settings.repository
+    if found is None:
+        raise NoRepositoryError("no-repository", f"not inside an art repository: {os.getcwd()}", hint="art init")
+    return found
+
+
+def pair(word: str) -> tuple[str, str]:
+    """(key, text) of `KEY=VALUE`; raises `UsageError` (`bad-value`)."""
+    key, equals, text = word.partition("=")
+    if not equals or not key:
+        raise UsageError("bad-value", f"a value is given as KEY=VALUE: {word!r}", hint="art log-metrics loss=0.3")
+    return key, text

@@ -1,0 +1,58 @@
+"""Rows of metrics from a stream of JSON Lines, logged as they come."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from artcli.catalog.runs.records import LIMIT, MOST_STEPS
+from artcli.flows.runs.metrics import Voice
+
+BLOCK = 256 * 1024
+"""Bytes that are read at once; what is there makes one write to the spool."""
+STEP, TIMESTAMP = "_step", "_timestamp"
+
+Row = tuple[dict[str, Any], "int | None", float]
+
+
+def stream(voice: Voice, descriptor: int) -> tuple[int, int]:
+    """Log what is read from `descriptor` to its end; (rows whose step was over, lines that are no rows)."""
+    dropped = bad = 0
+    for lines in _lines(descriptor):
+        rows = [row for line in lines if line.strip() and (row := _row(line))]
+        bad += sum(bool(line.strip()) for line in lines) - len(rows)
+        if rows:
+            dropped += voice.rows(rows)
+    return dropped, bad
+
+
+def _lines(descriptor: int) -> Iterator[list[bytes]]:
+    """Whole lines, as many as came at once."""
+    begun: list[bytes] = []
+    while data := os.read(descriptor, BLOCK):
+        head, newline, tail = data.rpartition(b"\n")
+        if not newline:
+            begun.append(data)
+            continue
+        yield b"".join([*begun, head]).split(b"\n")
+        begun = [tail]
+    yield [b"".join(begun)]
+
+
+def _row(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line) if len(line) < LIMIT - 1024 else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict):
+        return None
+    step, at = row.pop(STEP, None), row.pop(TIMESTAMP, None)
+    if step is not None and (type(step) is not int or not 0 <= step < MOST_STEPS - 1):
+        return None
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at)):
+        return None
+    return row, step, time.time() if at is None else float(at)
