@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
+from artcli.catalog.fold import PURGED
 from artcli.catalog.manifest import Entry, Finder, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError
@@ -37,7 +38,7 @@ from artcli.files.writer import Writer
 from artcli.flows import copies
 from artcli.flows.deliver import Delivery
 from artcli.flows.elsewhere import Elsewhere, Origin
-from artcli.flows.judge import Judgement, judge
+from artcli.flows.judge import Entries, Judgement, judge
 from artcli.flows.known import known_root
 from artcli.flows.overlay import Overlay
 from artcli.flows.part import ALL, Part, selected
@@ -283,14 +284,25 @@ class Bringing:
         return Plan(write, size, self.target.entries - write, remove, rescue, frozenset(same), rewrite)
 
     def _judged(self, scan: Scan[Root], base: Root) -> Iterator[tuple[_Pair, Judgement]]:
+        entries = Entries(self.store, self._versions())
+
         def judged(pair: _Pair) -> tuple[_Pair, Judgement]:
             if not isinstance(pair.seen, Seen):
                 return pair, NOTHING_THERE
             if pair.after is None and pair.before is None and not self.exact:
                 return pair, NOTHING_THERE  # it stays where it is, whatever it is
-            return pair, judge(pair.seen, pair.after, pair.before, self.store)
+            return pair, judge(pair.seen, pair.after, pair.before, self.store, entries)
 
         return ahead(judged, self._pairs(scan, base), workers=self.workers, depth=64)
+
+    def _versions(self) -> Iterator[Root]:
+        """Manifests that may have what lies here: of the version it was made to hold, the one wanted, the newest."""
+        catalog = self.repository.catalog
+        copy = copies.copy_at(self.repository.path, self.root)
+        wanted = self.origin.version
+        for version in (wanted, copy and catalog.version(copy.version), catalog.latest(wanted.artifact)):
+            if version and version.state != PURGED:
+                yield version.root
 
     def _pairs(self, scan: Scan[Root], base: Root) -> Iterator[_Pair]:
         """The walk's changes and the manifests' differences, joined by path."""
