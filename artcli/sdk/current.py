@@ -113,7 +113,7 @@ def _after_fork_in_child() -> None:
         run._recording.fork()
     util = sys.modules.get("multiprocessing.util")
     if _open and util is not None:  # a child of multiprocessing runs no atexit functions
-        util.register_after_fork(_open, lambda runs: util.Finalize(None, _at_exit, exitpriority=1))
+        util.register_after_fork(_at_exit, lambda at_exit: util.Finalize(None, at_exit, exitpriority=1))
 
 
 atexit.register(_at_exit)

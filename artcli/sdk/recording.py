@@ -87,7 +87,7 @@ class Live:
         self.ending: list[Callable[[], None]] = []
         self.kept: dict[str, tuple[int, ...]] = {}
         self._owns = owns
-        self._forked = False
+        self._forked = self._over = False
         self._recorder = recorder
         self._summed = Summed(said)
         self._sealing: Repository | None = None
@@ -122,7 +122,8 @@ class Live:
 
     def directory(self) -> Path:
         folder = self._folder / "files"
-        folder.mkdir(parents=True, exist_ok=True)
+        if not self._over:
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @property
@@ -167,6 +168,7 @@ class Live:
                 self._recorder.finish(outcome, exit)
             except (ArtError, OSError) as error:
                 warn(f"the end of run {self.about.name} is not in the log: {error}; the next command sees to it")
+        self._over = True
         if written:
             shutil.rmtree(self._folder, ignore_errors=True)
         for repository in (self._sealing, self.repository):
