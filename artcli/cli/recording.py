@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from artcli.cli.console import Console
 from artcli.errors import NoRepositoryError, NotFoundError, UsageError
 from artcli.flows.runs import active
+
+if TYPE_CHECKING:
+    from artcli.catalog.repository import Repository
 
 JobType = Annotated[str | None, typer.Option("--job-type", metavar="TYPE", help="what the run does: train, label, …")]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="its name; a readable one is made up")]
@@ -27,6 +30,8 @@ EnvAllow = Annotated[
     list[str] | None,
     typer.Option("--env-allow", metavar="GLOB", help="record the values of these variables; no others are"),
 ]
+NoRecord = Annotated[bool, typer.Option("--no-record", help="do not record it in the active run")]
+Role = Annotated[str | None, typer.Option("--as", metavar="ROLE", help="what the run uses it for: train, test, …")]
 RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN", help="the run, instead of ART_RUN_ID")]
 
 
@@ -38,6 +43,24 @@ def named(run: str | None) -> str:
             "no-run", "in no run: ART_RUN_ID is not set", hint="export ART_RUN_ID=$(art run start)"
         )  # fmt: skip
     return found
+
+
+def recorded_in(console: Console, repository: Repository, run: str | None, no_record: bool) -> str | None:
+    """The id of the run in which something is to be recorded: the one that an option names, else the active one.
+
+    An active run of another repository is none, which is said. Raises `NotFoundError` (`no-such-run`) for an option.
+    """
+    from artcli.flows.runs.choose import choose
+
+    if no_record or active.is_disabled() or not (run or active.active_run()):
+        return None
+    try:
+        return choose(repository, named(run), console.project).id
+    except NotFoundError:
+        if run:
+            raise
+        console.warn(f"not recorded: this repository has no run '{active.active_run()}' (ART_RUN_ID)")
+        return None
 
 
 def folder(console: Console) -> Path:

@@ -36,6 +36,7 @@ from artcli.flows import alias, copies, edit, kinds, revise, rm, tag
 from artcli.flows.additions import Additions, Tally
 from artcli.flows.ingest import Ingest, Problem
 from artcli.flows.known import known_root
+from artcli.flows.runs import edges
 from artcli.progress import Progress, Silent
 from artcli.store.writer import Flushed
 from artcli.threads import worker_count
@@ -61,6 +62,8 @@ class Request:
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None
+    run: str | None = None
+    """The id of the run that logs it; what it is built on, the run used."""
     new_version: bool = False
     """Make a version even if its content is that of the newest."""
     allow_empty: bool = False
@@ -112,6 +115,8 @@ class _Logging:
         self.started = time.monotonic()
         self.description: Text | None = None
         """As facts have it."""
+        self.bases: list[Version] = []
+        """On what the version is built."""
 
     def run(self) -> Logged:
         request = self.request
@@ -192,6 +197,8 @@ class _Logging:
 
     def _revised(self, additions: Additions) -> tuple[Root, Ingest]:
         request = self.request
+        refs = [*([request.base] if request.base else []), *(taken.ref for taken in request.changes.take)]
+        self.bases = edges.named(self.repository.catalog, refs, request.project)
         root = revise.base(self.repository.catalog, request.base, request.project, additions)
         root = revise.revise(additions, self.repository.catalog, root, request.changes, request.project)
         ingest = self._ingest(additions, root)
@@ -254,11 +261,12 @@ class _Logging:
             same = _newest_alike(catalog, request, logged.root)
             if same:
                 drafts = self._settings(catalog, same)
+                drafts += self._edges(catalog, same.id, same.digest)
                 result[:] = [logged._replace(version=same, created=False)]
             else:
                 fact = make(Draft("version", self._version_data(logged), request.reason))
                 made.append(fact)
-                drafts = self._labels(catalog, fact.id)
+                drafts = self._labels(catalog, fact.id) + self._edges(catalog, fact.id, logged.root.content.hex())
                 trashed = self._beyond(catalog)
                 drafts += [Draft("delete", {"version": item.id}, "keep-last") for item in trashed]
                 result[:] = [logged._replace(version=None, trashed=trashed)]
@@ -293,6 +301,12 @@ class _Logging:
         if request.base:
             data["base"] = revise.base_id(self.repository.catalog, request.base, request.project)
         return data
+
+    def _edges(self, catalog: Catalog, version: str, digest: str) -> list[Draft]:
+        run = self.request.run
+        if run is None:
+            return []
+        return edges.inputs(catalog, run, self.bases) + edges.output(catalog, run, version, digest)
 
     def _labels(self, catalog: Catalog, version: str) -> list[Draft]:
         """The aliases and tags of a version that is being made."""

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from artcli.cli import brought
+from artcli.cli import brought, recording
 from artcli.cli.console import Console
+from artcli.cli.recording import NoRecord, Role, RunOption
 from artcli.flows import get
 from artcli.flows.get import Request
+from artcli.flows.runs import edges
 
 EXAMPLES = """
 art get dataset:v0                           # a copy in ./dataset-v0
@@ -34,6 +36,9 @@ def command(
     sync: Annotated[bool, typer.Option("--sync", help="make DEST equal, remove what does not belong; asks")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="into a directory that holds something")] = False,
     flat: Annotated[bool, typer.Option("--flat", help="all files into one folder")] = False,
+    run: RunOption = None,
+    role: Role = None,
+    no_record: NoRecord = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be done")] = False,
 ) -> None:
     """Copy a version, verified, and print where; the copy is yours: `art status` does not know of it.
@@ -54,10 +59,13 @@ def command(
         dry_run=dry_run,
         workers=console.jobs,
     )
+    active = None if dry_run else recording.recorded_in(console, repository, run, no_record)
     if sync and not (dry_run or console.flags.yes):
         _ask(console, get.get(repository, replace(request, dry_run=True)))
     with console.progress() as progress:
         got = get.get(repository, request, progress)
+    if active:
+        edges.use(repository, active, [got.version], role)
     brought.tell(console, got, dry_run)
     console.lines(GOT, [brought.item(got, dry_run)])
 

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from artcli.cli import logged as logged_as
-from artcli.cli import sources, values
+from artcli.cli import recording, sources, values
 from artcli.cli.console import Console
 from artcli.cli.formatting import printable
 from artcli.cli.logged import LOGGED
+from artcli.cli.recording import NoRecord, RunOption
 from artcli.errors import PartialError, UsageError
 from artcli.files.ignore import Rules
 from artcli.flows import log_artifact
@@ -68,6 +69,8 @@ def command(
     new_version: Annotated[bool, typer.Option("--new-version", help="even if nothing changed")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="even if there is nothing")] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="leave out what cannot be read; exit 3")] = False,
+    run: RunOption = None,
+    no_record: NoRecord = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be logged")] = False,
 ) -> None:
     """Make a version of a directory, a file, or several.
@@ -92,6 +95,7 @@ def command(
         description=description,
         metadata=values.pairs(metadata or ()),
         reason=message,
+        run=recording.recorded_in(console, repository, run, no_record),
         new_version=new_version,
         allow_empty=allow_empty,
         keep_going=keep_going,

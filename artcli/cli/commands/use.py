@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from artcli.cli import brought
+from artcli.cli import brought, recording
 from artcli.cli.console import Console
+from artcli.cli.recording import NoRecord, Role, RunOption
 from artcli.errors import UsageError
 from artcli.flows import use
+from artcli.flows.runs import edges
 from artcli.flows.use import Request
 
 EXAMPLES = """
@@ -37,6 +39,9 @@ def command(
     ] = False,
     type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="fail if it is of another type")] = None,
     zero: Annotated[bool, typer.Option("--zero", "-0", help="end each path with NUL")] = False,
+    run: RunOption = None,
+    role: Role = None,
+    no_record: NoRecord = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be done")] = False,
 ) -> None:
     """Bring versions into directories, verified, and print where.
@@ -49,6 +54,7 @@ def command(
     if root is not None and len(refs) > 1:
         raise UsageError("one-root", "--root takes one version", hint=f"art use {refs[0]} --root {root}")
     repository = console.repository()
+    active = None if dry_run else recording.recorded_in(console, repository, run, no_record)
     results = []
     for ref in refs:
         request = Request(
@@ -65,6 +71,8 @@ def command(
         )
         with console.progress() as progress:
             used = use.use(repository, request, progress)
+        if active:
+            edges.use(repository, active, [used.version], role)
         brought.tell(console, used, dry_run)
         results.append(brought.item(used, dry_run))
     console.lines(USED, results, end="\0" if zero else "\n")

@@ -52,17 +52,9 @@ def output(catalog: Catalog, run: str | None, version: str, digest: str) -> list
     return [Draft("output", {"run": run, "version": version, "digest": digest})]
 
 
-def bases(catalog: Catalog, run: str | None, refs: Sequence[str], project: str) -> list[Draft]:
-    """What is to be said of versions on which a logged one is built; nothing without a run."""
-    if run is None:
-        return []
-    return inputs(catalog, run, [resolve.version(catalog, ref, project).version for ref in refs])
-
-
-def is_known(repository: Repository, run: str) -> bool:
-    """Whether the run is one of this repository's."""
-    known = Register(repository.follower.database).run(run)
-    return known is not None and known.state == "live"
+def named(catalog: Catalog, refs: Sequence[str], project: str) -> list[Version]:
+    """The versions that references name, whatever paths in them."""
+    return [resolve.version(catalog, ref, project).version for ref in refs]
 
 
 def _input(data: dict[str, str], role: str | None) -> Draft:
