@@ -7,6 +7,7 @@ asks itself whether a terminal listens.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)|\r(?=\n)")
 _HINTED = (2, 5, 6, 10)
 """Exit codes of mistakes that the user can put right: with these there is always a hint."""
 
@@ -146,6 +148,13 @@ class Console:
         if self.flags.quiet < 2:
             shown = formatting.harmless(text, colored=self._colored(None)) if self.for_person else text
             self._write(shown + "\n")
+
+    def raw(self, text: str) -> None:
+        """What a program wrote, as it is; on a terminal made harmless, without what it overwrote itself."""
+        if self.for_person:
+            text = formatting.harmless(_OVERWRITTEN.sub("", text), colored=self._colored(None))
+        self._write(text)
+        self.out.flush()
 
     def text(self, text: str) -> None:
         """Lines of data, such as a page of help."""

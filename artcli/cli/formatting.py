@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from artcli.errors import NotFoundError, UsageError
 
-Kind = Literal["text", "count", "size", "time", "percent", "person", "words", "truth", "object"]
+Kind = Literal["text", "count", "size", "time", "duration", "percent", "person", "words", "truth", "object"]
 Item = Mapping[str, Any]
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -76,6 +76,10 @@ def for_person(value: Any, kind: Kind, now: float) -> str:
         return size(value)
     if kind == "time":
         return age(value if isinstance(value, (int, float)) else seconds(value), now)
+    if kind == "duration":
+        return duration(value)
+    if kind == "object" and isinstance(value, float):
+        return f"{value:.6g}"
     if kind == "count":
         return f"{value:,}"
     if kind == "percent":

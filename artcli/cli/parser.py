@@ -7,6 +7,7 @@ takes the words behind `--`: `art run start`, and `art run -- CMD`.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -22,6 +23,7 @@ from artcli.cli.options import global_options
 from artcli.errors import UsageError
 
 HELP_NAMES = ["-h", "--help"]
+_BACK = re.compile("-[1-9][0-9]{0,6}")
 
 
 class Command(TyperCommand):
@@ -31,7 +33,20 @@ class Command(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         self._take_global_options()
-        return super().make_context(info_name, args, parent=parent, **extra)
+        return super().make_context(info_name, self._run_words(args), parent=parent, **extra)
+
+    def _run_words(self, args: list[str]) -> list[str]:
+        """`-1`, the last run, is no option where a run is asked for."""
+        if not any("RUN" in str(parameter.metavar) for parameter in self.params if not _is_option(parameter)):
+            return args
+        valued = {
+            name
+            for option in self.params
+            if _is_option(option) and not getattr(option, "is_flag", False)
+            for name in option.opts
+        }
+        pairs = zip(["", *args], args, strict=False)
+        return [f"run:{word}" if _BACK.fullmatch(word) and before not in valued else word for before, word in pairs]
 
     def _take_global_options(self) -> None:
         own = [parameter for parameter in self.params if not _is_global(parameter)]
@@ -151,6 +166,10 @@ def _command(name: str, function: Callable[..., None], examples: str) -> Command
 
 def _starting(examples: str, start: str) -> str:
     return "\n".join(line for line in examples.splitlines() if line.startswith(start))
+
+
+def _is_option(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "option")
 
 
 def _is_global(parameter: Any) -> bool:

@@ -16,7 +16,7 @@ from artcli.cli.formatting import Item, Schema, for_person, for_program, printab
 
 AHEAD = 1000
 """Items read before the first is printed: a failure among them leaves stdout empty."""
-_RIGHT = frozenset({"count", "size", "percent"})
+_RIGHT = frozenset({"count", "size", "percent", "duration"})
 
 Write = Callable[[str], Any]
 T = TypeVar("T")

@@ -244,8 +244,8 @@ def _join(before: dict[str, list[Any]], later: Mapping[str, list[Any]]) -> None:
             continue
         kind, count, step, known, total, least, greatest, last = item
         before[key] = [
-            NUMBER if NUMBER in (old[0], kind) else kind, old[1] + count, max(old[2], step),
-            old[3] + known, old[4] + total, _known(min, old[5], least), _known(max, old[6], greatest), old[7] if last is None else last,
+            NUMBER if NUMBER in (old[0], kind) else kind, old[1] + count, max(old[2], step), old[3] + known,
+            old[4] + total, _known(min, old[5], least), _known(max, old[6], greatest), old[7] if last is None else last,
         ]  # fmt: skip
 
 

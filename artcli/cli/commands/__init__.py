@@ -33,6 +33,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Runs": {
         "run": "run a command and record it, or begin and end a run",
         "log-metrics": "log metrics, images and files in a run",
+        "runs": "list runs, or groups of them with their best values",
+        "compare": "show runs side by side, or charts of a metric",
     },
     "History": {
         "log": "show what happened, newest first",
@@ -71,7 +73,6 @@ ELSEWHERE: Mapping[str, str] = {
     "info": "art show REF",
     "describe": "art show REF",
     "inspect": "art show REF",
-    "compare": "art diff REF REF",
     "check": "art verify REF",
     "delete": "art rm REF",
     "remove": "art rm REF",

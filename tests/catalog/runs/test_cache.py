@@ -50,7 +50,12 @@ def test_only_what_is_new_is_read(gauge: Gauge, monkeypatch: pytest.MonkeyPatch)
     view(gauge.repository, run.run)
     heard: list[Record] = []
     hear = Said._hear
-    monkeypatch.setattr(Said, "_hear", lambda said, record: (heard.append(record), hear(said, record))[1])
+
+    def listen(said: Said, record: Record) -> None:
+        heard.append(record)
+        hear(said, record)
+
+    monkeypatch.setattr(Said, "_hear", listen)
     gauge.log(run, {"loss": 2.0})
     assert view(gauge.repository, run.run).rows == 51
     assert [record.data for record in heard] == [{"loss": 2.0}]

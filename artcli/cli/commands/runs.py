@@ -1,0 +1,120 @@
+"""`art runs`: which runs there are, and which is best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from artcli.catalog.runs import filters
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.cli.run_items import RUN_FIELDS, run_item
+from artcli.flows.runs import listing
+from artcli.flows.runs.listing import Group, Query, Row
+
+EXAMPLES = """
+art runs
+art runs --job-type train --sort -val_mAP --columns name,config.lr,val_mAP
+art runs --filter 'config.lr<0.01 and (state=finished or tag=keep)'
+art runs --where used=dataset:v0 --limit 5
+art runs --group-by job_type,config.lr --sort -val_mAP     # the best of each group
+art runs --state crashed,failed -q                         # ids only
+"""
+
+COLUMNS = ["id", "name", "state", "job_type", "time", "duration", "tags"]
+RUNS = Schema("runs", fields=RUN_FIELDS, columns=COLUMNS, key="id")
+GROUPS = Schema(
+    "run-groups",
+    fields=[
+        Field("group", "object", "what its runs have in common"),
+        Field("runs", "count"),
+        Field("states", "object", "how many runs are in each state"),
+        Field("best", "object", "of each metric: value, id, name"),
+        Field("ids", "words", "its runs"),
+        *(Field(state, "count") for state in listing.STATES),
+    ],
+    columns=["runs", "finished", "running", "failed", "killed", "crashed"],
+    key="group",
+)
+
+
+def command(
+    ctx: typer.Context,
+    filter: Annotated[str | None, typer.Option("--filter", metavar="EXPR", help="conditions, and or not ( )")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="CONDITION", help="KEY=VALUE or != < > <= >=; repeatable")
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", metavar="KEYS", help="counts and best values of each group")
+    ] = None,
+    columns: Annotated[str | None, typer.Option("--columns", metavar="KEYS", help="what to list of each")] = None,
+    sort: Annotated[str | None, typer.Option("--sort", metavar="KEY", help="by config.lr, …; -KEY: backwards")] = None,
+    limit: Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=0, help="the first N only")] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="STATES", help="running, finished, failed, killed, crashed")
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="with this tag")] = None,
+    job_type: Annotated[str | None, typer.Option("--job-type", metavar="TYPE", help="of this job type")] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="those in the trash")] = False,
+    all_projects: Annotated[bool, typer.Option("--all-projects", help="of every project")] = False,
+) -> None:
+    """List runs, newest first, or groups of runs with the best values of each.
+
+    A key is a field (art help formatting), config.KEY, summary.KEY, or the name of a metric or setting alone.
+    """
+    console: Console = ctx.obj
+    conditions = [filters.condition(text) for text in where or ()] + ([filters.expression(filter)] if filter else [])
+    query = Query(
+        None if all_projects else console.project, conditions, _words(state), tag, job_type, sort,
+        None if group_by else limit, deleted,
+    )  # fmt: skip
+    found = listing.runs(console.repository(), query)
+    if not found and query._replace(conditions=(), states=()) == Query(console.project) and not (conditions or state):
+        console.say("no runs yet; art run -- COMMAND makes one")
+    if group_by:
+        keys = _words(group_by)
+        metric = [] if sort is None or sort.removeprefix("-") in keys else [sort.removeprefix("-")]
+        metrics = _words(columns) or metric
+        made = listing.groups(found, keys, metrics, sort)[:limit]
+        _print_groups(console, made, keys, metrics)
+        return
+    names = _words(columns) or COLUMNS
+    more = [Field(name, "object") for name in names if name not in RUNS.names]
+    schema = RUNS._replace(fields=[*RUNS.fields, *more])
+    console.rows(schema, (_item(row, more) for row in found), columns=names)
+
+
+def _item(row: Row, more: Sequence[Field]) -> dict[str, Any]:
+    return run_item(row) | {field.name: row.value(field.name) for field in more}
+
+
+def _print_groups(console: Console, groups: Sequence[Group], keys: Sequence[str], metrics: Sequence[str]) -> None:
+    bests = metrics or list(dict.fromkeys(metric for group in groups for metric in group.best))[:4]
+    named = {f"best {metric}": metric for metric in bests}
+    fields = [*(Field(key, "object") for key in keys), *GROUPS.fields, *(Field(title, "object") for title in named)]
+    names = [*keys, *GROUPS.columns, *named]
+    items = (_group(group, named) for group in groups)
+    console.rows(GROUPS._replace(fields=fields), items, columns=names)
+
+
+def _group(group: Group, named: Mapping[str, str]) -> dict[str, Any]:
+    best = {
+        metric: {"value": found.value, "id": found.row.view.run.id, "name": found.row.view.run.name}
+        for metric, found in group.best.items()
+    }
+    return {
+        **group.keys,
+        "group": dict(group.keys),
+        "runs": len(group.rows),
+        "states": dict(group.states),
+        "best": best,
+        "ids": [row.view.run.id for row in group.rows],
+        **{state: group.states.get(state, 0) for state in listing.STATES},
+        **{title: best[metric]["value"] if metric in best else None for title, metric in named.items()},
+    }
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]

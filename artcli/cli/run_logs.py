@@ -1,0 +1,40 @@
+"""`art run logs`: what a run said on its console."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from artcli.cli.console import Console
+from artcli.cli.run_items import named
+from artcli.errors import UsageError
+from artcli.flows.runs import logs
+
+_STREAMS = {"out": "stdout", "err": "stderr", "stdout": "stdout", "stderr": "stderr"}
+
+
+def show_logs(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="id, a beginning of it, name, or -1 for the last one")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until the run is over")] = False,
+    tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="the last N lines only")] = None,
+    stream: Annotated[str | None, typer.Option("--stream", metavar="out|err", help="one of the two only")] = None,
+) -> None:
+    """Print what a run wrote to its stdout and stderr, in the order in which it came."""
+    console: Console = ctx.obj
+    if stream is not None and stream not in _STREAMS:
+        raise UsageError("no-such-stream", f"no stream '{stream}'", hint="art run logs -1 --stream err")
+    repository = console.repository()
+    known = named(console, run)
+    wanted = _STREAMS[stream] if stream else None
+    if tail is not None and not follow and not console.flags.json:
+        console.raw(logs.tail(logs.pieces(repository, known.id, wanted), tail))
+        return
+    found = logs.follow(repository, known.id, wanted) if follow else logs.pieces(repository, known.id, wanted)
+    for record in found:
+        if console.flags.json:
+            document = {"stream": record.data.get("stream"), "time": record.time, "text": logs.text(record)}
+            console.event("status", document)
+        else:
+            console.raw(logs.text(record))

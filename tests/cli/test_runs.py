@@ -1,0 +1,109 @@
+"""`art runs`, `art run show`, `art run logs`, `art compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from artcli.catalog.repository import Repository
+from artcli.catalog.runs.records import Record
+from artcli.flows.runs.recorder import Beginning, Recorder
+from tests.kit.command_line import Art
+
+
+@pytest.fixture
+def runs(art: Art) -> list[str]:
+    """Ids of two runs of training."""
+    art("init")
+    repository = Repository(Path(art.directory) / ".art")
+    ids = []
+    for number in range(2):
+        beginning = Beginning(
+            "uncategorized", f"train-{number}", "train", config={"lr": 0.1, "depth": number}, id=f"r{number}"
+        )
+        run = Recorder.begin(repository, beginning)
+        run.say(
+            [
+                Record("console", 1e9, {"stream": stream, "text": f"{stream} {number}\n"})
+                for stream in ("stdout", "stderr")
+            ]
+        )
+        for step in range(3):
+            run.log({"loss": 1 / (step + 1 + number)})
+        run.finish("finished", 0)
+        ids.append(run.run)
+    repository.close()
+    return ids
+
+
+def test_runs(art: Art, runs: list[str]) -> None:
+    assert art("runs", "-q").lines == ["r1", "r0"]
+    assert [line.split("\t")[:4] for line in art("run", "ls").lines] == [
+        ["r1", "train-1", "finished", "train"],
+        ["r0", "train-0", "finished", "train"],
+    ]
+    assert art("runs", "--columns", "name,config.depth,loss", "--sort", "loss").lines == [
+        f"train-1\t1\t{1 / 4}",
+        f"train-0\t0\t{1 / 3}",
+    ]
+    (item,) = art("runs", "--where", "depth=1", "--json").json["items"]
+    assert (item["config"], item["summary"], item["rows"]) == ({"lr": 0.1, "depth": 1}, {"loss": 0.25}, 3)
+    assert art("runs", "--filter", "depth=1 or", "--json").error["code"] == "bad-filter"
+
+
+def test_groups(art: Art, runs: list[str]) -> None:
+    assert art("runs", "--group-by", "job_type,config.lr", "--sort", "loss").lines == [
+        "train\t0.1\t2\t2\t0\t0\t0\t0\t0.25"
+    ]
+    (group,) = art("runs", "--group-by", "job_type", "--json").json["items"]
+    assert (group["group"], group["runs"], group["states"]) == ({"job_type": "train"}, 2, {"finished": 2})
+    assert group["best"] == {"loss": {"value": 0.25, "id": "r1", "name": "train-1"}}
+
+
+def test_no_runs_yet(art: Art) -> None:
+    art("init")
+    result = art("runs")
+    assert (result.code, result.out, result.err) == (0, "", "no runs yet; art run -- COMMAND makes one\n")
+
+
+def test_the_card_of_a_run(art: Art, runs: list[str]) -> None:
+    assert art("run", "show", "-2", "--field", "config.depth").out == "0\n"
+    card = art("run", "show", "train-1").out
+    assert card.startswith(
+        "train-1  r1\n  state       finished, exit 0\n  of          project uncategorized, job train\n"
+    )
+    assert "  config      lr = 0.1\n              depth = 1\n  summary     loss = 0.25\n  history     3 rows\n" in card
+    document = art("run", "show", "-1", "--json").json
+    assert document["metrics"]["loss"]["greatest"] == 0.5
+    assert art("run", "show", "train-9", "--json").error["code"] == "no-such-run"
+    assert "█▃▁" in art.on_terminal("run", "show", "-1").out
+
+
+def test_what_a_run_wrote(art: Art, runs: list[str]) -> None:
+    assert art("run", "logs", "-1").out == "stdout 1\nstderr 1\n"
+    assert art("run", "logs", "-1", "--stream", "err").out == "stderr 1\n"
+    assert art("run", "logs", "-1", "--tail", "1").out == "stderr 1\n"
+    assert art("run", "logs", "-1", "-f").out == "stdout 1\nstderr 1\n"
+    assert [line["text"] for line in art("run", "logs", "-1", "--json").json_lines] == ["stdout 1\n", "stderr 1\n"]
+    assert art("run", "logs", "-1", "--stream", "x", "--json").error["code"] == "no-such-stream"
+
+
+def test_side_by_side(art: Art, runs: list[str]) -> None:
+    lines = art("compare", "-1", "-2", "--diff-only").lines
+    assert "config\tdepth\t1\t0" in lines
+    assert f"summary\tloss\t0.25\t{1 / 3}" in lines
+    assert not any("lr" in line for line in lines)
+    items = {item["key"]: item for item in art("compare", "r0", "r1", "--json").json["items"]}
+    assert (items["lr"]["differs"], items["depth"]["values"]) == (False, {"r0": 0, "r1": 1})
+    assert art("compare", "r0", "--json").error["code"] == "nothing-to-compare"
+
+
+def test_charts(art: Art, runs: list[str]) -> None:
+    out = art("compare", "r0", "--plot", "loss").lines
+    assert (out[0], len(out)) == ("loss  train-0  last 0.333333", 9)
+    assert out[1].startswith("       1 ┤⠉")
+    assert out[6].startswith("0.333333 ┤")
+    assert art("compare", "r0", "r1", "--plot", "los", "--json").code == 0
+    error = art("compare", "r0", "r1", "--plot", "los").err
+    assert error.startswith("error: none of these runs logged 'los'\n  metrics: loss\n")
