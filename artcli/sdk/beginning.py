@@ -9,7 +9,6 @@ else                                    a new run, in the repository of the work
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from artcli.catalog.runs import journal
 from artcli.catalog.runs.owners import is_alive, this_process
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.register import Run as Known
-from artcli.catalog.runs.said import Said
+from artcli.catalog.runs.view import view
 from artcli.errors import ConflictError, NotFoundError, UsageError
 from artcli.flows.runs import active, mask
 from artcli.flows.runs.recorder import Beginning, Recorder
@@ -92,7 +91,7 @@ def _makes_way(reinit: bool | str | None) -> bool:
 
 
 def _disabled(wish: Settings) -> Run:
-    id = wish.id or secrets.token_hex(4)
+    id = wish.id or os.urandom(4).hex()
     about = About(id, wish.project or "disabled", wish.name or f"disabled-{id}", wish.job_type, wish.group, wish.notes)
     about.tags, about.start = tuple(wish.tags), time.time()
     return Run(Memory(about), wish, active.overrides(), {})
@@ -114,7 +113,7 @@ def _begin(wish: Settings) -> Run:
     if known is None:
         recorder, said = Recorder.begin(repository, beginning), None
     else:
-        said = _said(repository, known.id)
+        said = view(repository, known.id).said
         recorder = Recorder.resume(repository, known.id, beginning)
     about = about_run(repository, recorder.run, said.next if said else 0, resumed=known is not None)
     live = Live(recorder, about, said, owns=True)
@@ -123,6 +122,7 @@ def _begin(wish: Settings) -> Run:
     noticing.notice(live, wish)
     if str(wish.console or "on").lower() not in ("off", *FALSE):
         capture = Capture(live.say)
+        run._hears = True
         live.buffer.rounds.append(capture.drain)
         live.ending.append(capture.stop)
     return run
@@ -132,7 +132,7 @@ def _join(outer: str, wish: Settings) -> Run:
     """The run of `art run`: it records the console and the machine, and it ends the run."""
     repository = Repository.open(Path.cwd(), find_repository(Path.cwd()))
     recorder = Recorder.attach(repository, outer)
-    said = _said(repository, outer)
+    said = view(repository, outer).said
     about = about_run(repository, outer, said.next)
     live = Live(recorder, about, said, owns=False)
     for field in ("job_type", "group", "notes"):
@@ -193,10 +193,3 @@ def _unfinished(repository: Repository, wish: Settings) -> Known | None:
             lives = run.outcome is None and owner is not None and is_alive(owner)
             return None if lives or run.outcome == "finished" else run
     return None
-
-
-def _said(repository: Repository, run: str) -> Said:
-    """What the run said until now."""
-    said = Said()
-    said.absorb(journal.everything(repository, run))
-    return said

@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 from artcli.catalog.runs import records
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.spool import Spool
-from artcli.errors import ArtError
 from artcli.flows.runs.rows import FSYNC_EVERY, SEAL_SIZE
 from artcli.sdk.voice import warn
 
@@ -194,14 +193,15 @@ class Buffer:
             self._unsynced = True
         self._heard(numbered, partial(setattr, self, "_taken", len(items)))
         if size >= SEAL_SIZE:
-            self._try_seal()
+            self._attempt(self._seal, "what this run said cannot be sealed now, it is tried again")
         return numbered[-1].next if numbered else None
 
-    def _try_seal(self) -> None:
+    def _attempt(self, do: Callable[[], None], failed: str) -> None:
+        """Whatever goes wrong, the thread lives and the program goes on; one line says so."""
         try:
-            self._seal()
-        except (ArtError, OSError) as error:
-            warn(f"what this run said cannot be sealed now, it is tried again: {error}", once=f"seal {id(self)}")
+            do()
+        except Exception as error:
+            warn(f"{failed}: {error}", once=f"{failed} {id(self)}")
 
     def _numbered(self, items: Sequence[Item], next_step: int) -> list[Record]:
         found = []
@@ -225,11 +225,8 @@ class Buffer:
             self._gone = True
             self._items, self._size = [], 0
             warn("this run was ended elsewhere; what it says from now on is not recorded")
-        except (ArtError, OSError) as error:
-            warn(
-                f"what this run says cannot be written now: {error}; it is tried again",
-                once=f"disk {self.spool.folder}",
-            )
+        except Exception as error:  # as in `_attempt`
+            warn(f"what this run says cannot be written now, it is tried again: {error}", once=f"disk {id(self)}")
         else:
             return True
         return False
@@ -248,7 +245,7 @@ class Buffer:
             self._wake.wait(FLUSH_EVERY)
             self._wake.clear()
             for round in self.rounds:
-                round()
+                self._attempt(round, "what is recorded by itself is not complete")
             if not self._try_flush(durable=time.monotonic() - self._synced >= FSYNC_EVERY) and not self._gone:
                 time.sleep(0.2)  # woken at once again, since nothing got smaller
 

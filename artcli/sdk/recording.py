@@ -171,6 +171,8 @@ class Live:
         self._over = True
         if written:
             shutil.rmtree(self._folder, ignore_errors=True)
+        else:
+            warn(f"what run {self.about.name} said last is lost, and its end is not in the log")
         for repository in (self._sealing, self.repository):
             if repository is not None:
                 repository.close()

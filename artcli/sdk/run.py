@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,8 @@ class Run:
         self._waiting: dict[str, Any] = {}
         """Values that go into the next row."""
         self._finished = False
+        self._hears = False
+        """Whether what the program prints is recorded."""
 
     # --- what it is ---
 
@@ -243,6 +246,10 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._hears and error is not None and not isinstance(error, SystemExit):
+            # it will be printed when the run is over; its log is where it is looked for
+            text = "".join(traceback.format_exception(kind, error, trace))
+            self._recording.say("console", {"stream": "stderr", "text": text}, len(text))
         self._end(*outcome_of(error))
 
     # --- within ---

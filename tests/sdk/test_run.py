@@ -67,6 +67,7 @@ def test_an_exception_marks_the_run_failed_and_goes_on() -> None:
     with pytest.raises(ZeroDivisionError), wandb.init() as run:
         raise ZeroDivisionError
     assert (known(run.id).outcome, known(run.id).exit) == ("failed", 1)
+    assert "ZeroDivisionError" in str(said(run.id, console=True)[-1].data["text"])
     with pytest.raises(KeyboardInterrupt), wandb.init() as run:
         raise KeyboardInterrupt
     assert known(run.id).outcome == "killed"

@@ -106,6 +106,16 @@ class RunView:
         """What was sampled of its machine, by key."""
         return {key: _metric(key, item, {}) for key, item in sorted(self._rest.system.items())}
 
+    @property
+    def said(self) -> Said:
+        """What it said until now, added up, for who goes on with it."""
+        said = Said.of(self._rest.document)
+        said.config = {key: [value] for key, value in self.config.items()}
+        logged = {key.partition(".")[0] for key in said.metrics} | set(said.metrics)
+        said.summary = {key: [value, key in logged] for key, value in self.summary.items()}
+        said.rows, said.spent = self.rows, self.duration
+        return said
+
     @cached_property
     def _rest(self) -> Said:
         return Said.of(records.from_json(self._row[7]))
