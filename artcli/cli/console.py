@@ -32,6 +32,21 @@ _HINTED = (2, 5, 6, 10)
 """Exit codes of mistakes that the user can put right: with these there is always a hint."""
 
 
+def _settle_runs(repository: Repository) -> None:
+    """Seal what dead processes have left of runs; costs a look into one folder where no run lives."""
+    try:
+        if not os.listdir(repository.path / "local" / "spool"):
+            return
+    except OSError:
+        return
+    from artcli.catalog.runs import liveness
+
+    if liveness.needs_care(repository):
+        from artcli.flows.runs.seal import settle
+
+        settle(repository)
+
+
 class Console:
     """The flags, settings and streams of one command. `arguments` is the command line without `art`."""
 
@@ -80,6 +95,7 @@ class Console:
             from artcli.catalog.repository import Repository
 
             self._repository = Repository.open(Path.cwd(), self.settings.repository)
+            _settle_runs(self._repository)
         return self._repository
 
     def close(self) -> None:

@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from artcli.catalog.log import entry_key
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.journal import spool_root
-from artcli.catalog.runs.owners import ALIVE, UNKNOWN, standing
+from artcli.catalog.runs.owners import ALIVE, GONE, UNKNOWN, standing
 from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.runs.spool import Spool, spools
 
 RUNNING, FINISHED, FAILED, KILLED, CRASHED = "running", "finished", "failed", "killed", "crashed"
+LEFT_ALONE = 3600.0
+"""Seconds of silence after which the spool of a run whose owner is not known is sealed by whoever comes."""
 SILENCE = 300.0
 """Seconds after which a run of which nothing is heard, and whose owner is not known, has crashed."""
 
@@ -43,6 +45,23 @@ def outcomes(repository: Repository, runs: Iterable[Run], now: float | None = No
         else:
             found[run.id] = RUNNING if _lives(repository, register, run, here.get(run.id), now) else CRASHED
     return found
+
+
+def needs_care(repository: Repository) -> bool:
+    """Whether there are spools that nobody else will seal."""
+    return any(is_abandoned(spool) for spool in spools(spool_root(repository)))
+
+
+def is_abandoned(spool: Spool) -> bool:
+    """Whether the spool's owner is gone, or nobody is known to own it and it has been left alone with what it holds."""
+    try:
+        owner = spool.head.owner
+        stands = standing(owner) if owner else UNKNOWN
+        if stands != UNKNOWN:
+            return stands == GONE
+        return time.time() - spool.last_sign() > LEFT_ALONE and bool(spool.unsealed().parts)
+    except OSError:
+        return False  # sealed and cleared away this moment, or not ours to read
 
 
 def _lives(repository: Repository, register: Register, run: Run, spool: Spool | None, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""`art edit`: what is said about artifacts and versions."""
+"""`art edit`: what is said about artifacts, versions and runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 
 from artcli.catalog import texts
 from artcli.catalog.repository import Repository
-from artcli.cli import values
+from artcli.cli import run_words, values
 from artcli.cli.console import Console
 from artcli.cli.editor import edit_file
 from artcli.cli.formatting import Field, Schema
@@ -29,12 +30,13 @@ art edit dataset --description "what the car's camera saw"
 art edit dataset --note "Collected on the table."
 art edit model --keep-last 5           # older versions without an alias go to the trash
 art edit model --rename net            # the old name goes on leading here
+art edit run:sunny-smoke-1 --note "Too few nights in it." --rename first-try
 """
 
 EDITED = Schema(
     "edited",
     fields=[
-        Field("ref", help="the version, or the artifact by its new name"),
+        Field("ref", help="the version, the artifact by its new name, or run:ID"),
         Field("changed", "words", "what has changed"),
     ],
     columns=["ref", "changed"],
@@ -44,7 +46,9 @@ EDITED = Schema(
 
 def command(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF | NAME", help="a version, or an artifact with all its versions")],
+    ref: Annotated[
+        str, typer.Argument(metavar="REF | NAME | RUN", help="a version, an artifact with all its versions, a run")
+    ],
     description: Annotated[
         str | None, typer.Option("--description", metavar="TEXT", help="what it is, in a line; empty: none")
     ] = None,
@@ -58,14 +62,18 @@ def command(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE|@FILE", help="metadata: JSON or text; repeatable")
     ] = None,
     unset: Annotated[list[str] | None, typer.Option("--unset", metavar="KEY", help="metadata to remove")] = None,
-    rename: Annotated[str | None, typer.Option("--rename", metavar="NEW", help="a new name for the artifact")] = None,
+    rename: Annotated[
+        str | None, typer.Option("--rename", metavar="NEW", help="a new name for the artifact or run")
+    ] = None,
     keep_last: Annotated[
         int | None,
         typer.Option("--keep-last", metavar="N", min=0, help="keep N versions besides those with an alias; 0: all"),
     ] = None,
+    job_type: Annotated[str | None, typer.Option("--job-type", metavar="TYPE", help="of a run; empty: none")] = None,
+    group: Annotated[str | None, typer.Option("--group", metavar="NAME", help="of a run; empty: none")] = None,
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="why, for the log")] = None,
 ) -> None:
-    """Change the description, note or metadata of a version, or description, note and name of an artifact.
+    """Change the description, note or metadata of a version, or description, note and name of an artifact or run.
 
     Every change is kept with its old value: art audit shows it, art undo takes it back. Without an option all of it
     opens in an editor.
@@ -77,6 +85,13 @@ def command(
             raise UsageError("bad-usage", "--note and --note-file are two notes", hint="art edit --help")
         note = _read(note_file)
     edits = Edits(description, note, values.pairs(set_ or ()), unset or (), rename, keep_last)
+    if run := run_words.meant(console, ref):
+        told = run_words.edited(console, run, edits, job_type, group, message)
+        name = run_words.name_of(repository, run)
+        console.record(EDITED, {"ref": run_words.ref_of(run), "changed": told}, receipt=f"{name}  {_told(told)}")
+        return
+    if job_type is not None or group is not None:
+        raise UsageError("bad-usage", "--job-type and --group are said of runs", hint=f"art edit run:{ref} -h")
     if edits == Edits():
         row, _ = edit.target(repository.catalog, ref, project)
         edits = _in_editor(console, repository, row)
@@ -84,8 +99,11 @@ def command(
     if done.note:
         console.say(done.note)
     changed = [_name(fact.kind, fact.data) for fact in done.facts]
-    receipt = f"{done.ref}  {', '.join(changed)} changed" if changed else f"{done.ref}  nothing to change"
-    console.record(EDITED, {"ref": done.ref, "changed": changed}, receipt=receipt)
+    console.record(EDITED, {"ref": done.ref, "changed": changed}, receipt=f"{done.ref}  {_told(changed)}")
+
+
+def _told(changed: Sequence[str]) -> str:
+    return f"{', '.join(changed)} changed" if changed else "nothing to change"
 
 
 def _in_editor(console: Console, repository: Repository, row: Any) -> Edits:

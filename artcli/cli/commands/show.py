@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from artcli.catalog import manifest
-from artcli.cli import cards
+from artcli.cli import cards, run_words
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import EVENTS, VERSION_FIELDS, event_item, version_item
+from artcli.errors import NotFoundError, UsageError
 from artcli.flows import history, ls
 from artcli.flows.show import Shown, show
 from artcli.flows.texts import Reader
@@ -23,6 +24,7 @@ art show model:latest --field metadata.lr        # one raw value
 art show dataset:v0/classes.txt                  # a file in a version
 art show ./classes.txt                           # which version has a file of these bytes?
 art show dataset:v0 --files
+art show run:-1                                  # the last run, as art run show has it
 """
 
 VERSION = Schema(
@@ -55,17 +57,25 @@ ENTRY = Schema(
 
 def command(
     ctx: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="REF | DIGEST | PATH | EVENT", help="what to look up")],
+    what: Annotated[str, typer.Argument(metavar="REF | DIGEST | PATH | EVENT | RUN", help="what to look up")],
     files: Annotated[bool, typer.Option("--files", help="with all its paths")] = False,
 ) -> None:
-    """Show what is known of a version, of a file or folder in one, or of a change.
+    """Show what is known of a version, of a file or folder in one, of a change, or of a run.
 
     It is found by reference, by its digest or a part of 12 digits or more, by a path on this disk, or by the id that
     art log prints.
     """
     console: Console = ctx.obj
     repository = console.repository()
-    found = show(repository, what, console.project, Path.cwd())
+    try:
+        found = show(repository, what, console.project, Path.cwd())
+    except (NotFoundError, UsageError):
+        if run := run_words.meant(console, what):
+            from artcli.cli.run_show import show_run  # which draws
+
+            show_run(ctx, run.id)
+            return
+        raise
     reader = Reader(repository, console.warn)
     if found.note:
         console.say(found.note)

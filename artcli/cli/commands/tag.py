@@ -1,4 +1,4 @@
-"""`art tag`: labels that any number of versions may carry."""
+"""`art tag`: labels that any number of versions and runs may carry."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from typing import Annotated
 
 import typer
 
+from artcli.cli import run_words
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import ref_of
 from artcli.errors import UsageError
 from artcli.flows import tag
+from artcli.flows.runs import changes
 
 EXAMPLES = """
 art tag dataset:v0 night rainy       # shown by ls, found by art ls dataset --tag night
 art tag --list dataset
 art tag --delete dataset:v0 rainy
+art tag run:sunny-smoke-1 baseline
 """
 
 TAGGED = Schema(
     "tagged",
     fields=[
-        Field("ref", help="name:vN"),
+        Field("ref", help="name:vN, or run:ID"),
         Field("project"),
         Field("tags", "words", "all that it has now"),
     ],
@@ -44,15 +47,16 @@ TAGS = Schema(
 def command(
     ctx: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[REF TAG...] | [NAME]", help="a version and labels for it")
+        list[str] | None,
+        typer.Argument(metavar="[REF|RUN TAG...] | [NAME]", help="a version or run, and labels for it"),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", "-d", help="take the labels off")] = False,
     show: Annotated[bool, typer.Option("--list", "-l", help="list the labels, of one artifact or all")] = False,
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="why, for the log")] = None,
 ) -> None:
-    """Put labels on a version.
+    """Put labels on a version or run.
 
-    Other than an alias, a label may be on many versions at once.
+    Other than an alias, a label may be on many versions and runs at once.
     """
     console: Console = ctx.obj
     words = words or []
@@ -67,7 +71,12 @@ def command(
         console.rows(TAGS, [{"tag": tag, "versions": len(words), "refs": words} for tag, words in refs])
         return
     if len(words) < 2:
-        raise UsageError("bad-usage", "a version and at least one label are needed", hint="art tag --help")
+        raise UsageError("bad-usage", "a version or run, and at least one label are needed", hint="art tag --help")
+    if run := run_words.meant(console, words[0]):
+        tags = changes.set_tags(repository, run, words[1:], delete, message)
+        item = {"ref": run_words.ref_of(run), "project": run.project, "tags": tags}
+        console.record(TAGGED, item, receipt=f"{run.name}  {', '.join(tags) or 'no tags'}")
+        return
     done = tag.set_tags(repository, words[0], words[1:], project, delete, message)
     if done.note:
         console.say(done.note)

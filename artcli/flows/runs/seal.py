@@ -11,7 +11,6 @@ them up; one after 3 is told by the log, which has these numbers of this writer 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +22,7 @@ from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import PURGED
 from artcli.catalog.repository import Make, Repository
 from artcli.catalog.runs import journal, records
+from artcli.catalog.runs.liveness import is_abandoned
 from artcli.catalog.runs.owners import ALIVE, GONE, UNKNOWN, standing
 from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.runs.spool import Head, Spool, spools, sweep
@@ -30,8 +30,6 @@ from artcli.errors import ArtError
 from artcli.store.codec import MAX_LENGTH
 from artcli.store.writer import Flushed, Writer
 
-LEFT_ALONE = 3600.0
-"""Seconds of silence after which a spool whose owner is not known is sealed."""
 TRIES = 10
 """How often what is appended while a run ends is sealed after it."""
 
@@ -119,7 +117,7 @@ def _settle(repository: Repository, spool: Spool, everything: bool) -> bool:
             return False
         if stands == GONE:
             return _bury(repository, spool, head)
-        if everything or (time.time() - spool.last_sign() > LEFT_ALONE and spool.unsealed().parts):
+        if everything or is_abandoned(spool):
             seal(repository, spool)
             if run.outcome is not None and stands != ALIVE:
                 spool.remove(head)
