@@ -25,6 +25,7 @@ from artcli.flows import part
 from artcli.flows.deliver import Delivery
 from artcli.flows.elsewhere import Elsewhere, Origin
 from artcli.flows.judge import judge
+from artcli.flows.meant import given
 from artcli.flows.overlay import Overlay
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared
@@ -75,7 +76,7 @@ def get(repository: Repository, request: Request, progress: Progress | None = No
     """Copy what `request.ref` means.
 
     Raises `NotFoundError`, `ConflictError` (`destination-not-empty`), `UsageError` (`flat-names-collide`,
-    `inside-repository`), `IntegrityError`, `SpaceError`.
+    `inside-repository`, `empty-path`), `IntegrityError`, `SpaceError`.
     """
     started = time.monotonic()
     with repository.reading():
@@ -97,7 +98,7 @@ def _get_folder(
     repository: Repository, request: Request, version: Version, path: bytes | None, progress: Progress
 ) -> Got:
     name = os.path.basename(os.fsdecode(path)) if path else f"{version.name}-v{version.number}"
-    directory = _absolute(request, request.dest or name)
+    directory = _absolute(request, name if request.dest is None else request.dest)
     _check_outside(repository, directory)
     if not (request.sync or request.overwrite):
         _check_empty(directory, request)
@@ -197,7 +198,7 @@ def _plan_file(repository: Repository, path: Path, wanted: Entry, request: Reque
 
 
 def _absolute(request: Request, dest: str) -> Path:
-    return Path(os.path.abspath(request.start / dest))
+    return Path(os.path.abspath(request.start / given(dest)))
 
 
 def _check_empty(directory: Path, request: Request) -> None:

@@ -37,6 +37,18 @@ class Held(NamedTuple):
         return self.copy.expects(os.path.join(self.path or b"", path))
 
 
+def given(path: str) -> str:
+    """`path` itself, unless it is empty: the unset variable of a script, not the current directory.
+
+    Raises `UsageError` (`empty-path`).
+    """
+    if not path:
+        raise UsageError(
+            "empty-path", "an empty path names nothing; the current directory is '.'", hint="art help empty-path"
+        )
+    return path
+
+
 def meant(repository: Repository, text: str, project: str, start: Path) -> Path | Resolved:
     """The directory, absolute, or the version that `text` means; relative paths begin in `start`.
 

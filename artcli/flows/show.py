@@ -58,7 +58,7 @@ def show(repository: Repository, text: str, project: str, start: Path) -> Shown:
     try:
         found = resolve.version(catalog, text, project)
     except (NotFoundError, UsageError) as error:
-        if error.slug in ("no-such-artifact", "bad-reference") and os.path.lexists(path):
+        if error.slug in ("no-such-artifact", "bad-reference") and text and os.path.lexists(path):
             return of_path(repository, path, project)
         raise
     shown = _of_version(catalog, found.version)._replace(note=found.note)

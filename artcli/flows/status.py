@@ -19,7 +19,7 @@ from artcli.flows import copies, side
 from artcli.flows.copies import Copy
 from artcli.flows.diff import KIND, LETTERS, Change, Comparison
 from artcli.flows.ingest import Problem
-from artcli.flows.meant import copy_around
+from artcli.flows.meant import copy_around, given
 from artcli.flows.part import Part
 from artcli.progress import Progress
 
@@ -103,7 +103,7 @@ def _wanted(repository: Repository, paths: Sequence[str], start: Path) -> list[t
         return [(copy, []) for copy in known.values()]
     wanted: dict[Path, list[bytes]] = {}
     for text in paths:
-        path = Path(os.path.abspath(start / text))
+        path = Path(os.path.abspath(start / given(text)))
         around = copy_around(repository, path)
         below = [folder for folder in known if path in folder.parents]
         if around is not None:

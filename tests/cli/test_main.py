@@ -203,3 +203,21 @@ def test_a_name_that_is_no_utf8_goes_out_as_its_bytes(art: Art, tmp_path: Path) 
         out, err = run.communicate()
     assert (run.returncode, err) == (0, b"")
     assert out == directory + b"/.art\n"
+
+
+EMPTY: list[tuple[str, list[str]]] = [
+    ("empty-path", ["use", "data", "--root", ""]), ("empty-path", ["get", "data", ""]),
+    ("empty-path", ["get", "data/a", ""]), ("empty-path", ["export", "data", "-o", ""]), ("empty-path", ["init", ""]),
+    ("empty-path", ["demo", ""]), ("empty-path", ["status", ""]), ("bad-reference", ["show", ""]),
+]  # fmt: skip
+
+
+def test_an_empty_path_is_not_the_current_directory(art: Art) -> None:
+    art("init")
+    (art.directory / "a").write_text("a")
+    art("log-artifact", "data", ".")
+    before = sorted(art.directory.iterdir())
+    for slug, words in EMPTY:
+        result = art(*words, "--json")
+        assert (result.code, result.out, result.error["code"]) == (2, "", slug), words
+    assert sorted(art.directory.iterdir()) == before

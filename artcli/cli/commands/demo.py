@@ -14,6 +14,7 @@ import typer
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.flows.demo import TRY, playground
+from artcli.flows.meant import given
 
 EXAMPLES = """
 art demo playground     # a small repository of real pictures and models, made by the commands that it shows
@@ -29,14 +30,14 @@ PLAYGROUND = Schema(
 
 def command(
     ctx: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="where; it must be new or empty")],
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="where; it must be new or empty")],
 ) -> None:
     """Make a repository to play with: pictures of a small car, versions of them, and models that learned from them.
 
     The commands that make it are shown as they are run. Nothing outside DIR is touched; delete it when you are done.
     """
     console: Console = ctx.obj
-    place = directory.absolute()
+    place = Path(given(directory)).absolute()
     ran = []
     for step in playground(place):
         console.say(console.style(step.title, "bold", console.err))
@@ -47,7 +48,7 @@ def command(
             ran.append("art " + join(words))
     console.say("\nIt is made. Some commands to try in it:")
     width = max(len(line) for line, _ in TRY)
-    for line, meaning in (("cd " + quote(str(directory)), ""), *TRY):
+    for line, meaning in (("cd " + quote(directory), ""), *TRY):
         console.say(f"  {line:{width}}  {'# ' if meaning else ''}{meaning}".rstrip())
     console.record(PLAYGROUND, {"path": os.fsencode(place), "commands": ran})
 

@@ -13,6 +13,7 @@ from artcli.cli.items import files
 from artcli.errors import PartialError
 from artcli.flows import export
 from artcli.flows.export import Export
+from artcli.flows.meant import given
 
 EXAMPLES = """
 art export dataset:v0                        # ./dataset-v0.tar
@@ -63,7 +64,7 @@ def command(
             for block in archive.blocks():
                 out.write(block)
         else:
-            path = Path(output or archive.name)
+            path = Path(archive.name if output is None else given(output))
             archive.write(path)
     if archive.note:
         console.say(archive.note)
@@ -80,7 +81,7 @@ def command(
 def _item(archive: Export, output: str | None) -> dict[str, Any]:
     done, version = archive.done, archive.version
     return {
-        "path": output or archive.name,
+        "path": archive.name if output is None else output,
         "ref": version.ref,
         "digest": version.digest,
         "format": archive.format,

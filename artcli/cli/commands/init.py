@@ -11,6 +11,7 @@ from artcli.catalog.repository import Repository
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.errors import UsageError
+from artcli.flows.meant import given
 from artcli.settings import local_file, write_setting
 
 EXAMPLES = """
@@ -33,14 +34,15 @@ REPOSITORY = Schema(
 
 def command(
     ctx: typer.Context,
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="where; this directory by default")] = None,
+    directory: Annotated[str | None, typer.Argument(metavar="[DIR]", help="where; this directory by default")] = None,
 ) -> None:
     """Make a repository in a directory.
 
     Nothing outside its .art folder is touched. Doing it again does no harm.
     """
     console: Console = ctx.obj
-    place = (directory or Path()).absolute()
+    place = Path() if directory is None else Path(given(directory))
+    place = place.absolute()
     if place.exists() and not place.is_dir():
         raise UsageError(
             "not-a-directory", f"a repository is made in a directory, and this is a file: {place}", hint="art init"

@@ -12,6 +12,7 @@ from artcli.cli.console import Console
 from artcli.cli.recording import NoRecord, Role, RunOption
 from artcli.errors import UsageError
 from artcli.flows import use
+from artcli.flows.meant import given
 from artcli.flows.runs import edges
 from artcli.flows.use import Request
 
@@ -30,7 +31,7 @@ USED = brought.schema("used")
 def command(
     ctx: typer.Context,
     refs: Annotated[list[str], typer.Argument(metavar="REF[/PATH]...", help="versions to bring")],
-    root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="into this directory")] = None,
+    root: Annotated[str | None, typer.Option("--root", metavar="DIR", help="into this directory")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="GLOB", help="only these paths")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="remove what does not belong")] = False,
     link: Annotated[
@@ -61,7 +62,7 @@ def command(
             ref=ref,
             project=console.project,
             directory=Path.cwd(),
-            root=root,
+            root=root if root is None else Path(given(root)),
             only=only or (),
             exact=exact,
             link=link,
