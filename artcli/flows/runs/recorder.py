@@ -195,7 +195,9 @@ def find(repository: Repository, run: str) -> Run:
 
 def next_step(repository: Repository, run: str) -> int:
     """The step of the next row of a run, by all that is known of it here."""
-    return max((record.next for record in journal.everything(repository, run)), default=0)
+    from artcli.catalog.runs.view import view
+
+    return view(repository, run).next_step
 
 
 def _take_up(repository: Repository, run: str, owner: Owner | None) -> Spool:
