@@ -120,7 +120,7 @@ class Writer:
                     pass
             self._create_beside(path, fill, mode, mtime, replace)
         except OSError as error:
-            _tell(error, path)
+            self._tell(error, path)
             raise
 
     def symlink(self, path: bytes, target: bytes, *, replace: bool = False) -> None:
@@ -142,7 +142,7 @@ class Writer:
             folder, made = self._in_folder(above, lambda folder: make(folder, temporary))
             self._settle(path, folder, name, temporary, replace)
         except OSError as error:
-            _tell(error, path)
+            self._tell(error, path)
             raise
         return made
 
@@ -151,7 +151,7 @@ class Writer:
         try:
             self._folders.open(path, make=True)
         except OSError as error:
-            _tell(error, path)
+            self._tell(error, path)
             raise
 
     def remove(self, path: bytes) -> bool:
@@ -175,7 +175,7 @@ class Writer:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            _tell(error, path)
+            self._tell(error, path)
             raise
         self.prune(above)
         return True
@@ -192,6 +192,17 @@ class Writer:
             path = above
 
     # --- how ---
+
+    def _tell(self, error: OSError, path: bytes) -> None:
+        """Raise what an error of the system means for a user, if that is known."""
+        shown = repr(os.path.abspath(self._root / os.fsdecode(path)))
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SpaceError("disk-full", f"no room left on the disk to write {shown}", hint="art gc -n") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
+            reason = os.strerror(error.errno).lower()
+            raise ArtError("cannot-write", f"{reason}: {shown}", hint="art help cannot-write") from error
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+            raise UsageError("impossible-name", f"this file system cannot hold a file named {shown}") from error
 
     def _in_folder(self, path: bytes, make: Callable[[int], T]) -> tuple[int, T]:
         """The open folder `path`, made if need be, and what `make` makes in it."""
@@ -323,14 +334,3 @@ def _refuse_collision(folder: int, name: bytes, path: bytes) -> None:
     """Raise if what lies there has another name, which the file system takes for the same."""
     if os.fsdecode(name) not in os.listdir(folder):
         raise ConflictError("name-collision", f"this file system takes two names for one: {os.fsdecode(path)!r}")
-
-
-def _tell(error: OSError, path: bytes) -> None:
-    """Raise what an error of the system means for a user, if that is known."""
-    shown = repr(os.fsdecode(path))
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise SpaceError("disk-full", f"no room left on the disk to write {shown}") from error
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG):
-        raise ArtError("cannot-write", f"{error.strerror}: {shown}") from error
-    if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
-        raise UsageError("impossible-name", f"this file system cannot hold a file named {shown}") from error

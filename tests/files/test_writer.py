@@ -392,6 +392,8 @@ def test_errors_of_the_disk(
                 with pytest.raises(kind) as caught:
                     writer.create(b"a", content, replace=replace)
                 assert getattr(caught.value, "slug", None) == slug
+                if slug is not None:
+                    assert str(root / "a") in str(caught.value)
         assert snapshot(root) == ({"a": b"old"} if replace else {})
         writer.create(b"a", b"good", replace=replace)
     assert snapshot(root) == {"a": b"good"}
