@@ -85,14 +85,14 @@ def tell(console: Console, done: Brought, dry_run: bool) -> None:
     if done.note:
         console.say(done.note)
     if done.rescued.paths:
-        console.say(f"{len(done.rescued.paths)} of your files made room; they are in {done.rescued.folder}")
+        console.say(f"{len(done.rescued.paths):,} of your files made room; they are in {done.rescued.folder}")
     if done.shared.writable:
         console.say(
-            f"{done.shared.writable} files were not linked: where they lie, somebody may write them (chmod -R a-w)"
+            f"{done.shared.writable:,} files were not linked: where they lie, somebody may write them (chmod -R a-w)"
         )
     verb = "would write" if dry_run else "wrote"
-    written = f"{verb} {plan.write} of {plan.write + plan.keep} files, {console.size(plan.size)}{_how(done)}"
-    removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove)}" if plan.remove else ""
+    written = f"{verb} {plan.write:,} of {plan.write + plan.keep:,} files, {console.size(plan.size)}{_how(done)}"
+    removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove):,}" if plan.remove else ""
     what = written if plan.write else "in place"
     console.say(f"{done.version.ref}  {what}{removed}  {done.seconds:.1f} s")
 
@@ -101,5 +101,5 @@ def _how(done: Brought) -> str:
     """How many files were made without a copy of their bytes, if any."""
     cloned, linked, _ = done.shared
     counts = {"cloned": cloned, "linked": linked, "copied": done.plan.write - cloned - linked}
-    told = [f"{count} {word}" for word, count in counts.items() if count]
+    told = [f"{count:,} {word}" for word, count in counts.items() if count]
     return f" ({', '.join(told)})" if cloned or linked else ""

@@ -89,7 +89,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
 
 def headline(comparison: Comparison, counts: Counts, size: Callable[[int], str] = human) -> str:
     """`dataset:v0 -> dataset:v1  1 added, 2 modified  41 KB new`."""
-    told = ", ".join(f"{count} {_WORDS.get(what, what)}" for what, count in counts.counts.items() if count)
+    told = ", ".join(f"{count:,} {_WORDS.get(what, what)}" for what, count in counts.counts.items() if count)
     new = f"  {size(counts.new_size)} new" if counts.new_size else ""
     return f"{comparison.a.name} -> {comparison.b.name}  {told or 'the same'}{new}"
 
@@ -110,13 +110,13 @@ def markdown(comparison: Comparison, changes: Iterable[Change]) -> Iterator[str]
         return
     yield from ("", "| folder | " + " | ".join(LETTERS) + " | new |", "|---|" + "---:|" * (len(LETTERS) + 1))
     for name, counts in sorted(statistics.folders.items()):
-        numbers = " | ".join(str(count) for count in counts.counts.values())
+        numbers = " | ".join(f"{count:,}" for count in counts.counts.values())
         yield f"| {_cell(os.fsdecode(name))} | {numbers} | {human(counts.new_size)} |"
     yield from ("", "| | file | before | now |", "|---|---|---:|---:|")
     for change in first:
         yield f"| {LETTERS[change.what]} | {_file(change)} | {_side(change.before)} | {_side(change.after)} |"
     if rest:
-        yield from ("", f"… and {rest} more")
+        yield from ("", f"… and {rest:,} more")
 
 
 def _path(change: Change) -> bytes:

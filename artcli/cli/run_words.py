@@ -39,7 +39,7 @@ def ref_of(run: Run) -> str:
 def count(versions: int, runs: int) -> str:
     """`2 versions, 1 run`; of nothing, no versions."""
     counts = [(versions, "version"), (runs, "run")]
-    told = [f"{number} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
+    told = [f"{number:,} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
     return ", ".join(told) or "0 versions"
 
 

@@ -222,7 +222,7 @@ class _Logging:
         if failed and not self.request.keep_going:
             raise ArtError(
                 "unreadable-files",
-                f"{len(failed)} files could not be read, and no version was made",
+                f"{len(failed):,} files could not be read, and no version was made",
                 facts=[f"{manifest.shown(item.path)}: {item.reason}" for item in failed[:10]],
                 hint="art log-artifact --keep-going …   makes the version without them",
             )

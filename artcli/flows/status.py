@@ -67,8 +67,12 @@ class Status(NamedTuple):
     @property
     def state(self) -> str:
         """`clean`, or what happened in a few words."""
-        told = [f"{count} {_WORDS.get(what, what)}" for what, count in self.counts.items() if count]
-        told += [f"{self.unreadable} unreadable"] if self.unreadable else []
+        return self.told()
+
+    def told(self, numbers: str = "") -> str:
+        """The state; `numbers` formats its counts: `,` parts their thousands."""
+        told = [f"{count:{numbers}} {_WORDS.get(what, what)}" for what, count in self.counts.items() if count]
+        told += [f"{self.unreadable:{numbers}} unreadable"] if self.unreadable else []
         if self.is_orphan:
             told = ["its version is gone"]
         elif self.version is not None and self.version.state == TRASH:

@@ -132,7 +132,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _damage(summary: Summary, mended: bool) -> IntegrityError:
-    touched = [f"{name}: {count} touched" for name, count in summary.touched.items()]
+    touched = [f"{name}: {count:,} touched" for name, count in summary.touched.items()]
     message = f"{summary.problems} damaged or missing" + (", lost for good" if mended else "")
     hint = "log the files again: what is stored anew heals the versions" if mended else "art fsck --repair"
     return IntegrityError("repository-damaged", message, facts=touched or ["no version is touched"], hint=hint)

@@ -111,7 +111,7 @@ def _receipt(done: Collected) -> str:
     if done.dust_files:
         parts.append(f"{formatting.size(done.dust_size)} that nothing needs")
     if done.packs_deleted or done.packs_rewritten:
-        parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten} rewritten")
+        parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten:,} rewritten")
     if trash := _both(done.trash, done.trash_runs):
         parts.append(f"the trash still holds {trash} and {formatting.size(done.trash_size)}")
     if done.wanted:
@@ -127,4 +127,4 @@ def _both(versions: Sequence[Version], runs: Sequence[Run]) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

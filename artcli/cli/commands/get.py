@@ -74,5 +74,5 @@ def _ask(console: Console, planned: get.Got) -> None:
     """Make sure that the user wants files to go."""
     plan = planned.plan
     if plan.remove or plan.rescue:
-        there = f"remove {len(plan.remove)} files and move {len(plan.rescue)} of your own aside"
+        there = f"remove {len(plan.remove):,} files and move {len(plan.rescue):,} of your own aside"
         console.confirm(f"make {planned.path} equal to {planned.version.ref}: {there}?")

@@ -112,4 +112,4 @@ def command(
     item, receipt = logged_as.item(logged, request), logged_as.receipt(console, logged, request)
     console.record(LOGGED, item, receipt=receipt, summary=True)
     if logged.problems:
-        raise PartialError("files-left-out", f"{len(logged.problems)} files are not in the version")
+        raise PartialError("files-left-out", f"{len(logged.problems):,} files are not in the version")

@@ -75,9 +75,10 @@ def command(
     if files:
         console.rows(CHANGED, (item for copy, changes in found for item in _files(copy, changes)))
         for copy, _ in found:
-            console.say(f"{_shown(copy.path)}  {copy.ref}  {copy.state}")
+            console.say(f"{_shown(copy.path)}  {copy.ref}  {copy.told(',')}")
     else:
-        console.rows(COPIES, (_item(copy) for copy, _ in found))
+        numbers = "," if console.for_person and not console.flags.json else ""
+        console.rows(COPIES, (_item(copy, numbers) for copy, _ in found))
     if not found:
         console.say("no directory holds a version; art log-artifact and art use make one")
     if exit_code and not all(copy.is_clean for copy, _ in found):
@@ -89,11 +90,11 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path) if Path.cwd() in (path, *path.parents) else str(path)
 
 
-def _item(copy: Status) -> dict[str, Any]:
+def _item(copy: Status, numbers: str) -> dict[str, Any]:
     return {
         "path": _shown(copy.path),
         "ref": copy.ref,
-        "state": copy.state,
+        "state": copy.told(numbers),
         **copy.counts,
         "unreadable": copy.unreadable,
         "clean": copy.is_clean,

@@ -1,0 +1,29 @@
+"""Large counts: thousands are parted where people read them, and never in data."""
+
+from __future__ import annotations
+
+from tests.kit.command_line import Art
+
+
+def test_thousands(art: Art) -> None:
+    art("init")
+    data = art.directory / "data"
+    data.mkdir()
+    for number in range(1100):
+        (data / str(number)).write_bytes(b"%d" % number)
+    logged = art("log-artifact", "dataset", "data")
+    assert logged.err.startswith("dataset:v0  +1,100 of 1,100 files  ")
+    assert art("log-artifact", "dataset", "data").err == "dataset:v0  has this content already  1,100 files\n"
+    assert art("log-artifact", "dataset", "data", "--json").json_lines[-1]["entries"] == 1100
+    assert art("use", "dataset").err.startswith("dataset:v0  wrote 1,100 of 1,100 files, ")
+    assert art("verify", "dataset").err.startswith("dataset:v0  1,100 files, ")
+    assert art("ls", "dataset:v0", "--field", "size").code == 0
+    art("log-artifact", "one", "data/1")
+    assert art("diff", "one:v0", "dataset:v0").err.endswith("  1,099 added  3.3 KB new\n")
+    assert art("diff", "one:v0", "dataset:v0", "--summary", "--json").json["added"] == 1099
+    for path in data.iterdir():
+        path.unlink()
+    assert art("status", "data").err == "data  dataset:v0  1,100 deleted\n"
+    assert "\t1100 deleted\t" in art("status").out
+    assert "  1,100 deleted  " in art.on_terminal("status", NO_COLOR="1").out
+    assert art("status", "--json").json["items"][-1]["state"] == "1100 deleted"
