@@ -13,7 +13,7 @@ from artcli.errors import ConflictError, UsageError
 from artcli.flows.runs import overrides
 from artcli.sdk.config_file import read
 from artcli.sdk.values import plain
-from artcli.sdk.voice import warn
+from artcli.sdk.voice import say
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -82,9 +82,7 @@ class Config(Mapping[str, Any]):
         ruled = overrides.apply({**self._items, **wanted}, self._outside)
         for key in wanted:
             if ruled[key] != wanted[key] and not _same(ruled[key], wanted[key]):
-                warn(
-                    f"config {key} is set from outside: {ruled[key]!r} stays, not {wanted[key]!r}", once=f"config {key}"
-                )
+                say(f"config {key} is set from outside: {ruled[key]!r} stays, not {wanted[key]!r}")
                 wanted[key] = ruled[key]
             elif not allow_change and key in self._items and not _same(self._items[key], wanted[key]):
                 raise ConflictError(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from artcli.catalog import spec
 from artcli.catalog.facts import Draft
@@ -23,11 +22,14 @@ from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.said import Said
 from artcli.errors import ArtError
 from artcli.flows.runs.recorder import Recorder
-from artcli.flows.runs.seal import seal
+from artcli.flows.runs.seal import end, seal
 from artcli.sdk.buffer import HISTORY, Buffer
 from artcli.sdk.saving import keep_directory
 from artcli.sdk.summary import Summed
 from artcli.sdk.voice import warn
+
+if TYPE_CHECKING:
+    import tempfile
 
 
 @dataclass
@@ -163,9 +165,9 @@ class Live:
         written = self.buffer.close()
         if self.buffer.dropped:
             warn(f"{self.buffer.dropped} rows of run {self.about.name} were dropped: the disk took nothing")
-        if written and self._owns:
+        if written:
             try:
-                self._recorder.finish(outcome, exit)
+                self._end(outcome, exit)
             except (ArtError, OSError) as error:
                 warn(f"the end of run {self.about.name} is not in the log: {error}; the next command sees to it")
         self._over = True
@@ -176,6 +178,15 @@ class Live:
         for repository in (self._sealing, self.repository):
             if repository is not None:
                 repository.close()
+
+    def _end(self, outcome: str, exit: int) -> None:
+        if self._owns:
+            self._recorder.finish(outcome, exit)
+            return
+        self.repository.refresh()
+        known = Register(self.repository.follower.database).run(self.about.id)
+        if known is not None and known.outcome is not None:  # whoever began it will not seal this
+            end(self.repository, self._recorder.spool, [])
 
     def _commit(self, drafts: Sequence[Draft]) -> None:
         if drafts:
@@ -222,6 +233,8 @@ class Memory:
 
     def directory(self) -> Path:
         if self._folder is None:
+            import tempfile
+
             self._folder = tempfile.TemporaryDirectory(prefix="art-run-")
         return Path(self._folder.name)
 

@@ -280,4 +280,11 @@ def test_it_joins_the_run_of_art_run_once(monkeypatch: pytest.MonkeyPatch) -> No
         assert another.id != outer.id
     outer.log({"outer": 2})
     outer.finish()
-    assert rows(outer.id) == [(0, {"outer": 1}), (1, {"loss": 1}), (2, {"outer": 2})]
+    from artcli.sdk import beginning
+
+    beginning._joined.clear()
+    with wandb.init() as late:
+        late.log({"late": 3})
+    assert not list((Path(".art") / "local" / "spool").iterdir())
+    assert rows(outer.id)[:3] == [(0, {"outer": 1}), (1, {"loss": 1}), (2, {"outer": 2})]
+    assert (rows(outer.id)[3], known(outer.id).outcome) == ((3, {"late": 3}), "finished")
