@@ -79,7 +79,7 @@ def _synopsis(context: Any) -> list[str]:
     return [" ".join(context.get_usage().replace("Usage:", "usage:").split())] if context else []
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The word that `word` was perhaps meant to be."""
-    close = get_close_matches(word, list(words), n=1, cutoff=0.6)
+    close = get_close_matches(word, list(words), n=1, cutoff=cutoff)
     return close[0] if close else None

@@ -125,3 +125,5 @@ def test_help_for_what_is_not_there(art: Art) -> None:
     assert result.code == 0  # the tree, whatever the words
     assert "hint: art help exit-codes" in art("help", "exit-cod").err
     assert art("help", "config", "nonsense").code == 5
+    assert "hint: art help no-such-version" in art("help", "nosuchversion").err
+    assert "hint: art help -a" in art("help", "nosuchslug").err

@@ -50,7 +50,7 @@ def _page(ctx: typer.Context, words: list[str]) -> str:
     errors = pages.errors()
     if word in errors:
         return f"{word}\n\n{errors[word]}"
-    close = nearest(word, [*COMMANDS, *pages.topics(), *errors])
+    close = nearest(word, [*COMMANDS, *pages.topics()]) or nearest(word, errors, cutoff=0.8)  # these are all alike
     raise NotFoundError(
         "no-such-topic",
         f"no command, topic or error '{word}'",
