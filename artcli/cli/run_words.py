@@ -73,7 +73,7 @@ def _in_editor(console: Console, text: str) -> str:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     try:
-        edit_file(console, path)
+        edit_file(console, path, console.again("--note", "TEXT"))
         return path.read_text(encoding="utf-8").rstrip("\n")
     finally:
         path.unlink(missing_ok=True)

@@ -50,6 +50,8 @@ def test_edit_refused(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.err == (
         "error: metadata belongs to a version, and 'model' names none\nhint: art edit model:latest --set …\n"
     )
+    result = art("edit", "model:v0")
+    assert (result.code, result.err) == (2, "error: an editor needs a terminal\nhint: art edit model:v0 --note TEXT\n")
     assert art("edit", "model:v0", "--json").error["code"] == "no-terminal"
     assert art("edit", "model:v0", "--set", "nonsense", "--json").error["code"] == "bad-value"
     assert art("edit", "model", "--keep-last", "-1").code == 2

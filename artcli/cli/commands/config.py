@@ -83,7 +83,7 @@ def edit(ctx: typer.Context, for_user: ForUser = False) -> None:
     console: Console = ctx.obj
     path = _file(console, for_user)
     path.parent.mkdir(parents=True, exist_ok=True)
-    edit_file(console, path)
+    edit_file(console, path, "art config set NAME VALUE")
     console.line(str(path))
 
 

@@ -113,7 +113,7 @@ def _in_editor(console: Console, repository: Repository, row: Any) -> Edits:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(edit_text.document(row))
     try:
-        edit_file(console, path)
+        edit_file(console, path, console.again("--note", "TEXT"))
         edits = edit_text.edits_of(path.read_text(encoding="utf-8"), row)
     except ArtError as error:
         if error.slug != "bad-edit-text":
