@@ -45,6 +45,17 @@ def test_ls_files(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.err == "error: data:v0 has no 'gone'\nhint: art ls data:v0 -R\n"
 
 
+def test_ls_shows_folders_alike(art: Art) -> None:
+    art("init")
+    (art.directory / "data" / "full").mkdir(parents=True)
+    (art.directory / "data" / "full" / "file").write_text("")
+    (art.directory / "data" / "void").mkdir()
+    art("log-artifact", "data", "data")
+    assert art("ls", "data:v0").out == "full/\nvoid/\n"
+    assert art("ls", "data:v0", "-R").out == "full/file\nvoid/\n"
+    assert art("ls", "data:v0/void").out == "void/\n"
+
+
 def test_ls_of_other_projects_and_of_nothing(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     art("init")
     assert art("ls").err == "nothing yet; art log-artifact NAME PATH makes a version\n"

@@ -15,6 +15,7 @@ from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import VERSION_FIELDS, first_line, version_item
 from artcli.flows import ls
+from artcli.flows.diff import shown_path
 from artcli.flows.ls import ArtifactRow, Query
 from artcli.flows.texts import Reader
 
@@ -57,7 +58,7 @@ VERSIONS = Schema(
 FILES = Schema(
     "files",
     fields=[
-        Field("path", help="in the version; a folder's ends with a slash"),
+        Field("path", help="in the version; that of a folder, also of an empty one, ends with a slash"),
         Field("kind", help="file, executable, symlink, directory or reference"),
         Field("size", "size"),
         Field("digest", help="BLAKE3: what b3sum prints"),
@@ -129,7 +130,7 @@ def _artifact(row: ArtifactRow, project: str, read: Callable[[Any], Any]) -> dic
 def _file(item: Item, ref: str) -> dict[str, Any]:
     entry = item.entry
     return {
-        "path": os.fsdecode(item.path),
+        "path": os.fsdecode(shown_path(entry) if entry else item.path),
         "kind": ls.kind_of(item),
         "size": entry.size if entry else None,
         "digest": entry.digest.hex() if entry else None,
