@@ -30,6 +30,8 @@ def unified(store: Store, comparison: Comparison, change: Change) -> Iterator[st
     texts = _text(store, a, before), _text(store, b, after)
     if texts[0] is None or texts[1] is None:
         yield f"Files {old} and {new} differ"
+    elif texts == ("", "") and NOTHING in (old, new):
+        yield from (f"--- {old}", f"+++ {new}")  # an empty file or folder comes or goes
     elif texts[0] == texts[1]:
         yield f"Files {old} and {new} differ in name or kind"
     else:

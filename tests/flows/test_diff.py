@@ -340,6 +340,17 @@ def test_lines_of_texts(shelf: Shelf) -> None:
     assert [line.replace("./data/", "data:v1/") for line in lines(shelf, "data:v0", "./data")] == expected
 
 
+def test_what_is_empty_comes_and_goes(shelf: Shelf) -> None:
+    shelf.log({"a": b"", "b": Empty(), "k": b""})
+    shelf.log({"k": b"", "x": b"", "y": Empty()})
+    assert lines(shelf, "data:v0", "data:v1") == [
+        "--- data:v0/a", "+++ /dev/null",
+        "--- data:v0/b/", "+++ /dev/null",
+        "--- /dev/null", "+++ data:v1/x",
+        "--- /dev/null", "+++ data:v1/y/",
+    ]  # fmt: skip
+
+
 def test_long_texts_are_not_compared(shelf: Shelf) -> None:
     shelf.log({"t": b"line\n" * 60_000})
     shelf.log({"t": b"line\n" * 60_000 + b"more\n"})
