@@ -162,6 +162,9 @@ def test_a_part_of_a_version_may_lack_the_rest(shelf: Shelf) -> None:
     assert found(shelf, str(path)) == {}
     place(path, "sub/one", b"changed")
     assert found(shelf, str(path)) == {"sub/one": "changed"}
+    (path / "sub" / "two").unlink()
+    assert found(shelf, str(path)) == {"sub/one": "changed", "sub/two": "missing"}
+    assert found(shelf, str(path / "sub")) == {"one": "changed", "two": "missing"}
 
 
 def test_a_file_that_cannot_be_read(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
