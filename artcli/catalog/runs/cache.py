@@ -126,7 +126,9 @@ class RunCache:
         if any(item.lines for item in heard):
             return True
         if runs is not None:
-            return {part.key for part in self._parts(runs)} != {*self._sealed(runs), *(item.key for item in heard)}
+            sealed = {(key, True) for key in self._sealed(runs)}
+            unsealed = {(item.key, False) for item in heard if (item.key, True) not in sealed}
+            return {(part.key, bool(part.sealed)) for part in self._parts(runs)} != sealed | unsealed
         followed = self.database.execute("SELECT n, digest FROM followed").fetchone()
         return followed != (*self.repository.follower.head,) or {item.key for item in heard} != {*self._offsets()}
 
