@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from artcli.catalog.catalog import Version
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
+from artcli.cli.items import files
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared
 from artcli.flows.use import Plan
@@ -85,13 +86,11 @@ def tell(console: Console, done: Brought, dry_run: bool) -> None:
     if done.note:
         console.say(done.note)
     if done.rescued.paths:
-        console.say(f"{len(done.rescued.paths):,} of your files made room; they are in {done.rescued.folder}")
+        console.say(f"{files(len(done.rescued.paths))} of yours made room: now in {done.rescued.folder}")
     if done.shared.writable:
-        console.say(
-            f"{done.shared.writable:,} files were not linked: where they lie, somebody may write them (chmod -R a-w)"
-        )
+        console.say(f"{files(done.shared.writable)} not linked, for somebody may write the originals (chmod -R a-w)")
     verb = "would write" if dry_run else "wrote"
-    written = f"{verb} {plan.write:,} of {plan.write + plan.keep:,} files, {console.size(plan.size)}{_how(done)}"
+    written = f"{verb} {plan.write:,} of {files(plan.write + plan.keep)}, {console.size(plan.size)}{_how(done)}"
     removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove):,}" if plan.remove else ""
     what = written if plan.write else "in place"
     console.say(f"{done.version.ref}  {what}{removed}  {done.seconds:.1f} s")

@@ -5,6 +5,17 @@ from __future__ import annotations
 from tests.kit.command_line import Art
 
 
+def test_one(art: Art) -> None:
+    art("init")
+    (art.directory / "file").write_text("mine")
+    assert art("log-artifact", "one", "file").err.startswith("one:v0  +1 of 1 file  ")
+    assert art("use", "one").err.startswith("one:v0  wrote 1 of 1 file, ")
+    (art.directory / "artifacts" / "one:v0" / "file").write_text("other")
+    again = art("use", "one").err
+    assert again.startswith("1 file of yours made room: now in ")
+    assert "\none:v0  wrote 1 of 1 file, " in again
+
+
 def test_thousands(art: Art) -> None:
     art("init")
     data = art.directory / "data"

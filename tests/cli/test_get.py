@@ -52,7 +52,7 @@ def test_what_is_there_stays(repo: Art) -> None:
     assert (dry["rescued"], dry["rescued_to"], dry["dry_run"]) == (["a.txt"], None, True)
     done = repo("get", "dataset", "copy", "--overwrite")
     assert done.code == 0
-    assert "1 of your files made room; they are in " in done.err
+    assert "1 file of yours made room: now in " in done.err
     assert harvest(repo.directory / "copy") == {**FILES, "mine": b"mine"}
 
 

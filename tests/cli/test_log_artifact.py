@@ -271,7 +271,7 @@ def test_a_fifo(repo: Art) -> None:
     result = repo("log-artifact", "dataset", "data")
     assert (result.code, result.out) == (3, "dataset:v0\n")
     assert "warning: left out: pipe: it is a FIFO\n" in result.err
-    assert "error: 1 files are not in the version\n" in result.err
+    assert "error: not in the version: 1 file\n" in result.err
     assert set(held(repo, "dataset")) == set(FILES)
 
 

@@ -36,7 +36,7 @@ def test_links(repo: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elsewhere, "can_clone", lambda _: False)
     repo("use", "dataset", "--root", "one")
     result = repo("use", "dataset", "--root", "two", "--link")
-    assert result.err.startswith("2 files were not linked: where they lie, somebody may write them (chmod -R a-w)\n")
+    assert result.err.startswith("2 files not linked, for somebody may write the originals (chmod -R a-w)\n")
     assert not (repo.directory / "two/a.txt").stat().st_mode & 0o222
     result = repo("use", "dataset", "--root", "three", "--link")
     assert " (2 linked, 1 copied)  " in result.err

@@ -74,7 +74,7 @@ def command(
     else:
         console.record(EXPORTED, item, receipt=receipt)
     if left_out := archive.done.left_out:
-        message = f"{len(left_out):,} entries were left out, their bytes are elsewhere: {left_out[0]}"
+        message = f"left out, for their bytes are elsewhere: {files(len(left_out))}, among them {left_out[0]}"
         raise PartialError("references-left-out", message)
 
 

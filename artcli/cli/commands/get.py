@@ -10,6 +10,7 @@ import typer
 
 from artcli.cli import brought, recording
 from artcli.cli.console import Console
+from artcli.cli.items import files
 from artcli.cli.recording import NoRecord, Role, RunOption
 from artcli.flows import get
 from artcli.flows.get import Request
@@ -74,5 +75,5 @@ def _ask(console: Console, planned: get.Got) -> None:
     """Make sure that the user wants files to go."""
     plan = planned.plan
     if plan.remove or plan.rescue:
-        there = f"remove {len(plan.remove):,} files and move {len(plan.rescue):,} of your own aside"
+        there = f"remove {files(len(plan.remove))} and move {len(plan.rescue):,} of your own aside"
         console.confirm(f"make {planned.path} equal to {planned.version.ref}: {there}?")

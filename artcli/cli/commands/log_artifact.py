@@ -12,6 +12,7 @@ from artcli.cli import logged as logged_as
 from artcli.cli import recording, sources, values
 from artcli.cli.console import Console
 from artcli.cli.formatting import printable
+from artcli.cli.items import files
 from artcli.cli.logged import LOGGED
 from artcli.cli.recording import NoRecord, RunOption
 from artcli.errors import PartialError, UsageError
@@ -112,4 +113,4 @@ def command(
     item, receipt = logged_as.item(logged, request), logged_as.receipt(console, logged, request)
     console.record(LOGGED, item, receipt=receipt, summary=True)
     if logged.problems:
-        raise PartialError("files-left-out", f"{len(logged.problems):,} files are not in the version")
+        raise PartialError("files-left-out", f"not in the version: {files(len(logged.problems))}")
