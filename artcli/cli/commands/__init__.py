@@ -36,6 +36,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "runs": "list runs, or groups of them with their best values",
         "compare": "show runs side by side, or charts of a metric",
     },
+    "Lineage": {
+        "graph": "draw which runs used and made which versions",
+    },
     "History": {
         "log": "show what happened, newest first",
         "audit": "list who changed what, from what to what",
