@@ -21,18 +21,30 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][+
 def pairs(words: Iterable[str]) -> dict[str, Any]:
     """The mapping that `k=v` and `@file.json` words make up, later ones winning.
 
-    Raises `UsageError` (`bad-value`) and `NotFoundError` (`no-such-path`).
+    Raises `UsageError` (`bad-value`, `unfit-value`) and `NotFoundError` (`no-such-path`).
     """
     found: dict[str, Any] = {}
     for word in words:
         if word.startswith("@"):
-            found.update(_file(Path(word[1:])))
+            in_file = _file(Path(word[1:]))
+            for key, item in in_file.items():
+                _check_finite(item, f"{key} in {word[1:]!r}")
+            found.update(in_file)
             continue
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise UsageError("bad-value", f"a value is given as KEY=VALUE or @FILE: {word!r}")
         found[key] = value(text)
+        _check_finite(found[key], repr(word))
     return found
+
+
+def _check_finite(found: Any, told: str) -> None:
+    try:
+        json.dumps(found, allow_nan=False)
+    except ValueError:
+        message = f"a number that is infinite, too large or none, which JSON cannot hold: {told}"
+        raise UsageError("unfit-value", message, hint="art help unfit-value") from None
 
 
 def value(text: str) -> Any:

@@ -57,6 +57,15 @@ def test_edit_refused(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     assert art("edit", "model", "--keep-last", "-1").code == 2
 
 
+def test_numbers_that_json_has_not_are_named(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(art, monkeypatch)
+    (art.directory / "facts.toml").write_text("good = 1\nbad = [inf]\n")
+    for word, told in (("x=1e400", "'x=1e400'"), ("x=[1, -1e999]", "'x=[1, -1e999]'"), ("@facts.toml", "bad in 'fac")):
+        result = art("edit", "model:v0", "--set", "y=1", "--set", word)
+        assert (result.code, result.out) == (2, "")
+        assert f"cannot hold: {told}" in result.err
+
+
 def editor(folder: Path, program: str) -> str:
     """A command that edits a file with a line of Python; `text` is what it holds."""
     script = folder / "editor.py"
