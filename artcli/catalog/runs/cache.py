@@ -19,7 +19,7 @@ import time
 import weakref
 import zlib
 from array import array
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
@@ -132,7 +132,7 @@ class RunCache:
         followed = self.database.execute("SELECT n, digest FROM followed").fetchone()
         return followed != (*self.repository.follower.head,) or {item.key for item in heard} != {*self._offsets()}
 
-    def _step(self, heard: Sequence[Heard], runs: Collection[str] | None, known: Collection[Key]) -> bool:
+    def _step(self, heard: Sequence[Heard], runs: Collection[str] | None, known: Mapping[Key, int]) -> bool:
         """Read for a while; whether all is read. `known`: what was read of spools before they were heard."""
         deadline = time.monotonic() + SLICE
         with self._derived.alone():
@@ -152,7 +152,7 @@ class RunCache:
                 if self._read_segment(Part(0, key, place, 1), part):
                     touched.add(key[0])
             for item in heard:
-                if item.key not in sealed and self._read_live(item, parts.get(item.key)):
+                if item.key not in sealed and self._read_live(item, parts.get(item.key), known):
                     touched.add(item.key[0])
             for run in touched:
                 self._settle(run)
@@ -199,9 +199,9 @@ class RunCache:
         found = self.repository.follower.database.execute(question, key).fetchone()
         return [bytes.fromhex(text) for text in records.from_json(found[0])]
 
-    def _read_live(self, item: Heard, part: Part | None) -> bool:
+    def _read_live(self, item: Heard, part: Part | None, known: Mapping[Key, int]) -> bool:
         """Read what is new in a spool; False if another process has done so meanwhile."""
-        if part is not None and not item.offset and item.lines:
+        if part is not None and not item.offset and known.get(item.key) == part.offset:
             self._drop(part)  # another file than the one that was read
             part = None
         if (part.offset if part else 0) != item.offset or not item.lines:
@@ -231,9 +231,9 @@ class RunCache:
         for stream, found in ((HISTORY, batch.history), (SYSTEM, batch.system)):
             self.database.executemany(
                 "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(id, run, stream, key, *_packed(points)) for key, points in found.items()],
+                [(id, run, stream, bindable(key), *_packed(points)) for key, points in found.items()],
             )
-        sizes = ((path, size if isinstance(size, int) else None) for path, size in batch.files.items())
+        sizes = ((bindable(path), size if isinstance(size, int) else None) for path, size in batch.files.items())
         self.database.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", [(id, run, *item) for item in sizes])
 
     # adding up
@@ -283,6 +283,11 @@ def cache_of(repository: Repository) -> RunCache:
     if found is None or found.process != os.getpid():
         found = _CACHES[repository] = RunCache(repository)
     return found
+
+
+def bindable(text: str) -> str:
+    """The text as SQLite takes it: what is no UTF-8 in it spelt out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def unpacked(count: int, crc: int, data: bytes) -> bytes:

@@ -118,11 +118,11 @@ def decode_sealed(data: bytes) -> Iterator[Record]:
 
 
 def to_json(value: Any) -> str:
-    """JSON of a value that records may hold, also of numbers that JSON lacks."""
+    """JSON in ASCII of a value that records may hold, also of numbers that JSON lacks and of texts that UTF-8 lacks."""
     try:
-        return _dumps(value)
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        return _dumps(_finite(value))
+        return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
 
 
 def from_json(text: str) -> Any:

@@ -11,6 +11,7 @@ The summary is the last value of each metric and what the program sets, whicheve
 from __future__ import annotations
 
 import fnmatch
+import math
 from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,7 +36,7 @@ class Points:
         self.times = array("d")
 
     def add(self, step: int, value: float, time: float) -> None:
-        self.values.append(value)  # the one that may fail: an integer that no double holds
+        self.values.append(value)  # the one that may fail
         self.steps.append(step)
         self.times.append(time)
 
@@ -211,8 +212,8 @@ def _scatter(
                 found = points[name] = Points()
             try:
                 found.add(step, value, time)
-            except OverflowError:
-                continue
+            except OverflowError:  # an integer that no double holds
+                found.add(step, math.inf if value > 0 else -math.inf, time)
         elif kind is dict and not is_media(value) and depth < DEPTH:
             _scatter(points, others, name + ".", value, step, time, depth + 1)
         elif value is not None:

@@ -10,7 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from artcli.catalog.repository import Repository
-from artcli.catalog.runs.cache import HISTORY, SYSTEM, cache_of, unpacked
+from artcli.catalog.runs.cache import HISTORY, SYSTEM, bindable, cache_of, unpacked
 
 if TYPE_CHECKING:
     from numpy import float64, int64
@@ -48,7 +48,7 @@ def points(repository: Repository, run: str, key: str, stream: int = HISTORY) ->
         rows = database.execute(
             "SELECT o.count, o.crc, o.data FROM points o JOIN parts p ON p.id = o.part"
             " WHERE o.run = ? AND o.stream = ? AND o.key = ? ORDER BY p.place, o.rowid",
-            (run, stream, key),
+            (run, stream, bindable(key)),
         )
         return [unpacked(*row) for row in rows]
 

@@ -38,11 +38,15 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Lineage": {
         "graph": "draw which runs used and made which versions",
+        "why": "say how a version came to be, and how it did",
     },
     "History": {
         "log": "show what happened, newest first",
         "audit": "list who changed what, from what to what",
         "undo": "take back the last command, or one change",
+    },
+    "Queries": {
+        "query": "ask the repository in SQL",
     },
     "Maintenance": {
         "fsck": "find damage, say what it touches, repair it",

@@ -17,7 +17,7 @@ from artcli.catalog.runs.cache import cache_of
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.said import Said
 from artcli.catalog.runs.series import points
-from artcli.catalog.runs.view import RunView, view, views
+from artcli.catalog.runs.view import RunView, files, view, views
 from artcli.flows.runs.seal import seal
 from tests.catalog.runs.gauge import Gauge
 
@@ -41,6 +41,19 @@ def test_what_a_live_run_says_is_there_at_once(gauge: Gauge) -> None:
         found = view(gauge.repository, run.run)
         assert (found.rows, found.next_step, found.summary) == (step + 1, step + 1, {"loss": 1 / (step + 1)})
     assert points(gauge.repository, run.run, "loss").values.tolist() == [1, 1 / 2, 1 / 3]
+
+
+def test_words_that_are_no_utf8_and_numbers_that_are_no_json(gauge: Gauge) -> None:
+    run = gauge.begin(config={"\udcff": "\ud800"})
+    row = {"\udcff": float("nan"), "é": 2, "big": 10**400, "deep": {"er": float("inf")}}
+    gauge.log(run, row)
+    gauge.say(run, "file", path="\udcff.png", size=3)
+    for _ in range(2):
+        found = view(gauge.repository, run.run)
+        assert (found.config, repr(found.summary)) == ({"\udcff": "\ud800"}, repr(row))
+        assert repr(points(gauge.repository, run.run, "\udcff").values.tolist()) == "[nan]"
+        assert list(files(gauge.repository, run.run).values()) == [3]
+        seal(gauge.repository, run.spool)
 
 
 def test_only_what_is_new_is_read(gauge: Gauge, monkeypatch: pytest.MonkeyPatch) -> None:
