@@ -27,7 +27,6 @@ from artcli.flows.runs import active, mask
 from artcli.flows.runs.recorder import Beginning, Recorder
 from artcli.sdk import current, noticing
 from artcli.sdk.config import parse
-from artcli.sdk.console import Capture
 from artcli.sdk.recording import About, Live, Memory, about_run
 from artcli.sdk.run import Run
 from artcli.sdk.settings import Settings, check, from_environment
@@ -77,7 +76,7 @@ def init(
     run = _disabled(wish) if wish.mode == "disabled" else _begin(wish)
     current.remember(run, current=reinit != "create_new" or previous is None)
     if own:
-        run.config.update(own, allow_val_change=allow_val_change or run.resumed)
+        run.config.update(own, allow_val_change=allow_val_change or len(run.config) > 0)
     return run
 
 
@@ -121,10 +120,8 @@ def _begin(wish: Settings) -> Run:
     say(f"run {about.name} of {about.project}{' goes on' if known else ''}: art run show {about.id}")
     noticing.notice(live, wish)
     if str(wish.console or "on").lower() not in ("off", *FALSE):
-        capture = Capture(live.say)
         run._hears = True
-        live.buffer.rounds.append(capture.drain)
-        live.ending.append(capture.stop)
+        live.listen()
     return run
 
 

@@ -101,7 +101,9 @@ class Buffer:
         return True
 
     def say(self, kind: str, data: Mapping[str, Any], size: int = 1000) -> None:
-        """Take another record, of about `size` bytes."""
+        """Take another record, of about `size` bytes; what comes by itself is left out while there is no room."""
+        if self._size > LIMIT and kind in ("console", "system"):
+            return
         with self._lock:
             self._items.append(Item(kind, time.time(), data))
             self._size += size

@@ -12,6 +12,8 @@ from typing import Any
 
 SIZE = 16 * 1024
 """Characters that are handed on at once; what is less waits for `drain`."""
+MOST = 64 * 1024 * 1024
+"""Characters of a stream that are recorded."""
 LONGEST = 100_000
 """Characters of a line; of a longer one the rest is a line of its own."""
 
@@ -30,6 +32,11 @@ class Capture:
         for ear in self._ears:
             ear.drain()
 
+    def fork(self) -> None:
+        """In the child of a fork: what the parent has not handed on is the parent's, and so are its locks."""
+        for ear in self._ears:
+            ear.fork()
+
     def stop(self) -> None:
         """The streams are as they were; what was said last is handed on."""
         for ear in self._ears:
@@ -44,6 +51,7 @@ class Ear:
         self._lock = threading.RLock()
         self._text: list[str] = []
         self._size = 0
+        self._left = MOST
         self._listens = False
         try:
             self._write = stream.write
@@ -57,8 +65,9 @@ class Ear:
         written = self._write(text)
         if self._listens and isinstance(text, str):
             with self._lock:
-                self._text.append(text)
+                self._text.append(text[: self._left])
                 self._size += len(text)
+                self._left = max(0, self._left - len(text))
             if self._size > SIZE:
                 self.drain()
         return written
@@ -73,6 +82,9 @@ class Ear:
             for start in range(0, len(shown), LONGEST):
                 piece = shown[start : start + LONGEST]
                 self._tell("console", {"stream": self._name, "text": piece}, len(piece))
+
+    def fork(self) -> None:
+        self._lock, self._text, self._size = threading.RLock(), [], 0
 
     def stop(self) -> None:
         if self._listens:

@@ -24,6 +24,7 @@ from artcli.errors import ArtError
 from artcli.flows.runs.recorder import Recorder
 from artcli.flows.runs.seal import end, seal
 from artcli.sdk.buffer import HISTORY, Buffer
+from artcli.sdk.console import Capture
 from artcli.sdk.saving import keep_directory
 from artcli.sdk.summary import Summed
 from artcli.sdk.voice import warn
@@ -89,6 +90,7 @@ class Live:
         self.ending: list[Callable[[], None]] = []
         self.kept: dict[str, tuple[int, ...]] = {}
         self._owns = owns
+        self._console: Capture | None = None
         self._forked = self._over = False
         self._recorder = recorder
         self._summed = Summed(said)
@@ -148,18 +150,32 @@ class Live:
     def after_fork(self) -> None:
         self.buffer.after_fork()
 
+    def listen(self) -> None:
+        """Record what the program prints."""
+        self._console = Capture(self.say)
+        self._hear_console()
+
+    def _hear_console(self) -> None:
+        if self._console is not None:
+            self.buffer.rounds.append(self._console.drain)
+            self.ending.append(self._console.stop)
+
     def fork(self) -> None:
         self._forked = True
         self.ending = []
         self.buffer.fork()
+        self._summed.fork()
+        if self._console is not None:
+            self._console.fork()
+        self._hear_console()
 
     def finish(self, outcome: str, exit: int) -> None:
         """All is written; the run ends if it is this process's. What cannot be written now is said, and not raised."""
+        for last in self.ending:
+            last()
         if self._forked:
             self.buffer.close()
             return
-        for last in self.ending:
-            last()
         if self._folder.exists():
             keep_directory(self, self._folder / "files")
         written = self.buffer.close()

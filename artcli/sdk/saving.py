@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from artcli.errors import ArtError
 from artcli.sdk.voice import warn
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def keep_directory(recording: Recording, folder: Path) -> None:
         if path.is_file():
             try:
                 _keep(recording, path, path.relative_to(folder).as_posix(), link=True)
-            except OSError as error:
+            except (ArtError, OSError) as error:
                 warn(f"not kept: {path}: {error}")
 
 

@@ -23,6 +23,10 @@ class Summed:
         self._said = said or Said()
         self._lock = threading.RLock()
 
+    def fork(self) -> None:
+        """In the child of a fork: another thread of the parent may have had the lock."""
+        self._lock = threading.RLock()
+
     def hear(self, found: Sequence[Record], taken: Callable[[], None] = lambda: None) -> None:
         """Take records that were written; `taken` is called before anybody can ask again."""
         with self._lock:

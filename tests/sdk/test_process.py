@@ -70,21 +70,27 @@ def test_a_killed_program_leaves_a_crashed_run_with_what_it_wrote() -> None:
 
 def test_a_forked_child_logs_to_the_same_run_and_does_not_end_it() -> None:
     run = program("""
-import os
+import os, sys
 run = wandb.init()
 run.log({"parent": 1})
 run.flush()
+sys.stdout.flush()
 child = os.fork()
 if child == 0:
     run.log({"child": 1})
+    print("said by the child")
     run.finish()
+    sys.stdout.flush()
     os._exit(0)
 os.waitpid(child, 0)
 run.log({"parent": 2})
 print(run.id)
 """)
+    said_by_child, run = run.split()[:-1], run.split()[-1]
+    assert said_by_child == ["said", "by", "the", "child"]
     assert runs()[0].outcome == "finished"
     assert rows(run) == [(0, {"parent": 1}), (1, {"child": 1}), (2, {"parent": 2})]
+    assert "said by the child\n" in [record.data["text"] for record in said(run, console=True)]
 
 
 def test_children_of_multiprocessing_log_to_the_same_run() -> None:
