@@ -111,7 +111,7 @@ class Lineage:
             yield Arrow(Node(RUN, run), Node(VERSION, version), OUTPUT)
         for version, base in self._ask("SELECT id, base FROM versions WHERE base IS NOT NULL AND id IN", versions):
             yield Arrow(Node(VERSION, base), Node(VERSION, version), BASE)
-        for row in self._ask("SELECT run, version, uri, role FROM inputs WHERE run IN", runs):
+        for row in self._ask("SELECT run, version, uri, role FROM inputs WHERE run IN", runs, "rowid"):
             yield _input(*row)
 
     def after(self, nodes: Collection[Node]) -> Iterator[Arrow]:
@@ -173,11 +173,13 @@ class Lineage:
                 self._built.setdefault(base, []).append(id)
         return self._built
 
-    def _ask(self, question: str, names: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    def _ask(self, question: str, names: Iterable[str], order: str = "2") -> Iterator[tuple[Any, ...]]:
         """The rows of a question about names, a few hundred names at a time."""
         rest = iter(names)
         while some := tuple(islice(rest, _BATCH)):
-            yield from self.database.execute(f"{question} ({', '.join('?' * len(some))})", some).fetchall()
+            yield from self.database.execute(
+                f"{question} ({', '.join('?' * len(some))}) ORDER BY 1, {order}", some
+            ).fetchall()
 
 
 def _input(run: str, version: str | None, uri: str | None, role: str | None) -> Arrow:

@@ -39,6 +39,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Lineage": {
         "graph": "draw which runs used and made which versions",
         "why": "say how a version came to be, and how it did",
+        "why": "say how a version came to be, and how it did",
     },
     "History": {
         "log": "show what happened, newest first",

@@ -1,0 +1,166 @@
+"""Why a version is as it is: its data, code, config and metrics, what is different from the version before it, and how
+it did in the runs that used it later, or that used what was made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from artcli.catalog import manifest
+from artcli.catalog.catalog import Version
+from artcli.catalog.fold import LIVE, PURGED
+from artcli.catalog.repository import Repository
+from artcli.catalog.runs.lineage import RUN, VERSION, Lineage, Node
+from artcli.catalog.runs.register import Register
+from artcli.catalog.runs.said import is_media
+from artcli.catalog.runs.view import RunView, views
+from artcli.errors import IntegrityError
+from artcli.flows.lineage.graph import ANY_STATE
+from artcli.flows.runs.compare import compare, flat
+from artcli.flows.runs.listing import Row, plain, rows
+
+MOST_FILES = 10_000
+"""Files that are counted as different; beyond, there are more."""
+MOST_LATER = 100
+"""Later runs that are looked at."""
+_CODE = ("program", "argv", "git.commit", "git.dirty", "python")
+
+
+class Input(NamedTuple):
+    """What the run used."""
+
+    ref: str
+    """`name:vN`, or the address."""
+    role: str | None
+    state: str
+
+
+class Change(NamedTuple):
+    """What is different from the version before."""
+
+    section: str
+    """`data`, `code`, `config`, `metrics`, `metadata`, `files`."""
+    key: str
+    old: Any
+    new: Any
+
+
+class Later(NamedTuple):
+    """A run that used the version, or something made of it."""
+
+    row: Row
+    via: str | None
+    """What it used, if not the version itself."""
+    summary: Mapping[str, Any]
+
+
+class Why(NamedTuple):
+    version: Version
+    aliases: Sequence[str]
+    made_by: Row | None
+    """The run that logged it first."""
+    again_by: int
+    """Runs that logged the same content again."""
+    inputs: Sequence[Input]
+    config: Mapping[str, Any]
+    """Of the run; of a version without one, its metadata."""
+    metrics: Mapping[str, Any]
+    before: Version | None
+    """The version of the same artifact before it."""
+    changes: Sequence[Change]
+    later: Sequence[Later]
+    """The nearest first, then the newest."""
+    later_in_all: int
+
+
+def why(repository: Repository, version: Version) -> Why:
+    """What is known of the making of a version. What its runs said and can no longer be read is left out."""
+    catalog, database = repository.catalog, repository.follower.database
+    makers = _makers(repository, version)
+    run = makers[0] if makers else None
+    older = [item for item in catalog.versions(version.artifact) if item.number < version.number]
+    before = older[-1] if older else None
+    later, count = _later(repository, version)
+    return Why(
+        version, catalog.aliases_of(version), run, max(0, len(makers) - 1),
+        inputs(Lineage(database), run.view.run.id, version.project) if run else [],
+        flat(run.view.config) if run else flat(version.metadata), metrics(run.view) if run else {}, before,
+        changes(repository, before, version, run) if before else [], later, count,
+    )  # fmt: skip
+
+
+def inputs(lineage: Lineage, run: str, project: str) -> list[Input]:
+    """What a run used, in order."""
+    arrows = [*lineage.before([Node(RUN, run)])]
+    known = lineage.about(arrow.source for arrow in arrows)
+    found = {}
+    for source, _, _, role in arrows:
+        about = known[source]
+        name = f"{about.project}/{about.name}" if about.project not in ("", project) else about.name
+        found[source, role] = Input(name, role, about.state)
+    return list(found.values())
+
+
+def metrics(view: RunView) -> dict[str, Any]:
+    """The numbers and words of a run's summary."""
+    found = {key: plain(value) for key, value in view.summary.items() if not key.startswith("_")}
+    return {key: value for key, value in flat(found).items() if not is_media(value) and not isinstance(value, list)}
+
+
+def changes(repository: Repository, before: Version, version: Version, run: Row | None) -> list[Change]:
+    """What is different between a version and the one before: how they were made, and how many files."""
+    found: list[Change] = []
+    earlier = _makers(repository, before)
+    if run and earlier and earlier[0].view.run.id != run.view.run.id:
+        _, lines = compare(repository, [earlier[0].view.run.id, run.view.run.id])
+        sections = {"inputs": "data", "config": "config", "summary": "metrics"}
+        for line in lines:
+            section = "code" if line.section == "run" and line.key in _CODE else sections.get(line.section)
+            if section and line.differs and not line.key.startswith("_"):
+                found.append(Change(section, line.key, *map(plain, line.values)))
+        order = ("data", "code", "config", "metrics")
+        found.sort(key=lambda change: order.index(change.section))
+    old, new = flat(before.metadata), flat(version.metadata)
+    for key in dict.fromkeys((*old, *new)):
+        if old.get(key) != new.get(key):
+            found.append(Change("metadata", key, old.get(key), new.get(key)))
+    if before.digest != version.digest:
+        found.append(Change("files", "differ", None, _files(repository, before, version)))
+    return found
+
+
+def _files(repository: Repository, before: Version, version: Version) -> int | None:
+    """How many paths differ, up to `MOST_FILES`; None if the lists of files cannot be read."""
+    try:
+        return sum(1 for _ in islice(manifest.diff(repository.store, before.root, version.root), MOST_FILES))
+    except IntegrityError:
+        return None
+
+
+def _makers(repository: Repository, version: Version) -> list[Row]:
+    """The runs that logged the version, also those in the trash; the first one first."""
+    outputs = [arrow.source.id for arrow in Lineage(repository.follower.database).before([Node(VERSION, version.id)])
+               if arrow.source.kind == RUN]  # fmt: skip
+    found = [view for view in views(repository, outputs) if view.run.state != PURGED]
+    return rows(repository, sorted(found, key=lambda view: view.run.seq))
+
+
+def _later(repository: Repository, version: Version) -> tuple[list[Later], int]:
+    lineage = Lineage(repository.follower.database)
+    graph = lineage.around(Node(VERSION, version.id), 0)
+    register = Register(lineage.database)
+    ids = {node.id: depth for node, depth in graph.nodes.items() if node.kind == RUN}
+    runs = [run for run in register.runs(states=ANY_STATE) if run.id in ids and run.state == LIVE]
+    runs.sort(key=lambda run: (ids[run.id], -run.seq))
+    nearest = [run.id for run in runs[:MOST_LATER]]
+    used = {arrow.target.id: arrow.source for arrow in graph.arrows if arrow.target.kind == RUN}
+    known = lineage.about(set(used.values()))
+    found = []
+    place = {id: number for number, id in enumerate(nearest)}
+    for row in sorted(rows(repository, views(repository, nearest)), key=lambda row: place[row.view.run.id]):
+        id = row.view.run.id
+        via = known[used[id]].name if ids[id] > 1 else None
+        found.append(Later(row, via, metrics(row.view)))
+    return found, len(runs)

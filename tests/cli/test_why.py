@@ -1,0 +1,102 @@
+"""`art graph` and `art why`: what they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from artcli.catalog import facts
+from tests.cli.shelf import TIME
+from tests.flows.lineage.lab import Lab, car
+from tests.kit.command_line import Art
+
+
+@pytest.fixture
+def lab(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "timestamp", lambda seconds: TIME)
+    monkeypatch.setattr(facts, "this_machine", lambda: "car")
+    car(Lab(art.directory)).repository.close()
+
+
+@pytest.mark.usefixtures("lab")
+def test_why(art: Art) -> None:
+    result = art("why", "model:latest")
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out
+        == f"""\
+model:v1  (latest)
+  made        by run train-2, finished, {TIME} by tester on car
+  data        dataset:v1 (training), s3://bucket/more
+  code        bbbbbbbbbbbb  on main  python train.py
+  config      lr = 0.01, net.depth = 3
+  metrics     val_mAP = 0.8
+  since v0    dataset:v0 → dataset:v1, none → s3://bucket/more, git.commit aaaaaaaaaaaa → bbbbbbbbbbbb, \
+lr 0.1 → 0.01, val_mAP 0.5 → 0.8, 1 file differs
+  used by     optimize  optimize  finished
+              drive  drive  finished  via model-trt:v0  crashes = 0, laps = 5
+"""
+    )
+    assert len(result.lines) <= 10
+    assert art("why", "model:v1", "--field", "metrics.val_mAP").out == "0.8\n"
+    assert art("why", "model:v1", "--json").json["later"][1]["summary"] == {"crashes": 0, "laps": 5}
+    assert art("why", "model:v7", "--json").error["code"] == "no-such-version"
+
+
+@pytest.mark.usefixtures("lab")
+def test_why_of_what_nobody_recorded(art: Art) -> None:
+    assert (
+        art("why", "dataset:v0").out
+        == f"""\
+dataset:v0
+  made        by hand: no run logged it, {TIME} by tester on car
+  data        none is recorded
+  code        none is recorded
+  metadata    camera = imx219
+  metrics     none
+  before      the first one
+  used by     train-1  train  finished  val_mAP = 0.5
+"""
+    )
+
+
+@pytest.mark.usefixtures("lab")
+def test_graph(art: Art) -> None:
+    assert (
+        art("graph", "model:v1", "--up", "1", "-x").out
+        == """\
+■ train-2  train  finished
+● model:v1  (latest)
+■ optimize  optimize  finished
+● model-trt:v0  (latest)
+■ drive  drive  finished
+"""
+    )
+    assert (
+        art("graph", "model:v1").out
+        == """\
+◇ s3://…
+
+● dataset
+■ train  ← s3://…
+● model  2 versions
+├─■ optimize  ↻ model
+└─■ drive
+"""
+    )
+    assert art("graph", "--as", "mermaid").out.startswith("flowchart LR\n")
+    document = art("graph", "run:drive", "--as", "json", "-x").json
+    assert document == art("graph", "run:drive", "--json", "--explode").json
+    assert [node["label"] for node in document["nodes"] if node["focus"]] == ["drive"]
+    assert art("graph", "--as", "svg").out.startswith("<svg ")
+    assert "drive" in art.on_terminal("graph", "--no-pager").out
+    assert art("graph", "--as", "png", "--json").error["code"] == "bad-value"
+    assert art("graph", "modle", "--json").error["code"] == "no-such-artifact"
+
+
+def test_graph_of_nothing(art: Art) -> None:
+    art("init")
+    result = art("graph")
+    assert (result.code, result.err) == (0, "no versions and no runs in project 'uncategorized'\n")
+    assert Path(art.directory, ".art").is_dir()
