@@ -30,6 +30,23 @@ EnvAllow = Annotated[
     list[str] | None,
     typer.Option("--env-allow", metavar="GLOB", help="record the values of these variables; no others are"),
 ]
+Uses = Annotated[
+    list[str] | None, typer.Option("--use", metavar="REF[=VAR]", help="bring a version; $VAR and {VAR} say where")
+]
+UseRefs = Annotated[
+    list[str] | None, typer.Option("--use-ref", metavar="URI", help="it uses something that is no version")
+]
+Logs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log", metavar="NAME=PATH", help="log what it makes; ,type=T ,alias=A and ,on=always may follow PATH"
+    ),
+]
+SystemMetrics = Annotated[
+    str, typer.Option("--system-metrics", metavar="TIME", help="between samples of the machine, or off")
+]
+NoCapture = Annotated[bool, typer.Option("--no-capture", help="do not record what it writes")]
+Strict = Annotated[bool, typer.Option("--strict", help="fail if something cannot be recorded")]
 NoRecord = Annotated[bool, typer.Option("--no-record", help="do not record it in the active run")]
 Role = Annotated[str | None, typer.Option("--as", metavar="ROLE", help="what the run uses it for: train, test, …")]
 RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN", help="the run, instead of ART_RUN_ID")]

@@ -3,19 +3,133 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from artcli.cli import recording, values
 from artcli.cli.console import Console
 from artcli.cli.formatting import Schema
-from artcli.errors import NotFoundError, UsageError
+from artcli.errors import ArtError, NotFoundError, UsageError
 from artcli.flows.runs import active
 from artcli.flows.runs.begin import Gathering, Wish, begin, caller
 
+if TYPE_CHECKING:
+    from artcli.flows.runs.wrap import Ended, Made, Used
+
 PRINTED = ("id", "env")
+_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_OPTION = re.compile(r"(type|alias|on)=([^,]*)")
+
+
+def run(
+    console: Console, wish: Wish, cmd: Sequence[str], uses: Sequence[str], uris: Sequence[str], logs: Sequence[str],
+    system_metrics: str, no_capture: bool, strict: bool,
+) -> None:  # fmt: skip
+    """Run a command; ends with its exit code, or as it ended."""
+    from artcli.flows.runs import wrap
+
+    behind = console.arguments[console.arguments.index("--") + 1 :]
+    if not cmd or list(cmd) != behind:
+        raise UsageError("no-command", "say behind -- what to run", hint="art run -- python train.py")
+    try:
+        job = wrap.Job(
+            cmd, wish, Path.cwd(), [_used(word) for word in uses], uris, [_made(word) for word in logs],
+            _seconds(system_metrics), not no_capture, workers=console.jobs,
+        )  # fmt: skip
+        if active.is_disabled():
+            raise SystemExit(_unrecorded(cmd))
+        with console.progress() as progress:
+            ended = wrap.wrap(console.repository(), job, progress, lambda run: _began(console, run))
+    except wrap.CannotStart as failure:
+        console.warn(failure.message)
+        raise typer.Exit(failure.code) from None
+    except ArtError as error:
+        console.error(error)
+        raise typer.Exit(wrap.NOT_STARTED) from None
+    _told_end(console, ended)
+    code = ended.ending.code
+    if ended.problem is not None:
+        console.warn(f"not all is recorded: {str(ended.problem) or type(ended.problem).__name__}")
+        code = code or (getattr(ended.problem, "exit_code", 1) if strict else 0)
+    if ended.ending.signal is not None:
+        _die(console, ended.ending.signal)
+    raise typer.Exit(code)
+
+
+def _began(console: Console, run: str) -> None:
+    found = item(console, run)
+    console.say(f"{found['name']}  began  {run}")
+
+
+def _told_end(console: Console, ended: Ended) -> None:
+    for logged in ended.logged:
+        if logged.version is not None:
+            console.say(f"{logged.version.ref}  {'logged' if logged.created else 'is the same as before'}")
+    if ended.run is not None:
+        found = item(console, ended.run)
+        console.say(f"{found['name']}  {found['outcome'] or 'not ended'}  art run show {ended.run}")
+
+
+def _unrecorded(cmd: Sequence[str]) -> int:
+    """Become the command: nothing is to be recorded."""
+    try:
+        os.execvp(cmd[0], list(cmd))
+    except FileNotFoundError:
+        return 127
+    except OSError:
+        return 126
+
+
+def _die(console: Console, number: int) -> None:
+    """Die of the same signal as the command, so that whoever waits for us sees what it would have seen of it."""
+    import resource
+    import signal
+
+    console.close()
+    console.out.flush()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the core that counts is the command's
+    signal.signal(number, signal.SIG_DFL) if number not in (signal.SIGKILL, signal.SIGSTOP) else None
+    os.kill(os.getpid(), number)
+
+
+def _used(word: str) -> Used:
+    from artcli.flows.runs.wrap import Used, variable_of
+
+    ref, equals, variable = word.partition("=")
+    variable = variable if equals else variable_of(ref)
+    if not _VARIABLE.fullmatch(variable):
+        raise UsageError("bad-variable", f"no name of a variable: '{variable}'", hint=f"art run --use {ref}=DATA -- ls")
+    return Used(ref, variable)
+
+
+def _made(word: str) -> Made:
+    """`NAME=PATH[,type=T][,alias=A]…[,on=always]`; commas that no option follows belong to the path."""
+    from artcli.flows.runs.wrap import Made
+
+    name, path = recording.pair(word)
+    options: dict[str, list[str]] = {"type": [], "alias": [], "on": []}
+    while "," in path and (found := _OPTION.fullmatch(path[path.rindex(",") + 1 :])):
+        options[found[1]].insert(0, found[2])
+        path = path[: path.rindex(",")]
+    if not path or any(on not in ("always", "success") for on in options["on"]):
+        raise UsageError("bad-value", f"not NAME=PATH[,on=always]: {word!r}", hint="art run --help")
+    return Made(
+        name, path, options["type"][-1] if options["type"] else None, options["alias"], "always" in options["on"]
+    )
+
+
+def _seconds(text: str) -> float | None:
+    from artcli.catalog import moments
+
+    if text in ("off", "0"):
+        return None
+    number = float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else -moments.parse(text, 0.0)
+    return max(1.0, number)
 
 
 def wish(

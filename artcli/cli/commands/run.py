@@ -6,23 +6,25 @@ from typing import Annotated
 
 import typer
 
-from artcli.cli import running
+from artcli.cli import recording, running
 from artcli.cli.commands.runs import command as list_runs
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
-from artcli.cli.recording import Config, EnvAllow, Git, Group, JobType, Name, Notes, Resume, RunOption, Tags
 from artcli.cli.run_logs import show_logs
 from artcli.cli.run_show import show_run
 
 EXAMPLES = """
-art run -- echo hello
+art run -- python -c 'print("hello")'
+art run --job-type train -c lr=0.1 -- sh -c 'echo "$ART_CONFIG_OVERRIDES" > settings.json'
+art run --use dataset:v0=DATA --log lines=lines.txt -- sh -c 'wc -l {DATA}/classes.txt > lines.txt'
+art run --resume -1 -- sh -c 'art log-metrics loss=0.3'
 art run start --job-type collect              # prints an id, for ART_RUN_ID: export ART_RUN_ID=$(art run start)
 art run config lr=1e-3 batch=6                # of the run that ART_RUN_ID names
 art run summary best=0.93
 art run finish --exit-code 0
 art run ls --job-type collect
 art run show -1                                  # the last one; or by id, by a beginning of it, by name
-art run show -1 --field config.lr                # one raw value
+art run show @ --field config.lr                 # one raw value; @ is the run of ART_RUN_ID
 art run logs -1 --tail 20
 """
 
@@ -49,17 +51,46 @@ Printed = Annotated[str, typer.Option("--print", metavar="WHAT", help="id, or en
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE|@FILE]...", help="what to set")]
 
 
+def command(
+    ctx: typer.Context,
+    cmd: Annotated[list[str] | None, typer.Argument(metavar="-- CMD...", help="the command and its words")] = None,
+    job_type: recording.JobType = None,
+    name: recording.Name = None,
+    group: recording.Group = None,
+    tag: recording.Tags = None,
+    message: recording.Notes = None,
+    config: recording.Config = None,
+    use: recording.Uses = None,
+    use_ref: recording.UseRefs = None,
+    log: recording.Logs = None,
+    resume: recording.Resume = None,
+    system_metrics: recording.SystemMetrics = "10s",
+    no_capture: recording.NoCapture = False,
+    git: recording.Git = True,
+    env_allow: recording.EnvAllow = None,
+    strict: recording.Strict = False,
+) -> None:
+    """Run a command and record it; or begin and end a run from a shell script.
+
+    Everything passes through untouched: output, signals, the exit code. 125: art could not start it, 126: it cannot be
+    executed, 127: there is no such command. What cannot be recorded is said, and changes nothing, unless --strict.
+    """
+    console: Console = ctx.obj
+    wish = running.wish(console, job_type, name, group, tag, message, config, resume, git, env_allow)
+    running.run(console, wish, cmd or (), use or (), use_ref or (), log or (), system_metrics, no_capture, strict)
+
+
 def start(
     ctx: typer.Context,
-    job_type: JobType = None,
-    name: Name = None,
-    group: Group = None,
-    tag: Tags = None,
-    message: Notes = None,
-    config: Config = None,
-    resume: Resume = None,
-    git: Git = True,
-    env_allow: EnvAllow = None,
+    job_type: recording.JobType = None,
+    name: recording.Name = None,
+    group: recording.Group = None,
+    tag: recording.Tags = None,
+    message: recording.Notes = None,
+    config: recording.Config = None,
+    resume: recording.Resume = None,
+    git: recording.Git = True,
+    env_allow: recording.EnvAllow = None,
     pid: Annotated[
         int | None, typer.Option("--pid", metavar="PID", help="the run has crashed when this process is gone: $$")
     ] = None,
@@ -93,12 +124,12 @@ def finish(
         console.record(RUN, item, receipt=receipt)
 
 
-def config(ctx: typer.Context, pairs: Pairs = None, run: RunOption = None) -> None:
+def config(ctx: typer.Context, pairs: Pairs = None, run: recording.RunOption = None) -> None:
     """Set or print a run's config."""
     running.values_of(ctx.obj, "config", pairs or (), run, VALUES)
 
 
-def summary(ctx: typer.Context, pairs: Pairs = None, run: RunOption = None) -> None:
+def summary(ctx: typer.Context, pairs: Pairs = None, run: recording.RunOption = None) -> None:
     """Set or print a run's summary."""
     running.values_of(ctx.obj, "summary", pairs or (), run, VALUES)
 

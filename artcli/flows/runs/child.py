@@ -23,13 +23,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fcntl import ioctl
-from typing import NamedTuple
+from typing import Any
 
 from artcli.flows.runs.ending import Ending, of_status
 
 BLOCK = 64 * 1024
 SILENCE = 1.0
 """Seconds without a byte after which we leave, though something that the child left behind could still write."""
+
+LOOK = 0.5
+"""Seconds after which it is seen that the child has ended, by who waits for signals."""
 
 _PASSED_ON = (
     signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
@@ -104,9 +107,10 @@ class Child:
         self.ending: Ending | None = None
         self._wake = wake
         self._channels = _channels() if heard else []
-        signals = {*_PASSED_ON, signal.SIGCHLD}
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        self._alive = threading.Lock()
+        """Held by who needs the pid to be the child's, and by who ends that."""
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+        self._handlers = self._handle()
         try:
             self.pid = self._spawn(argv, environ)
         except OSError:
@@ -118,11 +122,14 @@ class Child:
         self._threads = [
             threading.Thread(target=channel.pass_through, args=(heard,), daemon=True) for channel in self._channels
         ]
-        for thread in (*self._threads, threading.Thread(target=self._shepherd, args=(signals,), daemon=True)):
+        works = (self._wait_for_end, self._pass_signals)
+        for thread in (*self._threads, *(threading.Thread(target=work, daemon=True) for work in works)):
             thread.start()
 
     def release(self) -> None:
         """Signals mean again what they meant before."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def hold(self) -> None:
@@ -148,40 +155,65 @@ class Child:
             argv[0], list(argv), environ, file_actions=actions, setsigmask=self._mask, setsigdef=_IGNORED_BY_PYTHON
         )
 
-    def _shepherd(self, signals: set[signal.Signals]) -> None:
-        """Pass signals on until the child has ended; a thread's work."""
-        while True:
-            number, is_for_group = _next_signal(signals)
-            if number == signal.SIGCHLD:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-                if pid:
-                    self.ending = of_status(status)
-                    for channel in self._channels:
-                        channel.last = time.monotonic()
-                    self._wake.set()
-                    return
-                continue
-            if number == signal.SIGWINCH:
-                for channel in self._channels:
-                    channel.resize()  # whoever asked before asks again now
-            elif is_for_group:
-                continue
-            os.kill(self.pid, number)
+    def _handle(self) -> dict[signal.Signals, Any]:
+        """Take the signals that reach a thread which does not hold them back, such as those of numerical libraries.
+
+        Returns the handlers that were there. A signal that is ignored, as under nohup, stays so.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # else the system would not keep how it ended
+        before = {number: signal.getsignal(number) for number in _PASSED_ON}
+        taken = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+        for number in taken:
+            signal.signal(number, lambda number, _: self._pass_on(number, _is_from_terminal(number)))
+        return taken
+
+    def _wait_for_end(self) -> None:
+        """A thread's work. The child is a zombie, and its pid nobody else's, until the lock is held."""
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with self._alive:
+            ending = of_status(os.waitpid(self.pid, 0)[1])
+            for channel in self._channels:
+                channel.last = time.monotonic()
+            self.ending = ending
+        self._wake.set()
+
+    def _pass_signals(self) -> None:
+        """A thread's work, until the child has ended."""
+        while self.ending is None:
+            found = _next_signal()
+            if found is not None:
+                self._pass_on(*found)
+
+    def _pass_on(self, number: int, is_for_group: bool) -> None:
+        if number == signal.SIGWINCH:
+            for channel in self._channels:
+                channel.resize()  # whoever asked before asks again now
+        elif is_for_group:
+            return
+        with self._alive:
+            if self.ending is None:
+                os.kill(self.pid, number)
 
 
-class _Signal(NamedTuple):
-    number: int
-    is_for_group: bool
-
-
-def _next_signal(signals: set[signal.Signals]) -> _Signal:
-    """The next signal, and whether the terminal sent it to all who are in the foreground."""
+def _next_signal() -> tuple[int, bool] | None:
+    """The next signal, and whether the terminal sent it to all who are in the foreground; None if none comes."""
     if sys.platform != "darwin":
-        info = signal.sigwaitinfo(signals)
-        return _Signal(info.si_signo, info.si_code > 0)
-    number = signal.sigwait(signals)
-    keys = (signal.SIGINT, signal.SIGQUIT)
-    return _Signal(number, number in keys and os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp())
+        info = signal.sigtimedwait(_PASSED_ON, LOOK)
+        return (info.si_signo, info.si_code > 0) if info else None
+    time.sleep(LOOK)
+    number = next(iter(signal.sigpending() & set(_PASSED_ON)), None)
+    if number is None:
+        return None
+    signal.sigwait([number])
+    return number, _is_from_terminal(number)
+
+
+def _is_from_terminal(number: int) -> bool:
+    """Whether a key of our terminal probably sent it."""
+    return number in (signal.SIGINT, signal.SIGQUIT) and os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
 
 
 def _channels() -> list[Channel]:

@@ -58,6 +58,11 @@ class Scroll:
             if self._size >= PENDING:
                 self._wake.set()
 
+    @property
+    def is_full(self) -> bool:
+        """There is enough for a record."""
+        return self._size >= PENDING
+
     def take(self, *, end: bool = False) -> list[Record]:
         """Records of what came since the last time; `end`: nothing follows, so half a character is told as well."""
         with self._room:

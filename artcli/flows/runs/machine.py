@@ -49,7 +49,9 @@ class _System:
 
         self._psutil: Any = psutil
         self._directory = str(directory)
-        self._process = psutil.Process(pid)
+        self._process: Any = None
+        with suppress(psutil.Error):  # it has ended already
+            self._process = psutil.Process(pid)
         self._known: dict[int, Any] = {}
         self._network = psutil.net_io_counters()
         self._disk = psutil.disk_io_counters()
@@ -77,6 +79,8 @@ class _System:
 
     def _family(self) -> Sample:
         """The process with all that it started."""
+        if self._process is None:
+            return {}
         try:
             found = [self._process, *self._process.children(recursive=True)]
         except self._psutil.Error:
