@@ -131,14 +131,26 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+A_RUN = ["art run start --name sunny-smoke-1 --job-type train", "art run finish sunny-smoke-1"]
+
 FIRST = {
+    "audit": A_RUN,
     "cat": ["art alias model:v1 best"],
+    "compare": [
+        "art run start --name lucky-bird-2",
+        "art run start --name sunny-smoke-1",
+        "art log-metrics loss=0.5 --run sunny-smoke-1",
+    ],
+    "edit": A_RUN,
     "get": ["rm -r data"],
+    "log": A_RUN,
     "log-metrics": ["art run start --name car"],
-    "restore": ["art rm model:v0 --yes"],
+    "restore": [*A_RUN, "art rm model:v0 run:sunny-smoke-1 --yes"],
+    "rm": A_RUN,
     "run": ["art run start --name car"],
-    "show": ["art edit model:latest --set lr=0.1"],
+    "show": ["art edit model:latest --set lr=0.1", *A_RUN],
     "status": ["art use dataset:v0"],
+    "tag": A_RUN,
     "undo": ["art alias model:v1 best"],
     "verify": ["art use dataset:v0", "art use dataset:v0 --root data"],
 }

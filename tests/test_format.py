@@ -11,7 +11,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from blake3 import blake3
@@ -20,6 +20,9 @@ from zstandard import ZstdDecompressor
 import artcli
 from artcli.catalog.fold import Fold
 from artcli.catalog.repository import Repository
+from artcli.catalog.runs import journal, records
+from artcli.catalog.runs.register import Register
+from artcli.flows.runs.rows import FSYNC_EVERY
 from tests.cli.conftest import FOREIGN
 from tests.golden import make, read_without_art
 from tests.golden.make import Held
@@ -73,6 +76,31 @@ def assert_readable(made: Made, tmp_path: Path) -> None:
         if held.state != "purged":
             without_art(made.art, ref, tmp_path / ref.replace("/", "-"))
             assert harvest(tmp_path / ref.replace("/", "-")) == held.tree, ref
+
+
+@pytest.mark.parametrize("id", make.RUNS)
+def test_a_run_is_read_without_art(id: str, made: Made, tmp_path: Path) -> None:
+    assert_run(made.art, id, tmp_path)
+
+
+def assert_run(art: Path, id: str, tmp_path: Path) -> None:
+    held = make.RUNS[id]
+    run = read_without_art.read_runs(art)[id]
+    assert (run["state"], run["outcome"]) == (held.state, held.outcome)
+    if held.state == "purged":
+        with pytest.raises(KeyError):
+            list(read_without_art.records(read_without_art.Chunks(art), run))
+        return
+    said = [json.loads(line, object_hook=number) for line in without_art(art, f"run:{id}").splitlines()]
+    rows = [[record["k"], record.get("s"), record["d"]] for record in said]
+    assert repr([row for row in rows if row[0] not in ("start", "console", "file")]) == repr(held.said)
+    assert "".join(record["d"]["text"] for record in said if record["k"] == "console") == held.console
+    without_art(art, f"run:{id}", tmp_path / "files")
+    assert harvest(tmp_path / "files") == held.files
+
+
+def number(found: dict[str, Any]) -> Any:
+    return float(found["_n"]) if set(found) == {"_n"} else found
 
 
 def without_art(*words: str | Path) -> str:
@@ -202,6 +230,9 @@ def test_every_limit_is_that_of_the_code() -> None:
         "4,096 bytes or 256 components": (entry.PATH_LIMIT, entry.DEPTH_LIMIT) == (4096, 256),
         "48 KiB and 256 KiB as": (chunker.LEAST, chunker.AVERAGE, chunker.MOST) == (1 << 14, 48 << 10, 1 << 18),
         "window at most 8 MiB": codec.WINDOW == 8 << 20,
+        "A line has at most 512 KiB": records.LIMIT == 512 << 10,
+        "Steps are less than 2^53": records.MOST_STEPS == 2**53,
+        "said in the last 30 seconds": FSYNC_EVERY == 30.0,
         "full from 16 MiB": (pack.TARGET, pack.LIMIT) == (16 << 20, 32 << 20),
         "Eight indexes of a tier": index.MERGED == 8,
     }
@@ -264,7 +295,7 @@ def test_what_was_said_of_versions_is_still_said(golden: Path) -> None:
     assert art("show", "network:v0", "--field", "metadata").json == {"round": 0}
     assert art("show", "digits:blinking", "--field", "ref").out == "digits:v1\n"
     assert art("show", "things:v0", "--field", "reason").out == "the beginning\n"
-    assert "1,079 facts" in art("audit", "--verify").err
+    assert "1,121 facts" in art("audit", "--verify").err
     repository = Repository(golden / ".art")
     catalog = repository.catalog
     artifact = catalog.artifact("golden", "model")
@@ -297,6 +328,43 @@ def test_a_repository_of_format_1_is_read_without_art(golden: Path, tmp_path: Pa
             assert make.tree_digest(harvest(tmp_path / ref.replace("/", "-"))) == known["tree"], ref
     assert without_art(golden / ".art", "golden/network:v8") == "the best\nFirst line\n\n* second\n"
     assert without_art(golden / ".art", "golden/digits:v1") == "\n" + make.CARD.replace("strokes", "curves")
+
+
+@GOLDEN
+@pytest.mark.parametrize("id", make.RUNS)
+def test_a_run_of_format_1_is_read_for_ever(id: str, golden: Path, tmp_path: Path) -> None:
+    assert_run(golden / ".art", id, tmp_path)
+    held = make.RUNS[id]
+    repository = Repository(golden / ".art")
+    run = Register(repository.follower.database).run(id)
+    assert run is not None
+    assert (run.state, run.outcome) == (held.state, held.outcome)
+    if held.state != "purged":
+        said = [[one.kind, one.step, one.data] for one in journal.everything(repository, id)]
+        assert repr([row for row in said if row[0] not in ("start", "file")]) == repr(held.said)
+        console = [str(one.data["text"]) for one in journal.everything(repository, id, console=True)]
+        assert "".join(console) == held.console
+    repository.close()
+
+
+@GOLDEN
+def test_what_runs_used_and_logged_is_still_known(golden: Path) -> None:
+    repository = Repository(golden / ".art")
+    register, catalog = Register(repository.follower.database), repository.catalog
+    train = register.run("golden-train")
+    assert train is not None
+    assert (train.name, train.job_type, train.group, train.notes) == ("the first", "train", "digits", None)
+    assert register.tags("golden-train") == {"golden-train": ["good night", "kept"]}
+    refs = {version.id: version.ref for version in catalog.versions()}
+    used = [(refs.get(one.version or "", one.uri), one.role) for one in register.inputs(train.id)]
+    assert used == [("digits:v1", "training"), ("https://archive.ics.uci.edu/dataset/80", None)]
+    [made] = register.outputs(train.id)
+    assert refs[made.version] == "network:v8"
+    assert [run.id for run in register.producers(made.version)] == ["golden-train"]
+    crash = register.run("golden-crash")
+    assert crash is not None
+    assert (crash.outcome, crash.exit, crash.resumes) == ("failed", 3, 1)
+    repository.close()
 
 
 @GOLDEN

@@ -47,13 +47,16 @@ def test_a_run_goes_to_the_trash_and_comes_back(runs: Art) -> None:
     assert state(runs, "aaaa1111") == "trash"
     assert slug(runs, "rm", "aaaa1111", "--yes") == "run-deleted"
     assert runs("restore", "first").err == "run:aaaa1111 is back\n"
+    runs("rm", "second", "--yes")
+    assert "1 run out of the trash" in runs("gc", "--empty-trash", "--yes").err
+    assert slug(runs, "show", "run:aaaa2222") == slug(runs, "restore", "run:second") == "run-purged"
     assert runs("restore", "run:first").err == "run:aaaa1111 was not in the trash\n"
     assert state(runs, "aaaa1111") == "live"
-    both = runs("rm", "dataset:v0", "second", "--yes")
+    both = runs("rm", "dataset:v0", "first", "--yes")
     assert both.err == "1 version, 1 run in the trash\n"
     assert runs("undo").code == 0
     assert runs("undo").code == 0
-    assert state(runs, "aaaa2222") == "live"
+    assert state(runs, "aaaa1111") == "live"
     assert runs("ls", "-q").out == "dataset\n"
 
 

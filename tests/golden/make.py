@@ -4,6 +4,8 @@
     manifests   of one page and of several; links, executable files, empty directories, names that are not UTF-8
     facts       of every kind that a command makes, one that no program knows, and what each leads to
     texts       in their facts and in chunks: of a version, of an artifact, one that an edit replaced, one that is gone
+    runs        that ended well, badly and again after a crash, in several segments, with files and console, used and
+                logged versions; one in the trash, one that is gone
     store       packs of both kinds, merged indexes, packs and indexes that gc has written anew
     log         one segment and the beginning of the next (`long_log`)
 
@@ -18,16 +20,19 @@ import os
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from blake3 import blake3
 
 from artcli.catalog.facts import Draft
 from artcli.catalog.repository import Repository
+from artcli.catalog.runs.records import Record
 from artcli.flows.demo import shots
+from artcli.flows.runs.recorder import Beginning, Recorder
+from artcli.flows.runs.seal import seal
 from tests.kit.command_line import Art
 from tests.kit.story.pipeline import digit_rows, digit_table, pgm
 from tests.kit.trees import Empty, Leaf, Link, Program, Tree, plant
@@ -40,6 +45,45 @@ CARD = "# The digits\n\n" + "".join(f"{n}. of {n} strokes, or of {n + 1}: café\
 """A text of more than 1 KiB."""
 
 Run = Callable[..., None]
+
+
+class HeldRun(NamedTuple):
+    """What a run must be."""
+
+    state: str
+    outcome: str
+    said: list[list[Any]]
+    """Kind, step and data of its records, in order, but for `start`."""
+    console: str
+    files: dict[str, bytes]
+
+
+def _loss(step: int) -> list[Any]:
+    return ["history", step, {"loss": round(2.0 / (1 + step), 4), "nested": {"step": step}}]
+
+
+RUNS = {
+    "golden-train": HeldRun(
+        "live",
+        "finished",
+        [
+            ["config", None, {"lr": 0.1, "layers": [64, 10], "name": "caf\u00e9\nof digits"}],
+            *map(_loss, range(40)),
+            ["history", 40, {"loss": float("nan")}],
+            ["history", 40, {"accuracy": 0.93}],
+            ["define", None, {"metric": "loss", "summary": "min"}],
+            ["summary", None, {"accuracy": 0.93, "limit": float("-inf")}],
+        ],
+        "epoch 1\nepoch 2\nd\u00e9j\u00e0 vu\n",
+        {"media/nine.pgm": b"P5 8 8 16\n" + bytes(range(64)), "media/rows.csv": b"0,1,2,3,4,5,6,7,8,9\n" * 30},
+    ),
+    "golden-crash": HeldRun(
+        "live", "failed", [_loss(0), _loss(1), ["config", None, {"again": True}], _loss(2)], "", {}
+    ),
+    "golden-trash": HeldRun("trash", "killed", [_loss(0)], "stopped\n", {"notes.txt": b"never mind\n" * 40}),
+    "golden-gone": HeldRun("purged", "finished", [_loss(0)], "", {"notes.txt": b"gone for good\n" * 40}),
+}
+"""The runs by id."""
 
 
 class Held(NamedTuple):
@@ -67,6 +111,7 @@ def fill(directory: Path, art: Run, *, long_log: bool = False) -> dict[str, Held
         state = {3: "trash", 4: "purged"}.get(number, "live")
         tree = {"head.npy": _weights(number), "note.txt": b"round %d\n" % number}
         log("model", tree, "data", "-M", f"round={number}", "-a", "best", state=state)
+    _runs(directory)
     _change(art)
     _commit_unknown(directory)
     if long_log:
@@ -146,8 +191,55 @@ def _weights(number: int) -> bytes:
     return bytes(np.array(means, "<f4").tobytes())
 
 
+def _runs(directory: Path) -> None:
+    """Runs: the first in two segments, the second by two writers."""
+    repository = Repository(directory / ".art")
+    versions = {version.ref: version for version in repository.catalog.versions()}
+    used, made = versions["digits:v1"], versions["model:v8"]
+    for id, held in RUNS.items():
+        name = id.removeprefix("golden-")
+        beginning = Beginning("golden", name, "train", "trees", "First\nsecond", ["small"], id=id)
+        run = Recorder.begin(repository, beginning)
+        half = len(held.said) // 2
+        _say(run, held.said[:half], held.console)
+        if id == "golden-crash":
+            run.finish("crashed")
+            run = Recorder.resume(repository, id, Beginning("golden"))
+        seal(repository, run.spool)
+        _say(run, held.said[half:], "")
+        for path, data in held.files.items():
+            incoming = run.spool.incoming()
+            incoming.write_bytes(data)
+            run.say([Record("file", 0.0, {"path": path, "size": len(data)})], files={path: incoming})
+        run.finish(held.outcome, {"failed": 3}.get(held.outcome))
+    uses = {"run": "golden-train", "version": used.id, "digest": used.digest, "role": "training"}
+    drafts = [
+        Draft("input", uses),
+        Draft("input", {"run": "golden-train", "uri": "https://archive.ics.uci.edu/dataset/80"}),
+        Draft("output", {"run": "golden-train", "version": made.id, "digest": made.digest}),
+    ]
+    repository.commit(lambda _, make: [make(draft) for draft in drafts])
+    repository.close()
+
+
+def _say(run: Recorder, said: Sequence[Sequence[Any]], console: str) -> None:
+    for kind, step, data in said:
+        if kind == "history":
+            more = "nested" in data or "accuracy" in data
+            run.log(data, None if more else step)
+        else:
+            run.set(kind, data)
+    for line in console.splitlines(keepends=True):
+        run.set("console", {"stream": "stdout", "text": line})
+
+
 def _change(art: Run) -> None:
-    """Whatever may be done to versions."""
+    """Whatever may be done to versions and runs."""
+    art("tag", "run:golden-train", "kept", "good night")
+    art("tag", "--delete", "run:golden-train", "small")
+    art("edit", "run:golden-train", "--rename", "the first", "--note", "", "--group", "digits")
+    art("rm", "run:golden-gone", "run:golden-crash", "--yes")
+    art("restore", "run:golden-crash")
     art("alias", "model:v8", "deployed", "stable")
     art("alias", "--protect", "model:deployed", "-m", "on the car")
     art("alias", "model:v7", "stable")
@@ -167,7 +259,7 @@ def _change(art: Run) -> None:
     art("rm", "network:v2", "network:v3", "network:v4", "--yes", "-m", "not needed")
     art("restore", "network:v2", "network:v3")
     art("gc", "--empty-trash", "--yes")
-    art("rm", "network:v3", "--yes")
+    art("rm", "network:v3", "run:golden-trash", "--yes")
     art("edit", "network:v0", "--set", "wrong=true")
     art("undo")
 

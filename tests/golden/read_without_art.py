@@ -3,6 +3,8 @@
 python read_without_art.py .art                           lists all versions
 python read_without_art.py .art PROJECT/NAME:vN           prints its description and its note
 python read_without_art.py .art PROJECT/NAME:vN FOLDER    brings one back into FOLDER, which must not exist
+python read_without_art.py .art run:ID                    prints what a run said, a JSON line each
+python read_without_art.py .art run:ID FOLDER             brings its files back
 """
 
 from __future__ import annotations
@@ -83,9 +85,31 @@ def read_versions(art: Path) -> dict[str, dict[str, Any]]:
                 artifact["name"] = data["to"]
         elif kind == "edit" and data["field"] in TEXTS and data.get("version") in versions:
             versions[data["version"]][data["field"]] = data.get("to")
-        elif kind in STATES and versions[data["version"]]["state"] == STATES[kind][0]:
+        elif kind in STATES and "version" in data and versions[data["version"]]["state"] == STATES[kind][0]:
             versions[data["version"]]["state"] = STATES[kind][1]
     return {f"{version['project']}/{version['of']['name']}:v{version['n']}": version for version in versions.values()}
+
+
+def read_runs(art: Path) -> dict[str, dict[str, Any]]:
+    """The runs by id, in the order in which they began, with their segments in order."""
+    runs: dict[str, dict[str, Any]] = {}
+    for line in dict.fromkeys(log_lines(art)):
+        fact = json.loads(line)
+        kind, data = fact["kind"], fact["data"]
+        if kind == "run":
+            runs[data["run"]] = {**data, "state": "live", "outcome": None, "exit": None, "segments": []}
+        elif run := runs.get(data.get("run", "")):
+            if kind in ("finish", "resume"):
+                run.update(outcome=data.get("outcome"), exit=data.get("exit"))
+            elif kind == "segment":
+                run["segments"].append(data)
+            elif kind == "edit":
+                run[data["field"]] = data.get("to")
+            elif kind in STATES and run["state"] == STATES[kind][0]:
+                run["state"] = STATES[kind][1]
+    for run in runs.values():
+        run["segments"].sort(key=lambda part: (part["resumes"], part["since"], part["writer"], part["n"]))
+    return runs
 
 
 # The chunks
@@ -139,11 +163,23 @@ def join_planes(frame: BinaryIO, stride: int, length: int) -> bytes:
     return bytes(whole)
 
 
+# What runs said
+
+
+def records(chunks: Chunks, run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for part in run["segments"]:
+        for digest in (*part["records"], *part.get("console", ())):
+            for line in chunks.read(bytes.fromhex(digest)).splitlines():
+                checksum, body = line.split(b" ", 1)
+                check(checksum.decode() == hash_of(body)[:8].hex(), line)
+                yield json.loads(body)
+
+
 # The manifest
 
 
-def entries(chunks: Chunks, page: bytes, content: bytes) -> list[Entry]:
-    """The entries below a page; `content`: its content digest."""
+def entries(chunks: Chunks, page: bytes, content: bytes = b"") -> list[Entry]:
+    """The entries below a page; `content`: its content digest, where it is known."""
     file = BytesIO(chunks.read(page))
     check(file.read(4) == b"amp1", f"page {page.hex()}")
     (level,), (n,) = take(file, "B", 1), take(file, "H", 1)
@@ -166,7 +202,8 @@ def entries(chunks: Chunks, page: bytes, content: bytes) -> list[Entry]:
         columns = bytes(kinds) + columns + b"".join(digests)
         found = list(map(Entry, paths, kinds, digests, datas, rows))
     columns = n.to_bytes(4, "little") + columns + struct.pack(f"<{n}H", *map(len, paths)) + b"".join(paths)
-    check(hash_of(b"art content inner\n" if level else b"art content leaf\n", columns) == content, page.hex())
+    sort = b"art content inner\n" if level else b"art content leaf\n"
+    check(content in (b"", hash_of(sort, columns)), page.hex())
     return found
 
 
@@ -184,9 +221,15 @@ def chunk_rows(chunks: Chunks, file: BinaryIO, form: int) -> list[bytes]:
 
 
 def bring_back(art: Path, ref: str, folder: Path) -> None:
-    version, chunks = read_versions(art)[ref], Chunks(art)
+    chunks = Chunks(art)
     folder.mkdir()
-    for entry in entries(chunks, bytes.fromhex(version["page"]), bytes.fromhex(version["digest"])):
+    if ref.startswith("run:"):
+        parts = read_runs(art)[ref[4:]]["segments"]
+        found = [entry for part in parts if "page" in part for entry in entries(chunks, bytes.fromhex(part["page"]))]
+    else:
+        version = read_versions(art)[ref]
+        found = entries(chunks, bytes.fromhex(version["page"]), bytes.fromhex(version["digest"]))
+    for entry in found:
         check(not {b"", b".", b".."} & set(entry.path.split(b"/")), entry.path)
         target = os.path.join(os.fsencode(folder), entry.path)
         os.makedirs(target if entry.kind == DIRECTORY else os.path.dirname(target), exist_ok=True)
@@ -203,6 +246,9 @@ def bring_back(art: Path, ref: str, folder: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         bring_back(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    elif len(sys.argv) == 3 and sys.argv[2].startswith("run:"):
+        for record in records(Chunks(Path(sys.argv[1])), read_runs(Path(sys.argv[1]))[sys.argv[2][4:]]):
+            print(json.dumps(record))
     elif len(sys.argv) == 3:
         said, chunks = read_versions(Path(sys.argv[1]))[sys.argv[2]], Chunks(Path(sys.argv[1]))
         print(*(chunks.text(said.get(field)) for field in TEXTS), sep="\n", end="")
