@@ -39,6 +39,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Lineage": {
         "graph": "draw which runs used and made which versions",
         "why": "say how a version came to be, and how it did",
+        "which": "tell which version a file or directory is",
         "why": "say how a version came to be, and how it did",
     },
     "History": {
@@ -97,8 +98,7 @@ ELSEWHERE: Mapping[str, str] = {
     "settings": "art config list",
     "man": "art help",
     "version": "art --version",
-    "which": "art show PATH",
-    "identify": "art show PATH",
+    "identify": "art which PATH",
     "find": "art ls --where CONDITION",
     "search": "art ls --where CONDITION",
 }
