@@ -9,6 +9,7 @@
     code          code/<path of the script>
     env           variables that an allow-list names; no others are ever looked at
     art           the version of art
+    asked         by `art run --`: {command, uses: {variable: pinned reference}, logs}, before places were filled in
 
 Texts of some size are files of the run: the same requirements in a thousand runs are kept once.
 """

@@ -19,15 +19,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from artcli.catalog import resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.spool import this_process
 from artcli.errors import NotFoundError, UsageError
 from artcli.flows import arrange, log_artifact, use
-from artcli.flows.runs import active, edges
+from artcli.flows.runs import active, edges, mask
 from artcli.flows.runs.begin import Gathering, Wish, begin
 from artcli.flows.runs.child import Child
 from artcli.flows.runs.console import SECONDS, Scroll
@@ -161,7 +162,9 @@ class _Wrapping:
     def _begin(self, argv: Sequence[str], versions: Sequence[Version]) -> None:
         gathering = Gathering(argv, self.job.directory, self.job.wish)
         try:
-            self.recorder = begin(self.repository, self.job.wish, gathering.done(), this_process())
+            captured = gathering.done()
+            captured.start["asked"] = self._asked(versions)
+            self.recorder = begin(self.repository, self.job.wish, captured, this_process())
         except (NotFoundError, UsageError):
             raise  # a wish that cannot be granted
         except Exception as error:  # a full disk, a damaged log: the command runs all the same
@@ -173,6 +176,16 @@ class _Wrapping:
         for uri in self.job.uris:
             with self._careful():
                 edges.use_uri(self.repository, run, uri)
+
+    def _asked(self, versions: Sequence[Version]) -> dict[str, Any]:
+        """What was asked for, before places were filled in: so it can be done again at another place."""
+        uses = {}
+        for (ref, variable), version in zip(self.job.uses, versions, strict=True):
+            path = resolve.version(self.repository.catalog, ref, self.job.wish.project).path
+            pinned = f"{version.project}/{version.name}@{version.digest}"
+            uses[variable] = f"{pinned}/{os.fsdecode(path)}" if path else pinned
+        logs = [made._asdict() for made in self.job.logs]
+        return {"command": mask.arguments(self.job.argv), "uses": uses, "logs": logs}
 
     # --- meanwhile ---
 
