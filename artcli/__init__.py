@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
     from artcli import errors as errors
     from artcli.errors import Error as Error
+    from artcli.sdk.api import Api as Api
     from artcli.sdk.beginning import init as init
     from artcli.sdk.config import Config as Config
+    from artcli.sdk.draft import Artifact as Artifact
     from artcli.sdk.public import define_metric as define_metric
     from artcli.sdk.public import finish as finish
     from artcli.sdk.public import log as log
+    from artcli.sdk.public import log_artifact as log_artifact
     from artcli.sdk.public import login as login
     from artcli.sdk.public import save as save
     from artcli.sdk.public import unwatch as unwatch
+    from artcli.sdk.public import use_artifact as use_artifact
     from artcli.sdk.public import watch as watch
     from artcli.sdk.run import Run as Run
     from artcli.sdk.settings import Settings as Settings
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Api": "artcli.sdk.api",
+    "Artifact": "artcli.sdk.draft",
     "Config": "artcli.sdk.config",
     "Error": "artcli.errors",
     "Histogram": "artcli.sdk.values",
@@ -42,9 +48,11 @@ _HOMES = {
     "finish": "artcli.sdk.public",
     "init": "artcli.sdk.beginning",
     "log": "artcli.sdk.public",
+    "log_artifact": "artcli.sdk.public",
     "login": "artcli.sdk.public",
     "save": "artcli.sdk.public",
     "unwatch": "artcli.sdk.public",
+    "use_artifact": "artcli.sdk.public",
     "watch": "artcli.sdk.public",
 }
 _CURRENT = {
@@ -54,8 +62,8 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Config", "Error", "Histogram", "Run", "Settings", "config", "define_metric", "errors", "finish", "init", "log",
-    "login", "run", "save", "summary", "unwatch", "watch",
+    "Api", "Artifact", "Config", "Error", "Histogram", "Run", "Settings", "config", "define_metric", "errors",
+    "finish", "init", "log", "log_artifact", "login", "run", "save", "summary", "unwatch", "use_artifact", "watch",
 ]  # fmt: skip
 
 

@@ -112,6 +112,11 @@ class Ingest:
         """The edits that `changes` come to, in their order. What could not be read is in `problems` afterwards."""
         return self._collect(self._jobs(changes))
 
+    def one(self, seen: Seen) -> Entry | None:
+        """The entry of a single file, read without threads where it is small; None: it is in `problems`, or gone."""
+        edits = self._settle(self._small(seen)) if seen.stat.size <= SMALL else self.edits([seen])
+        return next((entry for _, entry in list(edits)), None)
+
     def stream(self, path: bytes, content: Iterable[Buffer]) -> Iterator[Edit]:
         """The edit that sets `path` to a stream which can be read only once."""
         blocks = iter(content)

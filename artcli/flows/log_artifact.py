@@ -105,6 +105,15 @@ def log_artifact(repository: Repository, request: Request, progress: Progress | 
     return _Logging(repository, request, progress or Silent()).run()
 
 
+def log_root(repository: Repository, request: Request, additions: Additions, root: Root, ingest: Ingest) -> Logged:
+    """Make a version of a manifest that was put together in `additions`, of what `ingest` read.
+
+    The caller holds the lock for writing since the first addition. `request.base` says on what it is built; its sources
+    count for nothing. Raises as `log_artifact`.
+    """
+    return _Logging(repository, request, Silent()).log_root(additions, root, ingest)
+
+
 class _Logging:
     """One run of the flow."""
 
@@ -119,6 +128,29 @@ class _Logging:
         """On what the version is built."""
 
     def run(self) -> Logged:
+        self._check_words()
+        request = self.request
+        with self.repository.writing():
+            _check_artifact(self.repository.catalog, request)
+            store = self.repository.store
+            additions: Additions = Tally(store) if request.dry_run else store.writer(request.planes)
+            try:
+                return self._log(additions)
+            finally:
+                additions.abandon()
+
+    def log_root(self, additions: Additions, root: Root, ingest: Ingest) -> Logged:
+        """The way of `run` from a manifest on."""
+        self._check_words()
+        self.repository.refresh()
+        catalog = self.repository.catalog
+        _check_artifact(catalog, self.request)
+        if self.request.base is not None:
+            self.bases = edges.named(catalog, [self.request.base], self.request.project)
+        logged, flushed = self._flush(additions, root, ingest)
+        return self._commit(logged, flushed)._replace(seconds=time.monotonic() - self.started)
+
+    def _check_words(self) -> None:
         request = self.request
         spec.check_name(request.name)
         spec.check_project(request.project)
@@ -129,28 +161,13 @@ class _Logging:
         for word in request.tags:
             tag.check_tag(word)
         texts.check(request.description)
-        with self.repository.writing():
-            _check_artifact(self.repository.catalog, request)
-            store = self.repository.store
-            additions: Additions = Tally(store) if request.dry_run else store.writer(request.planes)
-            try:
-                return self._log(additions)
-            finally:
-                additions.abandon()
 
     def _log(self, additions: Additions) -> Logged:
         request = self.request
         self.progress.phase("reading")
         with StatCache(self.repository.path / "cache") as cache:
             scan, root, ingest = self._manifest(additions, cache)
-            self._check(root, ingest.problems)
-            kind, reason = self._kind(additions, root)
-            self.description = texts.keep(additions, request.description)
-            flushed = additions.flush()
-            logged = Logged(
-                None, True, root, ingest.new_entries, ingest.new_size, flushed.stored, kind, reason,
-                ingest.problems, (), 0.0,
-            )  # fmt: skip
+            logged, flushed = self._flush(additions, root, ingest)
             logged = self._dry(logged) if request.dry_run else self._commit(logged, flushed)
             if scan is not None and not request.dry_run:
                 for problem in ingest.problems:
@@ -158,6 +175,15 @@ class _Logging:
                 scan.save(root.page)
                 self._remember(logged.version)
         return logged._replace(seconds=time.monotonic() - self.started)
+
+    def _flush(self, additions: Additions, root: Root, ingest: Ingest) -> tuple[Logged, Flushed]:
+        """Judge the manifest, and make it and what it names durable."""
+        self._check(root, ingest.problems)
+        kind, reason = self._kind(additions, root)
+        self.description = texts.keep(additions, self.request.description)
+        flushed = additions.flush()
+        made = (ingest.new_entries, ingest.new_size, flushed.stored)
+        return Logged(None, True, root, *made, kind, reason, ingest.problems, (), 0.0), flushed
 
     def _remember(self, version: Version | None) -> None:
         """A directory that was logged as it is, alone and at the top, is a working copy of the version from now on.

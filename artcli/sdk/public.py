@@ -43,6 +43,16 @@ def unwatch(models: Any = None) -> None:
     active("unwatch").unwatch(models)
 
 
+def log_artifact(artifact_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+    """`Run.log_artifact` of the current run."""
+    return active("log_artifact").log_artifact(artifact_or_path, *args, **kwargs)
+
+
+def use_artifact(artifact_or_name: Any, *args: Any, **kwargs: Any) -> Any:
+    """`Run.use_artifact` of the current run."""
+    return active("use_artifact").use_artifact(artifact_or_name, *args, **kwargs)
+
+
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """End the current run; without one nothing happens."""
     run = current()

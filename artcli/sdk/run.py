@@ -232,6 +232,42 @@ class Run:
 
         unwatch(self, models)
 
+    def log_artifact(
+        self, artifact_or_path: Any, name: str | None = None, type: str | None = None,
+        aliases: Sequence[str] | str | None = None, tags: Sequence[str] | str | None = None,
+    ) -> Any:  # fmt: skip
+        """Make a version of a draft (or of a file, a directory, an address), which the run is then known to have made.
+
+        Returns the version: the newest one if that has this content already. When it returns, the version and the
+        run's part in it are in the log. Raises ValueError for what is none of these; `ConflictError` (`type-mismatch`,
+        `protected-alias`), `UsageError` (`bad-alias`, `run-finished`), `SpaceError`.
+        """
+        from artcli.sdk import exchange
+
+        self._alive("log_artifact")
+        return exchange.log_artifact(self, artifact_or_path, name, type, aliases, tags)
+
+    def use_artifact(
+        self, artifact_or_name: Any, type: str | None = None, aliases: Sequence[str] | str | None = None,
+        use_as: str | None = None,
+    ) -> Any:  # fmt: skip
+        """The version that `[[entity/]project/]name[:alias]` means, which the run is then known to have used.
+
+        `use_as`: the part that it plays. Raises `NotFoundError`, a `CommError`, if there is none; ValueError if it is
+        not of `type`.
+        """
+        from artcli.sdk import exchange
+
+        self._alive("use_artifact")
+        return exchange.use_artifact(self, artifact_or_name, type, aliases, use_as)
+
+    def use_reference(self, uri: str, use_as: str | None = None) -> None:
+        """Note that the run used something that lies elsewhere, by its address."""
+        from artcli.sdk import exchange
+
+        self._alive("use_reference")
+        exchange.use_reference(self, uri, use_as)
+
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """The run is over: finished, or failed with an exit code that is not 0. Once it is, nothing happens."""
         self._end("failed" if exit_code else "finished", exit_code or 0)

@@ -1,0 +1,300 @@
+"""`Api`: what was recorded, asked from anywhere: artifacts, runs, and what runs said. It changes no run's record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from artcli.catalog import manifest, resolve, spec
+from artcli.catalog.runs import journal, liveness
+from artcli.catalog.runs import resolve as run_resolve
+from artcli.catalog.runs.register import Register
+from artcli.catalog.runs.register import Run as Known
+from artcli.catalog.runs.view import RunView, files, rows, view, views
+from artcli.errors import NotFoundError
+from artcli.flows import contents
+from artcli.flows.runs import listing
+from artcli.sdk import mongo, place
+from artcli.sdk.artifact import LoggedArtifact
+from artcli.sdk.exchange import check_type, find
+from artcli.threads import worker_count
+
+
+class Api:
+    """Questions to the repository of the current run or of the working directory."""
+
+    def __init__(self, overrides: Mapping[str, Any] | None = None, timeout: int | None = None, api_key: Any = None):
+        """`overrides`: `project`, for names that are given without one. Raises `NoRepositoryError`."""
+        self._path = place.for_reading()
+        self._project = str((overrides or {}).get("project") or place.project(self._path))
+
+    @property
+    def default_entity(self) -> str:
+        return ""
+
+    def artifact(self, name: str, type: str | None = None) -> LoggedArtifact:
+        """The version that a reference means; raises `NotFoundError`, ValueError if it is not of `type`."""
+        record = find(self._path, name, self._project)
+        check_type(record, type)
+        return record
+
+    def artifact_exists(self, name: str, type: str | None = None) -> bool:
+        """Whether `artifact` would find it."""
+        try:
+            return type in (None, find(self._path, name, self._project).type)
+        except NotFoundError:
+            return False
+
+    def artifacts(
+        self, type_name: str, name: str, per_page: int = 50, tags: Sequence[str] | str | None = None
+    ) -> list[LoggedArtifact]:
+        """The live versions of an artifact, newest first, that have all these tags; raises as `artifact`."""
+        repository = place.fresh(self._path)
+        artifact, _ = resolve.artifact(repository.catalog, name, self._project)
+        if artifact.type != type_name:
+            raise ValueError(f"{name} is of type {artifact.type!r}, not {type_name!r}")
+        wanted = {tags} if isinstance(tags, str) else set(tags or ())
+        found = [LoggedArtifact(self._path, version) for version in repository.catalog.versions(artifact.id)]
+        return [record for record in reversed(found) if wanted <= set(record.tags)]
+
+    def run(self, path: str) -> RunRecord:
+        """The run of `[[entity/]project/]run`: an id, the beginning of one, or a name; raises `NotFoundError`."""
+        *above, word = path.strip("/").replace("/runs/", "/").split("/")
+        catalog = place.fresh(self._path).catalog
+        return RunRecord(self._path, run_resolve.run(catalog, word, above[-1] if above else self._project).id)
+
+    def runs(
+        self, path: str | None = None, filters: Mapping[str, Any] | None = None, order: str = "+created_at",
+        per_page: int = 50, include_sweeps: bool = True,
+    ) -> list[RunRecord]:  # fmt: skip
+        """The runs of `[entity/]project`, or of the own project, that a filter (`sdk.mongo`) lets through.
+
+        `order`: a key, with `-` before it backwards: `created_at`, `config.lr`, `summary_metrics.loss`, …
+        """
+        project = spec.check_project(path.strip("/").split("/")[-1]) if path else self._project
+        repository = place.fresh(self._path)
+        found = listing.rows(repository, views(repository, None, project))
+        if filters:
+            found = [row for row in found if mongo.fits(filters, lambda key, row=row: _values(row, key))]  # type: ignore[misc]
+        key = mongo.field(order.lstrip("+-"))
+        backwards = order.startswith("-")
+        if key == "time":
+            found = list(reversed(found)) if backwards else found
+        else:
+            found = listing.ordered(found, ("-" if backwards else "") + key)
+        return [RunRecord(self._path, row.view.run.id, row.view) for row in found]
+
+
+class RunRecord:
+    """A run as it is recorded; what it said is read when it is asked for, and again after `load`."""
+
+    def __init__(self, path: Path, id: str, seen: RunView | None = None) -> None:
+        """`path`: the `.art` folder of its repository."""
+        self._path = path
+        self._id = id
+        if seen is not None:
+            self.__dict__["_view"] = seen
+
+    @cached_property
+    def _view(self) -> RunView:
+        return view(place.fresh(self._path), self._id)
+
+    @property
+    def _known(self) -> Known:
+        return self._view.run
+
+    def load(self, force: bool = True) -> RunRecord:
+        """Forget what was read."""
+        self.__dict__.pop("_view", None)
+        return self
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def name(self) -> str:
+        return self._known.name
+
+    display_name = name
+
+    @property
+    def project(self) -> str:
+        return self._known.project
+
+    @property
+    def entity(self) -> str:
+        return ""
+
+    @property
+    def path(self) -> list[str]:
+        return [self.project, self._id]
+
+    @property
+    def job_type(self) -> str | None:
+        return self._known.job_type
+
+    @property
+    def group(self) -> str | None:
+        return self._known.group
+
+    @property
+    def notes(self) -> str | None:
+        return self._known.notes
+
+    @property
+    def tags(self) -> list[str]:
+        return list(self._view.tags)
+
+    @property
+    def created_at(self) -> str:
+        return self._known.time
+
+    @property
+    def user(self) -> str:
+        """Who began it."""
+        return self._known.actor
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished`, `failed`, `killed` or `crashed`, as it is now."""
+        repository = place.fresh(self._path)
+        now = Register(repository.follower.database).run(self._id) or self._known
+        return liveness.outcome(repository, now)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self._view.config
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last value of each metric, or as `define_metric` says, and what the program set."""
+        return self._view.summary
+
+    summary_metrics = summary
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What was recorded by itself: command, host, git, …"""
+        return dict(self._view.start)
+
+    @property
+    def lastHistoryStep(self) -> int:
+        return self._view.next_step - 1
+
+    def history(
+        self, samples: int = 500, keys: Sequence[str] | None = None, x_axis: str = "_step", pandas: bool = True,
+        stream: str = "default",
+    ) -> Any:  # fmt: skip
+        """At most `samples` rows, evenly chosen: a DataFrame where pandas is installed and wanted, else a list.
+
+        `keys`: only these, of rows that have them all.
+        """
+        found = list(self.scan_history(list(keys) if keys else None))
+        if len(found) > samples > 0:
+            found = [found[index * (len(found) - 1) // max(1, samples - 1)] for index in range(samples)]
+        if not pandas:
+            return found
+        try:
+            import pandas as library  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        except ImportError:
+            return found
+        return library.DataFrame.from_records(found)
+
+    def scan_history(
+        self, keys: Sequence[str] | None = None, page_size: int = 1000, min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+        """All rows by step, from `min_step` on and below `max_step`."""
+        wanted = [*keys, "_step"] if keys and "_step" not in keys else keys
+        for row in rows(place.fresh(self._path), self._id, wanted):
+            if (min_step is None or row["_step"] >= min_step) and (max_step is None or row["_step"] < max_step):
+                yield row if not keys or "_step" in keys else {key: row[key] for key in keys}
+
+    def used_artifacts(self, per_page: int = 100) -> list[LoggedArtifact]:
+        """The versions that it used, in order."""
+        return self._versions(item.version for item in self._register().inputs(self._id))
+
+    def logged_artifacts(self, per_page: int = 100) -> list[LoggedArtifact]:
+        """The versions that it logged, in order."""
+        return self._versions(item.version for item in self._register().outputs(self._id))
+
+    def files(self, names: Sequence[str] | None = None, per_page: int = 50) -> list[RunFile]:
+        """Files that were kept with it, media among them."""
+        found = files(place.fresh(self._path), self._id)
+        return [RunFile(self, path, size) for path, size in found.items() if not names or path in names]
+
+    def file(self, name: str) -> RunFile:
+        """One of them; raises KeyError."""
+        for found in self.files([name]):
+            return found
+        raise KeyError(name)
+
+    def _register(self) -> Register:
+        return Register(place.fresh(self._path).follower.database)
+
+    def _versions(self, ids: Iterable[str | None]) -> list[LoggedArtifact]:
+        catalog = place.repository(self._path).catalog
+        found = [catalog.version(id) for id in dict.fromkeys(ids) if id]
+        return [LoggedArtifact(self._path, version) for version in found if version is not None]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunRecord) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.project}/{self._id} {self.name}>"
+
+
+class RunFile:
+    """A file that was kept with a run."""
+
+    def __init__(self, run: RunRecord, name: str, size: int | None) -> None:
+        self._run = run
+        self.name = name
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size if self._size is not None else len(self.read())
+
+    def read(self) -> bytes:
+        """Its content; raises `NotFoundError` (`no-such-path`), `IntegrityError`."""
+        repository = place.fresh(self._run._path)
+        for where in reversed(journal.file_places(repository, self._run.id)):
+            if isinstance(where, Path):
+                try:
+                    return (where / self.name).read_bytes()
+                except FileNotFoundError:
+                    continue
+            with repository.reading():
+                store = repository.store
+                entry = manifest.find(store, manifest.load_root(store, where), os.fsencode(self.name))
+                if entry is not None:
+                    return b"".join(contents.file(store, store, entry, workers=worker_count()))
+        raise NotFoundError("no-such-path", f"run {self._run.name} has no file {self.name!r}", hint="art run show")
+
+    def download(self, root: str | os.PathLike[str] = ".", replace: bool = False, exist_ok: bool = False) -> str:
+        """Write it below `root`; returns where it is. Raises ValueError if something is there (unless `replace`)."""
+        target = Path(root) / self.name
+        if target.exists() and not (replace or exist_ok):
+            raise ValueError(f"there is something already: {target}; replace=True writes over it")
+        if replace or not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.read())
+        return str(target)
+
+    def __repr__(self) -> str:
+        return f"<File {self.name}>"
+
+
+def _values(row: listing.Row, key: str) -> Sequence[Any]:
+    if key == "name":  # W&B's is the id, its display_name is ours
+        return [row.view.run.name, row.view.run.id]
+    return row.values(key)

@@ -1,0 +1,240 @@
+"""Artifacts: from a draft through the log to a directory, and who made and used them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import artcli as wandb
+from artcli.catalog.repository import Repository
+from artcli.errors import CommError, ConflictError, UsageError
+
+
+def logged(name: str = "digits", **files: str) -> wandb.Artifact:
+    draft = wandb.Artifact(name, type="dataset")
+    for path, text in files.items():
+        with draft.new_file(f"{path}.txt") as file:
+            file.write(text)
+    return draft
+
+
+def test_an_artifact_goes_in_and_comes_out(place: Path) -> None:
+    (place / "images" / "deep").mkdir(parents=True)
+    (place / "images" / "deep" / "0.bin").write_bytes(b"\0" * 300_000)
+    (place / "labels.csv").write_text("a,b\n")
+    with wandb.init(project="p", config={"architecture": "resnet18"}) as run:
+        draft = wandb.Artifact("digits", type="dataset", description="some digits", metadata={"sizes": [1, 2]})
+        draft.add_dir("images")
+        draft.add_file("labels.csv", name="meta/labels.csv")
+        with draft.new_file("note.txt") as file:
+            file.write("grün")
+        assert draft.state == "PENDING"
+        assert draft.is_draft()
+        made = run.log_artifact(draft, aliases=["best", "latest"], tags=["small"])
+    assert (made.name, made.version, made.type, made.aliases, made.tags) == (
+        "digits:v0", "v0", "dataset", ["latest", "best"], ["small"],
+    )  # fmt: skip
+    assert (made.description, made.metadata, made.file_count) == ("some digits", {"sizes": [1, 2]}, 3)
+    assert draft.wait() == made
+    assert draft.name == "digits:v0"
+    with wandb.init(project="p") as other:
+        used = other.use_artifact("somebody/p/digits:best", type="dataset")
+        folder = used.download()
+    assert folder == str(place / "artifacts" / "digits:v0")
+    assert Path(folder, "note.txt").read_text() == "grün"
+    assert Path(folder, "deep", "0.bin").stat().st_size == 300_000
+    assert used.logged_by().config["architecture"] == "resnet18"
+    assert [user.id for user in used.used_by()] == [other.id]
+    assert [one.name for one in wandb.Api().run(f"p/{run.id}").logged_artifacts()] == ["digits:v0"]
+
+
+def test_what_is_not_there_raises_comm_error() -> None:
+    with wandb.init(project="p") as run:
+        with pytest.raises(wandb.errors.CommError):
+            run.use_artifact("nothing:latest")
+        with pytest.raises(CommError):
+            wandb.use_artifact("nothing")
+        run.log_artifact(logged(a="1"))
+        with pytest.raises(ValueError, match="is of type"):
+            run.use_artifact("digits:latest", type="model")
+        with pytest.raises(ConflictError):
+            run.log_artifact(wandb.Artifact("digits", type="model"))
+
+
+def test_content_is_that_of_the_moment_of_adding(place: Path) -> None:
+    (place / "a.txt").write_text("before")
+    (place / "large.bin").write_bytes(b"before" * 100_000)
+    draft = wandb.Artifact("a", type="dataset")
+    draft.add_file("a.txt")
+    draft.add_file("large.bin")
+    (place / "a.txt").write_text("after")
+    (place / "large.bin").unlink()
+    with wandb.init() as run:
+        made = run.log_artifact(draft)
+    with made.open("a.txt", "r") as file:
+        assert file.read() == "before"
+    assert made.get_entry("large.bin").size == 600_000
+
+
+def test_a_failure_inside_new_file_adds_nothing() -> None:
+    draft = wandb.Artifact("a", type="dataset")
+    with pytest.raises(ZeroDivisionError), draft.new_file("a.txt") as file:
+        file.write("half" * (1 // 0))
+    assert draft.files() == []
+    with draft.new_file("a.txt") as file:
+        file.write("whole")
+    with pytest.raises(ValueError, match="already"), draft.new_file("a.txt") as file:
+        pass
+    with draft.new_file("a.txt", mode="w") as file:
+        file.write("another")
+    assert [entry.size for entry in draft.files()] == [7]
+
+
+def test_a_path_takes_another_content_only_when_told(place: Path) -> None:
+    (place / "d").mkdir()
+    (place / "d" / "a.txt").write_text("1")
+    draft = logged(a="1", b="2")
+    draft.add_dir("d")
+    (place / "d" / "a.txt").write_text("22")
+    with pytest.raises(ValueError, match="another content"):
+        draft.add_dir("d")
+    with pytest.raises(ValueError, match="another content"):
+        draft.add_file("d/a.txt")
+    assert draft.get_entry("a.txt").size == 1
+    draft.add_dir("d", merge=True)
+    draft.add_file("d/a.txt", overwrite=True)
+    draft.add_dir("d", name="below")
+    assert [entry.path for entry in draft.files()] == ["a.txt", "b.txt", "below/a.txt"]
+    draft.remove("below")
+    draft.remove(draft.get_entry("b.txt"))
+    assert {entry.path: entry.size for entry in draft.files()} == {"a.txt": 2}
+    with pytest.raises(FileNotFoundError):
+        draft.remove("below")
+    with pytest.raises(KeyError):
+        draft.get_entry("below")
+
+
+def test_what_no_artifact_can_be() -> None:
+    for name in ("a/b", "a:b", "ä", ""):
+        with pytest.raises(ValueError):
+            wandb.Artifact(name, type="dataset")
+    with pytest.raises(TypeError):
+        wandb.Artifact("a", type="dataset", metadata=3)  # type: ignore[arg-type]
+    draft = wandb.Artifact("a", type="dataset")
+    with pytest.raises(ValueError):
+        draft.add_file("nowhere")
+    with pytest.raises(ValueError):
+        draft.add_dir("nowhere")
+    with pytest.raises(UsageError), draft.new_file("../a"):
+        pass
+    with pytest.raises(ValueError):
+        draft.add_reference("no-scheme")
+
+
+def test_a_logged_draft_takes_nothing_more() -> None:
+    draft = logged(a="1")
+    with wandb.init() as run:
+        made = run.log_artifact(draft)
+        assert run.log_artifact(logged(a="1")) == made
+        again = made.new_draft()
+        with again.new_file("b.txt") as file:
+            file.write("2")
+        again.remove("a.txt")
+        assert run.log_artifact(again).name == "digits:v1"
+    with pytest.raises(UsageError), draft.new_file("c"):
+        pass
+
+
+def test_save_puts_what_was_set_into_the_log() -> None:
+    with wandb.init(project="p") as run:
+        made = run.log_artifact(logged(a="1"), aliases=["old"], tags=["x"])
+    made.description, made.metadata["stage"], made.aliases, made.tags = "new", "production", ["new"], ["y"]
+    made.save()
+    found = wandb.Api().artifact("p/digits:new")
+    assert (found.description, found.metadata, found.aliases, found.tags) == (
+        "new", {"stage": "production"}, ["latest", "new"], ["y"],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="aliases"):
+        found.delete()
+    found.delete(delete_aliases=True)
+    assert not wandb.Api().artifact_exists("p/digits")
+
+
+def test_files_are_read_anywhere_without_being_written(place: Path) -> None:
+    content = os.urandom(1_000_000)
+    draft = wandb.Artifact("a", type="model")
+    with draft.new_file("m.bin", mode="wb") as file:
+        file.write(content)
+    with wandb.init() as run:
+        made = run.log_artifact(draft)
+    with made.open("m.bin") as file:
+        assert file.seek(-10, os.SEEK_END) == 999_990
+        assert file.read() == content[-10:]
+        file.seek(500_000)
+        assert file.read(7) == content[500_000:500_007]
+        file.seek(0)
+        assert file.read() == content
+    assert not (place / "artifacts").exists()
+    assert made.file() == str(place / "artifacts" / "a:v0" / "m.bin")
+    made.verify()
+    Path(made.file()).write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"m\.bin"):
+        made.verify()
+    (place / "artifacts" / "a:v0" / "m.bin").unlink()
+    assert Path(made.download(path_prefix="m")).joinpath("m.bin").read_bytes() == content
+
+
+def test_checkout_leaves_what_belongs(place: Path) -> None:
+    with wandb.init() as run:
+        made = run.log_artifact(logged(a="1"))
+    (place / "out").mkdir()
+    (place / "out" / "extra").write_text("mine")
+    assert made.download(root="out") == "out"
+    assert sorted(os.listdir("out")) == ["a.txt", "extra"]
+    made.checkout(root="out")
+    assert os.listdir("out") == ["a.txt"]
+    assert list((place / ".art" / "local" / "rescued").rglob("extra"))
+
+
+def test_paths_are_logged_as_they_are(place: Path) -> None:
+    (place / "model.pth").write_text("m")
+    with wandb.init(id="r1") as run:
+        assert run.log_artifact("model.pth").name == "run-r1-model.pth:v0"
+        assert run.log_artifact("model.pth", name="model", type="model", aliases="best").aliases == ["latest", "best"]
+        with pytest.raises(ValueError):
+            run.log_artifact("nowhere")
+
+
+def test_a_draft_goes_to_the_repository_of_the_run(place: Path) -> None:
+    draft = logged(a="1")
+    big = os.urandom(400_000)
+    with draft.new_file("b.bin", mode="wb") as file:
+        file.write(big)
+    (place / "else").mkdir()
+    Repository.init(place / "else")[0].close()
+    with wandb.init(dir=str(place / "else")) as run:
+        made = run.log_artifact(draft)
+    with made.open("b.bin") as file:
+        assert file.read() == big
+    assert not wandb.Api().artifact_exists("digits")
+
+
+def test_a_disabled_run_leaves_nothing(place: Path) -> None:
+    with wandb.init(mode="disabled") as run:
+        draft = logged(a="1")
+        assert run.log_artifact(draft) is draft
+        assert draft.wait() is draft
+    assert os.listdir(place) == []
+
+
+def test_references_keep_the_address(place: Path) -> None:
+    draft = logged(a="1")
+    draft.add_reference("s3://bucket/data.bin", name="x/data.bin")
+    with wandb.init() as run:
+        run.use_reference("s3://bucket/other")
+        made = run.log_artifact(draft)
+        assert made.get_entry("x/data.bin").ref == "s3://bucket/data.bin"
+        made.download()
+    assert sorted(os.listdir(place / "artifacts" / "digits:v0")) == ["a.txt"]
