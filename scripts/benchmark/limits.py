@@ -60,6 +60,7 @@ TIMES = (  # work, column, compared with the fastest of, at most this many times
     ("W3-same", "wall", ("scan",), 3.0),
     ("W6", "wall", ("dvc",), 0.4),
     ("W6-same", "wall", ("scan",), 3.0),
+    *((f"run-{step}", "wall", ("wandb", "trackio"), 1.0) for step in ("import", "short", "log", "whole")),
 )
 STORED = (  # work, column, what it is compared with, at most this part of it; from the limits of the full size
     ("W1", "stored", "model", 1.86e9 / (2 << 30)),

@@ -34,6 +34,10 @@ WORKS = {
     "start": Work("start-up"),
     "fsync": Work("calls of fsync"),
     "million": Work("ten times as many files"),
+    "run-import": Work("import the Python API", ("wandb", "trackio")),
+    "run-short": Work("import, begin a run, end it", ("wandb", "trackio")),
+    "run-log": Work("100,000 calls of log", ("wandb", "trackio")),
+    "run-whole": Work("100,000 calls of log, and the end of the run", ("wandb", "trackio")),
 }
 SCENES = {
     "model": ("W1", "W5-model", "tuned", "W4"),
@@ -42,6 +46,7 @@ SCENES = {
     "start": ("start",),
     "fsync": ("fsync",),
     "million": ("million",),
+    "recorders": ("run-import", "run-short", "run-log", "run-whole"),
 }
 
 

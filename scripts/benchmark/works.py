@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmark import data
+from benchmark import data, recorders
 from benchmark.compare import difference
 from benchmark.measure import Command, Failed, Measured, quietly, run, tree_size, wait_until_quiet, warm
 from benchmark.plan import SCENES, WORKS, Plan, Row
@@ -186,7 +186,7 @@ class Bench:
 
     def _scenes(self) -> None:
         for scene, works in SCENES.items():
-            alone = scene in ("start", "fsync", "million")  # art's own figures
+            alone = scene in ("start", "fsync", "million", "recorders")  # nothing without art
             if any(map(self.wanted, works)) and not (alone and "art" not in self.plan.tools):
                 getattr(self, scene)()
 
@@ -347,6 +347,9 @@ class Bench:
                     row["failed"] = str(problem)
                 self.emit(row)
         self.clear([art])
+
+    def recorders(self) -> None:
+        recorders.measure(self)
 
     def clear(self, tools: Iterable[Tool]) -> None:
         for tool in tools:

@@ -83,7 +83,8 @@ def decode(line: bytes) -> Record | None:
     if len(body) > LIMIT or line[: 2 * _CHECKSUM] != _checksum(body):
         return None
     try:
-        found = json.loads(body, object_hook=_numbers)
+        text = body.decode("utf-8", "surrogatepass")
+        found = _DECODER.decode(text) if '{"_n":' in text else _PLAIN_DECODER.decode(text)
         record = Record(found["k"], float(found["t"]), found["d"], found.get("s"), found["n"])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
@@ -154,7 +155,7 @@ def _is_step(value: object) -> bool:
 
 
 def _dumps(body: Any) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(body)
 
 
 def _checksum(body: bytes) -> bytes:
@@ -175,3 +176,9 @@ def _numbers(found: dict[str, Any]) -> Any:
     if len(found) == 1 and found.get("_n") in ("NaN", "Infinity", "-Infinity"):
         return float(found["_n"])
     return found
+
+
+# json.dumps and json.loads make one of these in each call, which takes longer than a row
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(object_hook=_numbers)
+_PLAIN_DECODER = json.JSONDecoder()
