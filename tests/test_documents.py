@@ -127,6 +127,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (directory / "data" / "now.tmp").write_text(f"trip {number}\n")
             done.append(art("log-artifact", "dataset", "data"))
             done.append(art("log-artifact", "model", "model.npy", "-M", f"lr=0.{number}", "--new-version"))
+        done.append(art("run", "start", "--name", "sunny-smoke-1", "--job-type", "train", "-c", "lr=0.1"))
+        done.append(art("run", "finish", "sunny-smoke-1", "--summary", "loss=0.5"))
     assert [result.err for result in done if result.code] == []
     return directory
 

@@ -44,7 +44,8 @@ def run(
         if active.is_disabled():
             raise SystemExit(_unrecorded(cmd))
         with console.progress() as progress:
-            ended = wrap.wrap(console.repository(), job, progress, lambda run: _began(console, run))
+            word = "goes on" if wish.resume else "began"
+            ended = wrap.wrap(console.repository(), job, progress, lambda run: _began(console, run, word))
     except wrap.CannotStart as failure:
         console.warn(failure.message)
         raise typer.Exit(failure.code) from None
@@ -61,9 +62,9 @@ def run(
     raise typer.Exit(code)
 
 
-def _began(console: Console, run: str) -> None:
+def _began(console: Console, run: str, word: str) -> None:
     found = item(console, run)
-    console.say(f"{found['name']}  began  {run}")
+    console.say(f"{found['name']}  {word}  {run}")
 
 
 def _told_end(console: Console, ended: Ended) -> None:

@@ -38,6 +38,6 @@ def test_log_is_not_for_metrics(art: Art, monkeypatch: pytest.MonkeyPatch) -> No
     fill(art, monkeypatch)
     result = art("log", "loss=0.3", "val acc=1")
     assert (result.code, result.out) == (2, "")
-    assert result.err == "error: 'art log' shows history\nhint: art help log-is-history\n"
+    assert result.err == "error: 'art log' shows history\nhint: art log-metrics loss=0.3 'val acc=1'\n"
     assert art("log", "a", "b", "--json").error["code"] == "bad-usage"
     assert art("log", "modle", "--json").error["code"] == "no-such-artifact"

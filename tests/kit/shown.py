@@ -116,7 +116,7 @@ def calls(line: str) -> Iterator[list[str]]:
             if set(word) <= set("|;&()<>"):
                 break
             if word != "…":
-                words.append("5" if word == "N" else word)
+                words.append("5" if word in ("N", "$$", "$?") else word)
             elif words[-1].startswith("-"):
                 words.append("key=value")
         if re.fullmatch(r"-\w|--\w+|[a-z][a-z-]+", words[0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import join
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +41,7 @@ def command(
     console: Console = ctx.obj
     words = words or []
     if any("=" in word for word in words):
-        raise UsageError("log-is-history", "'art log' shows history", hint="art help log-is-history")
+        raise UsageError("log-is-history", "'art log' shows history", hint=join(["art", "log-metrics", *words]))
     if len(words) > 1:
         raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
     repository = console.repository()

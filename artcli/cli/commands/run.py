@@ -17,7 +17,7 @@ EXAMPLES = """
 art run -- python -c 'print("hello")'
 art run --job-type train -c lr=0.1 -- sh -c 'echo "$ART_CONFIG_OVERRIDES" > settings.json'
 art run --use dataset:v0=DATA --log lines=lines.txt -- sh -c 'wc -l {DATA}/classes.txt > lines.txt'
-art run --resume -1 -- sh -c 'art log-metrics loss=0.3'
+art run --resume -1 -- python -c 'print("and on")'
 art run start --job-type collect              # prints an id, for ART_RUN_ID: export ART_RUN_ID=$(art run start)
 art run config lr=1e-3 batch=6                # of the run that ART_RUN_ID names
 art run summary best=0.93

@@ -3,7 +3,7 @@
 ART_RUN_ID             the run. `art use`, `art log-artifact`, `art log-metrics` record in it. `init` of the Python
                        API joins it, and then neither ends it nor becomes its owner: whoever began it ends it.
 ART_DIR                the `.art` folder that the run is in, wherever the process goes
-ART_CONFIG_OVERRIDES   a JSON object: settings from outside (`art run -c`), which win over the program's own.
+ART_CONFIG_OVERRIDES   a JSON object: settings from outside (`-c` of `art run`), which win over the program's own.
                        They are in the run's config already; `overrides.apply` puts them into the program's.
 ART_DISABLED           1: nothing is recorded; what reads and writes versions works as ever
 """

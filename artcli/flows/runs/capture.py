@@ -90,7 +90,7 @@ def _add_git(captured: Captured, found: git.Checkout) -> None:
     if found.diff:
         about["diff"] = DIFF
         captured.files[DIFF] = found.diff
-    elif found.dirty and not found.untracked:
+    elif found.left_out:
         about["diff_left_out"] = True
     if found.untracked:
         about["untracked"] = found.untracked

@@ -35,7 +35,9 @@ class Checkout(NamedTuple):
     """The URL of the remote, without its user."""
     dirty: bool
     diff: bytes | None
-    """None where there is none, and where it is too large or took too long."""
+    """None where there is none, and where it is left out."""
+    left_out: bool
+    """It is too large, or took too long."""
     untracked: list[str]
     """Some of the files that are neither tracked nor ignored."""
 
@@ -52,7 +54,7 @@ def checkout(directory: Path) -> Checkout | None:
     names = [os.fsdecode(name) for name in there.split(b"\0")[:UNTRACKED] if name]
     return Checkout(
         place, commit, _line(place, "symbolic-ref", "--short", "-q", "HEAD"), _remote(place),
-        diff is None or bool(diff or names), mask.patch(diff) if diff else None,
+        diff is None or bool(diff or names), mask.patch(diff) if diff else None, diff is None,
         [name for name in names if not mask.is_secret_file(name)],
     )  # fmt: skip
 
@@ -95,4 +97,4 @@ def _ask(directory: Path, most: int, *question: str) -> bytes | None:
                 process.kill()
     finally:
         watch.cancel()
-    return answer if process.returncode == 0 else None
+    return answer if process.returncode == 0 and len(answer) <= most else None

@@ -1,0 +1,196 @@
+"""What is recorded of a run by itself: masks, git, scripts and Pythons, samples of machines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artcli.flows.runs import capture, git, mask, overrides, program
+from artcli.flows.runs.machine import Jetson, Machine
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("--api-key abc --lr 1", "--api-key *** --lr 1"),
+        ("--api-key=abc x", "--api-key=*** x"),
+        ("--wandb_TOKEN t --password p", "--wandb_TOKEN *** --password ***"),
+        ("AWS_SECRET_ACCESS_KEY=abc python x", "AWS_SECRET_ACCESS_KEY=*** python x"),
+        ("--use-key --lr 1", "--use-key --lr 1"),
+        ("--tokenizer bert --max-tokens 5 --keypoints=17", "--tokenizer bert --max-tokens 5 --keypoints=17"),
+        ("https://me:pw@host/a?b=c@d", "https://***@host/a?b=c@d"),
+        ("git+ssh://git@host:22/x", "git+ssh://***@host:22/x"),
+        ("postgres://u:p@ss@host/db", "postgres://***@host/db"),
+        ("mail@host keys.txt", "mail@host keys.txt"),
+    ],
+)
+def test_secrets_of_a_command(said: str, kept: str) -> None:
+    assert mask.arguments(said.split()) == kept.split()
+
+
+def test_secrets_in_a_header() -> None:
+    assert mask.arguments(["-H", "Authorization: Bearer abc.def"]) == ["-H", "Authorization: Bearer ***"]
+
+
+@given(st.text(alphabet="abcXYZ0189-_.", min_size=1), st.sampled_from(["token", "KEY", "password", "Secret"]))
+def test_a_secret_is_masked_whatever_stands_around_its_name(value: str, word: str) -> None:
+    value = "s3cr3t" + value
+    for argv in ([f"--my-{word}", value], [f"--{word}={value}"], [f"MY_{word}={value}"]):
+        assert value not in " ".join(mask.arguments(argv))
+
+
+def test_secrets_of_a_config() -> None:
+    found = mask.settings({"api_key": "a", "db": {"password": "b"}, "token": 7, "max_tokens": 5, "url": "s3://k:s@h"})
+    assert found == {"api_key": "***", "db": {"password": "***"}, "token": 7, "max_tokens": 5, "url": "s3://***@h"}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    place = tmp_path / "code"
+    place.mkdir()
+    run(place, "init", "-q", "-b", "main")
+    for name, text in (("train.py", "a = 1\n"), (".env", "PASSWORD=old\n"), ("id_rsa", "old\n")):
+        (place / name).write_text(text)
+    run(place, "add", "-f", ".")
+    run(place, "commit", "-qm", "one")
+    return place
+
+
+def run(place: Path, *words: str, stdin: bytes = b"") -> bytes:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=b", *words]
+    return subprocess.run(command, cwd=place, input=stdin, check=True, capture_output=True).stdout
+
+
+def test_a_clean_checkout(checkout: Path) -> None:
+    found = git.checkout(checkout)
+    assert found is not None
+    assert (found.root, found.branch, found.remote, found.dirty) == (checkout, "main", None, False)
+    assert found.commit == run(checkout, "rev-parse", "HEAD").decode().strip()
+
+
+def test_what_is_not_committed_applies_again_and_tells_no_secret(checkout: Path) -> None:
+    (checkout / "train.py").write_text("a = 2\n")
+    (checkout / "pixels.bin").write_bytes(bytes(range(256)))
+    run(checkout, "add", "pixels.bin")
+    (checkout / ".env").write_text("PASSWORD=hunter2\n")
+    (checkout / "id_rsa").write_text("hunter2\n")
+    for name in ("new.py", ".env.local"):
+        (checkout / name).write_text("hunter2")
+    found = git.checkout(checkout / "")
+    assert found is not None
+    assert found.dirty
+    assert found.diff is not None
+    assert b"hunter2" not in found.diff
+    assert found.untracked == ["new.py"]
+    kept = b"".join(part for part in mask._SECTION.split(found.diff) if b"masked: " not in part)
+    run(checkout, "reset", "--hard", "-q")
+    run(checkout, "apply", "-", stdin=kept)
+    assert (checkout / "train.py").read_text() == "a = 2\n"
+    assert (checkout / "pixels.bin").read_bytes() == bytes(range(256))
+
+
+def test_a_diff_that_is_too_large(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git, "DIFF_SIZE", 1000)
+    (checkout / "train.py").write_text("x\n" * 5000)
+    found = capture.capture([], checkout)
+    assert found.start["git"]["diff_left_out"] is True
+    assert found.files == {}
+
+
+def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
+    assert git.checkout(tmp_path) is None
+    assert "git" not in capture.capture([], checkout, use_git=False).start
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git.checkout(checkout) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("python train.py --lr 1", "train.py"),
+        ("python3.11 -u train.py", "train.py"),
+        ("python -m train", None),
+        ("python -c train.py", None),
+        ("bash go.sh", "go.sh"),
+        ("./go.sh train.py", "go.sh"),
+        ("torchrun --nproc 2 train.py", "train.py"),
+        ("cat data.bin", None),
+        ("", None),
+    ],
+)
+def test_the_script_of_a_command(words: str, found: str | None, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("pass\n")
+    (tmp_path / "go.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "data.bin").write_bytes(b"\0")
+    assert program.script(words.split(), tmp_path) == (tmp_path / found if found else None)
+
+
+def test_the_python_of_a_command(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(f"#!{sys.executable}\n")
+    assert program.interpreter([sys.executable, "x"], tmp_path, {}) == sys.executable
+    assert program.interpreter(["./run.py"], tmp_path, {}) == sys.executable
+    assert program.interpreter(["ls"], tmp_path, {}) is None
+    said = program.ask(sys.executable)
+    assert said is not None
+    assert said.packages == program.this_python().packages
+    assert any(name.startswith("blake3==") for name in said.packages)
+    assert program.ask("/bin/false") is None
+
+
+def test_only_variables_that_are_allowed(tmp_path: Path) -> None:
+    environ = {"SEED": "1", "SECRET": "2"}
+    assert "env" not in capture.capture([], tmp_path, environ=environ).start
+    assert capture.capture([], tmp_path, env_allow=["SE?D"], environ=environ).start["env"] == {"SEED": "1"}
+
+
+def test_samples_of_this_machine() -> None:
+    found = Machine(directory=Path("/")).sample()
+    assert {"cpu", "memory_percent", "proc.memory.rssMB", "disk.usagePercent"} <= set(found)
+    assert found["proc.memory.rssMB"] > 1
+
+
+def test_a_process_that_is_gone_costs_only_its_own_numbers() -> None:
+    done = subprocess.Popen(["true"])
+    done.wait()
+    found = Machine(done.pid).sample()
+    assert "cpu" in found
+    assert "proc.memory.rssMB" not in found
+
+
+def test_a_jetson(tmp_path: Path) -> None:
+    files = {
+        "sys/devices/platform/gpu.0/load": "423",
+        "sys/class/thermal/thermal_zone0/type": "CPU-therm",
+        "sys/class/thermal/thermal_zone0/temp": "41500",
+        "sys/class/thermal/thermal_zone1/type": "GPU-therm",
+        "sys/class/thermal/thermal_zone1/temp": "39000",
+        "sys/class/thermal/thermal_zone2/type": "off",
+        "sys/class/thermal/thermal_zone2/temp": "-256000",
+        "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/in1_label": "VDD_IN",
+        "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/in1_input": "5000",
+        "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/curr1_input": "800",
+        "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/rail_name_0": "POM_5V_IN",
+        "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input": "2500",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert Jetson(tmp_path).sample() == {
+        "gpu.0.gpu": 42.3, "temp.CPU-therm": 41.5, "temp.GPU-therm": 39.0, "gpu.0.temp": 39.0,
+        "power.VDD_IN": 4.0, "power.POM_5V_IN": 2.5,
+    }  # fmt: skip
+    (tmp_path / "sys/devices/platform/gpu.0/load").unlink()
+    with pytest.raises(RuntimeError):
+        Jetson(tmp_path)
+
+
+def test_settings_from_outside_win() -> None:
+    config = {"lr": 1, "model": {"depth": 2, "width": 3}, "a.b": 1}
+    found = overrides.apply(config, {"lr": 2, "model.depth": 9, "a.b": 5, "new.key": 7})
+    assert found == {"lr": 2, "model": {"depth": 9, "width": 3}, "a.b": 5, "new.key": 7}
+    assert config["model"] == {"depth": 2, "width": 3}
