@@ -102,19 +102,6 @@ class Register:
         row = self.database.execute(_RUN + "WHERE id = ?", (id,)).fetchone()
         return Run(*row) if row else None
 
-    def with_prefix(self, prefix: str) -> list[Run]:
-        """Live runs whose id starts so."""
-        rows = self.database.execute(
-            _RUN + "WHERE state = ? AND id >= ? AND id < ? ORDER BY seq", (LIVE, prefix, prefix + "\x7f")
-        )
-        return [Run(*row) for row in rows]
-
-    def named(self, name: str, project: str | None = None) -> list[Run]:
-        """Live runs of this name, oldest first."""
-        where = "WHERE state = ? AND name = ?" + (" AND project = ?" if project else "")
-        values = [LIVE, name, *([project] if project else [])]
-        return [Run(*row) for row in self.database.execute(_RUN + where + " ORDER BY seq", values)]
-
     def tags(self, run: str | None = None) -> dict[str, list[str]]:
         """Tags of the run, or of all, by run."""
         where = "WHERE run = ? " if run else ""
