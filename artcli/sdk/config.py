@@ -1,7 +1,7 @@
 """A run's config: a mapping whose keys are attributes too.
 
-A value is set once; another value needs `update(…, allow_val_change=True)`. Settings from outside (ART_CONFIG_OVERRIDES,
-which `-c` of `art run` sets) win: the program's own word on such a key is left out, and one line says so.
+A value is set once; another value needs `update(…, allow_val_change=True)`. Settings from outside
+(ART_CONFIG_OVERRIDES: `-c` of `art run`) win: the program's own word on such a key is left out, and one line says so.
 """
 
 from __future__ import annotations
