@@ -25,7 +25,7 @@ from artcli.catalog.runs.view import view
 from artcli.errors import ConflictError, NotFoundError, UsageError
 from artcli.flows.runs import active, mask
 from artcli.flows.runs.recorder import Beginning, Recorder
-from artcli.sdk import current, noticing
+from artcli.sdk import current, naming, noticing
 from artcli.sdk.config import parse
 from artcli.sdk.recording import About, Live, Memory, about_run
 from artcli.sdk.run import Run
@@ -136,7 +136,7 @@ def _join(outer: str, wish: Settings) -> Run:
         if getattr(wish, field) and not getattr(about, field):
             live.edit(field, getattr(wish, field))
     if set(wish.tags) - set(about.tags):
-        live.tag([*about.tags, *wish.tags])
+        live.tag([*about.tags, *map(naming.tag, wish.tags)])
     return Run(live, wish, active.overrides(), said.settings)
 
 
@@ -153,7 +153,7 @@ def _repository(wish: Settings) -> Repository:
 
 def _with_project(wish: Settings, repository: Repository) -> Settings:
     project = wish.project or Configured(repository=repository.path).text("project")
-    return Settings(project=spec.check_project(str(project))).over(wish)
+    return Settings(project=naming.project(str(project)), tags=[naming.tag(tag) for tag in wish.tags]).over(wish)
 
 
 def _known(repository: Repository, wish: Settings) -> Known | None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from artcli.catalog import spec
 from artcli.catalog.facts import Draft
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.records import Record
@@ -23,6 +22,7 @@ from artcli.catalog.runs.said import Said
 from artcli.errors import ArtError
 from artcli.flows.runs.recorder import Recorder
 from artcli.flows.runs.seal import end, seal
+from artcli.sdk import naming
 from artcli.sdk.buffer import HISTORY, Buffer
 from artcli.sdk.console import Capture
 from artcli.sdk.saving import keep_directory
@@ -118,7 +118,7 @@ class Live:
 
     def tag(self, tags: Sequence[str]) -> None:
         """Give the run these tags and no others; raises `UsageError` (`bad-tag`)."""
-        wanted = tuple(dict.fromkeys(spec.check_tag(tag) for tag in tags))
+        wanted = tuple(dict.fromkeys(map(naming.tag, tags)))
         new = [Draft("tag", {"run": self.about.id, "tag": tag}) for tag in wanted if tag not in self.about.tags]
         old = [Draft("untag", {"run": self.about.id, "tag": tag}) for tag in self.about.tags if tag not in wanted]
         self._commit([*new, *old])

@@ -211,6 +211,16 @@ def test_edits_of_a_run_are_in_the_log() -> None:
     assert (known(run.id).name, known(run.id).notes) == ("renamed", "because")
 
 
+def test_names_that_references_cannot_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    with wandb.init(project="My Project: cars", tags=["lr=0.1", "night drive"]) as run:
+        run.tags += ("a/b",)
+        assert (run.project, run.tags) == ("My-Project-cars", ("lr-0.1", "night drive", "a-b"))
+    assert "'My Project: cars' is kept as 'My-Project-cars'" in capsys.readouterr().err
+    for nothing in ({"project": "//"}, {"tags": [""]}):
+        with pytest.raises(UsageError):
+            wandb.init(**nothing)  # type: ignore[arg-type]
+
+
 def test_a_run_goes_on() -> None:
     with wandb.init(id="abc", resume="allow", config={"lr": 1}) as run:
         run.log({"loss": 1.0})
