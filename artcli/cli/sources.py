@@ -47,6 +47,15 @@ def sources(paths: Sequence[str], files_from: Path | None, zero: bool) -> list[S
     return found
 
 
+def check_meant(found: Sequence[Source], again: str) -> None:
+    """Raise `UsageError` (`whole-system`) for `/`, often what is left of `$DIR/` without a DIR; `again` says yes to it.
+
+    A home directory is let through, as by git: where programs run in containers, it is often the one with the data.
+    """
+    if any(os.path.realpath(source.path) == b"/" for source in found):
+        raise UsageError("whole-system", "'/' is the whole system, not a folder of data", hint=again)
+
+
 def move(text: str) -> tuple[bytes, bytes]:
     """(old, new) of `OLD=NEW`; raises `UsageError` (`bad-value`)."""
     old, equals, new = text.partition("=")

@@ -114,6 +114,8 @@ MISTAKES: list[tuple[str, int, list[str]]] = [
     ("type-mismatch", 6, ["dataset", "data", "-t", "model"]),
     ("name-case", 6, ["Dataset", "data"]),
     ("no-such-path", 5, ["dataset", ""]),
+    ("whole-system", 2, ["dataset", "/"]),
+    ("whole-system", 2, ["dataset", "data", "//.:all", "-n"]),
 ]
 
 

@@ -106,6 +106,8 @@ def command(
     )
     if not (request.sources or stdin_as or base or taken):
         raise UsageError("nothing-to-log", "say what to log", hint=f"art log-artifact {name} ./data")
+    if not console.flags.yes:
+        sources.check_meant(request.sources, console.again("--yes"))
     with console.progress() as progress:
         logged = log_artifact.log_artifact(repository, request, progress)
     for problem in logged.problems:
