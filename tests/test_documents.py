@@ -150,6 +150,7 @@ FIRST = {
     "restore": [*A_RUN, "art rm model:v0 run:sunny-smoke-1 --yes"],
     "rm": A_RUN,
     "run": ["art run start --name car"],
+    "search": ["art run -- echo trained"],
     "show": ["art edit model:latest --set lr=0.1", *A_RUN],
     "status": ["art use dataset:v0"],
     "tag": A_RUN,

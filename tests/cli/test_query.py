@@ -41,3 +41,9 @@ def test_a_statement_that_writes_is_refused(data: Art) -> None:
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("error: art query only reads; refused: delete versions\n")
     assert data("query", "--json").error["code"] == "bad-query"
+
+
+def test_search(data: Art) -> None:
+    assert data("search", "helm", "night").out == "notes\tdata:v0\treason\thelmets, by night\n"
+    assert data("search", "helmet", "--in", "logs,metadata").code == 1
+    assert data("search", "x", "--in", "files", "--json").error["code"] == "no-such-place"

@@ -40,7 +40,6 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "graph": "draw which runs used and made which versions",
         "why": "say how a version came to be, and how it did",
         "which": "tell which version a file or directory is",
-        "why": "say how a version came to be, and how it did",
     },
     "History": {
         "log": "show what happened, newest first",
@@ -49,6 +48,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Queries": {
         "query": "ask the repository in SQL",
+        "search": "find words in notes, metadata and logs",
     },
     "Maintenance": {
         "fsck": "find damage, say what it touches, repair it",
@@ -61,7 +61,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 
 COMMANDS: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 
-COMMON = ("init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "run", "status", "verify", "help")
+COMMON = ("init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "run", "runs", "status", "verify", "help")
 """What `art` alone lists."""
 
 ELSEWHERE: Mapping[str, str] = {
@@ -99,7 +99,6 @@ ELSEWHERE: Mapping[str, str] = {
     "man": "art help",
     "version": "art --version",
     "identify": "art which PATH",
-    "find": "art ls --where CONDITION",
-    "search": "art ls --where CONDITION",
+    "find": "art search TEXT",
 }
 """Words of other tools, and what to type instead."""
