@@ -64,14 +64,14 @@ class Samples:
 
 def _capture(live: Live, settings: Settings, words: list[str], directory: Path) -> None:
     from artcli.flows.runs import program
-    from artcli.flows.runs.capture import add_python, capture
+    from artcli.flows.runs.capture import REQUIREMENTS, add_python, capture
 
     try:
         captured = capture(words, directory, use_git=not settings.disable_git)
         add_python(captured, program.this_python())
-        for name, content in captured.files.items():
-            if not (settings.disable_code and name.startswith("code/") and not name.endswith(".txt")):
-                saving.put(live, name, content)
         live.say("start", {"pid": os.getpid(), **captured.start}, 2000)
+        for name, content in captured.files.items():
+            if not settings.disable_code or name == REQUIREMENTS:
+                saving.put(live, name, content)
     except Exception as error:  # whatever a machine may answer: the program must not end of it
         warn(f"what is recorded by itself is not complete: {error}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import artcli
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.register import Run as Known
@@ -167,3 +168,19 @@ def test_import_costs_little() -> None:
 
     assert cost("import artcli") - cost("pass") < 0.06
     program("import sys; assert not {'typing', 'sqlite3', 'numpy', 'artcli.sdk'} & set(sys.modules)")
+
+
+def test_the_example_of_the_readme_runs() -> None:
+    page = (Path(artcli.__file__).parents[1] / "README.md").read_text("utf-8")
+    example = page.partition("## In Python")[2].partition("```python\n")[2].partition("```")[0]
+    Path("notes.txt").write_text("what was seen")
+    program(example)
+    run = runs()[0]
+    assert (run.project, run.job_type, run.outcome) == ("car", "train", "finished")
+    assert rows(run.id)[-1] == (2, {"train/loss": 1 / 3, "epoch": 2})
+
+
+def test_code_is_not_kept_where_that_is_not_wanted(place: Path) -> None:
+    (place / "train.py").write_text("import artcli\nwith artcli.init(settings={'disable_code': True}): pass\n")
+    subprocess.run([sys.executable, "train.py"], check=True, capture_output=True, timeout=60)
+    assert [record.data["path"] for record in said(runs()[0].id, "file")] == ["code/requirements.txt"]
