@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from artcli.sdk.beginning import init as init
     from artcli.sdk.config import Config as Config
     from artcli.sdk.draft import Artifact as Artifact
+    from artcli.sdk.media import Image as Image
     from artcli.sdk.public import define_metric as define_metric
     from artcli.sdk.public import finish as finish
     from artcli.sdk.public import log as log
@@ -42,6 +43,7 @@ _HOMES = {
     "Config": "artcli.sdk.config",
     "Error": "artcli.errors",
     "Histogram": "artcli.sdk.values",
+    "Image": "artcli.sdk.media",
     "Run": "artcli.sdk.run",
     "Settings": "artcli.sdk.settings",
     "define_metric": "artcli.sdk.public",
@@ -62,7 +64,7 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Api", "Artifact", "Config", "Error", "Histogram", "Run", "Settings", "config", "define_metric", "errors",
+    "Api", "Artifact", "Config", "Error", "Histogram", "Image", "Run", "Settings", "config", "define_metric", "errors",
     "finish", "init", "log", "log_artifact", "login", "run", "save", "summary", "unwatch", "use_artifact", "watch",
 ]  # fmt: skip
 

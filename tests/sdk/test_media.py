@@ -1,0 +1,148 @@
+"""Images: pixels that come back as they were, boxes in both forms, files of the run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from PIL import Image as Pillow
+
+import artcli as wandb
+from tests.sdk.conftest import rows
+
+
+class Tensor:
+    """What a tensor of torch can do, as far as pictures ask."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = numpy.asarray(array)
+        self.dtype = f"torch.{self.array.dtype}"
+
+    def detach(self) -> Tensor:
+        return self
+
+    cpu = detach
+
+    def numpy(self) -> Any:
+        return self.array
+
+
+def pixels(image: wandb.Image) -> Any:
+    return numpy.asarray(image.image)
+
+
+RGB = numpy.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(numpy.uint8)
+GREY = RGB[:, :, 0]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (GREY, GREY),
+        (GREY[:, :, None], GREY),
+        (RGB, RGB),
+        (numpy.dstack([RGB, GREY]), numpy.dstack([RGB, GREY])),
+        (RGB.astype(numpy.int64) + 200, numpy.minimum(RGB.astype(int) + 200, 255)),
+        (RGB / 255, RGB),
+        (RGB[None], RGB),
+        (numpy.array([[-1.0, 1.0], [0.0, numpy.nan]]), numpy.array([[0, 255], [127, 127]])),
+        (numpy.array([[True, False]]), numpy.array([[255, 0]])),
+        (Tensor(GREY[None, None] / numpy.float32(255)), GREY),
+        (Tensor(GREY[None]), GREY),
+        (Tensor(numpy.moveaxis(RGB, -1, 0)), RGB),
+        (Tensor(GREY), GREY),
+        (Pillow.fromarray(RGB), RGB),
+        (GREY.tolist(), GREY),
+    ],
+)
+def test_pixels_are_kept(data: Any, expected: Any) -> None:
+    found = pixels(wandb.Image(data)).astype(int)
+    assert found.shape == expected.shape
+    assert abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 4, 5), (2, 3, 4, 5), (0, 3)])
+def test_shapes_that_are_no_picture(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError):
+        wandb.Image(numpy.zeros(shape, numpy.uint8))
+
+
+def test_formats(tmp_path: Path) -> None:
+    assert pixels(wandb.Image(RGB, file_type="bmp")).tolist() == RGB.tolist()
+    assert wandb.Image(RGB, file_type="jpg").image.format == "JPEG"
+    assert wandb.Image(RGB, mode="L").image.mode == "L"
+    Pillow.fromarray(RGB).save(tmp_path / "a.png")
+    assert pixels(wandb.Image(tmp_path / "a.png")).tolist() == RGB.tolist()
+    with pytest.raises(ValueError):
+        wandb.Image(RGB, file_type="gif")
+    with pytest.raises(FileNotFoundError):
+        wandb.Image("nowhere.png")
+
+
+BOXES = {
+    "predictions": {
+        "box_data": [
+            {
+                "position": {"minX": 0.1, "maxX": 0.2, "minY": 0.3, "maxY": 0.4},
+                "class_id": 1,
+                "scores": {"conf": numpy.float32(0.5)},
+                "box_caption": "a mask",
+            },
+            {"position": {"middle": [3, 4], "width": 2, "height": 1}, "domain": "pixel", "class_id": 0},
+        ],
+        "class_labels": {0: "helmet", 1: "mask"},
+    }
+}
+
+
+def test_a_logged_image_is_a_file_of_the_run() -> None:
+    array = RGB.copy()
+    with wandb.init(project="p") as run:
+        image = wandb.Image(array, caption="first", boxes=BOXES)
+        array[:] = 0
+        run.log({"seen": image, "many": [image, wandb.Image(GREY)]})
+        run.summary["best"] = image
+    ((_, row),) = rows(run.id)
+    seen: Any = row["seen"]
+    assert (seen["_type"], seen["caption"], seen["width"], seen["height"]) == ("image-file", "first", 7, 5)
+    assert seen["boxes"]["predictions"]["class_labels"] == {"0": "helmet", "1": "mask"}
+    assert seen["boxes"]["predictions"]["box_data"][1]["position"] == {"middle": [3, 4], "width": 2, "height": 1}
+    many: Any = row["many"]
+    assert (many["_type"], many["count"], many["captions"]) == ("images/separated", 2, ["first", ""])
+    assert many["all_boxes"][1] is None
+    record = wandb.Api().run(f"p/{run.id}")
+    content = record.file(seen["path"]).read()
+    assert numpy.asarray(Pillow.open(io.BytesIO(content))).tolist() == RGB.tolist()
+    assert {file.name for file in record.files()} >= {seen["path"], *many["filenames"]}
+    assert record.summary["best"]["_type"] == "image-file"
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        {},
+        {"position": {"minX": 0}},
+        {"position": {"middle": [1], "width": 1, "height": 1}},
+        {"position": {"middle": [1, 1], "width": 1, "height": 1}, "class_id": "a"},
+        {"position": {"middle": [1, 1], "width": 1, "height": 1}, "scores": 1},
+        {"position": {"middle": [1, 1], "width": 1, "height": 1}, "scores": {"a": "b"}},
+        {"position": {"middle": [1, 1], "width": 1, "height": 1}, "box_caption": 1},
+    ],
+)
+def test_boxes_that_are_none(box: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        wandb.Image(GREY, boxes={"p": {"box_data": [box]}})
+
+
+def test_an_image_in_an_artifact() -> None:
+    draft = wandb.Artifact("pictures", type="dataset")
+    entry = draft.add(wandb.Image(RGB, caption="c"), "one")
+    assert entry.path == "one.image-file.json"
+    with wandb.init() as run:
+        made = run.log_artifact(draft)
+    assert len(made.files()) == 2
+    with pytest.raises(TypeError):
+        wandb.Artifact("x", type="dataset").add(3, "three")
