@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from artcli.catalog.runs import resolve
@@ -42,10 +43,25 @@ def named(console: Console, word: str) -> Run:
     return resolve.run(console.repository().catalog, word, console.project, active_run())
 
 
-def run_item(row: Row) -> dict[str, Any]:
-    """A run as `RUN_FIELDS` has it."""
-    found = {field.name: row.value(field.name) for field in RUN_FIELDS if field.name not in _READ}
-    return found | {name: getattr(row.view, name) for name in _READ} | {"duration": duration(row)}
+class RunItem(Mapping[str, Any]):
+    """A run as `RUN_FIELDS` and `more` have it; a value is looked up when somebody asks for it."""
+
+    def __init__(self, row: Row, more: Sequence[str] = ()) -> None:
+        self._row = row
+        self._names = [*(field.name for field in RUN_FIELDS), *more]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name in _READ:
+            return getattr(self._row.view, name)
+        return duration(self._row) if name == "duration" else self._row.value(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def duration(row: Row) -> float:

@@ -14,7 +14,7 @@ from artcli.cli.cards import card
 from artcli.cli.charts import sparkline
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema, duration, for_person, for_program
-from artcli.cli.run_items import RUN_FIELDS, named, run_item
+from artcli.cli.run_items import RUN_FIELDS, RunItem, named
 from artcli.flows.runs.listing import rows
 
 RUN = Schema(
@@ -48,7 +48,7 @@ def show_run(
     if view.fault:
         console.warn(f"not all of it can be read: {view.fault.message}")
     (row,) = rows(repository, [view])
-    item = run_item(row) | {
+    item = dict(RunItem(row)) | {
         "start": view.start,
         "metrics": {key: _metric(metric) for key, metric in view.metrics.items()},
         "system": {key: _metric(metric) for key, metric in view.system.items()},

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from math import isfinite
 from typing import Any, TypeVar
 
 from artcli.cli.formatting import Item, Schema, for_person, for_program, printable, width
@@ -70,8 +71,22 @@ def json_list(write: Write, schema: Schema, items: Iterable[Item]) -> None:
 
 
 def dumps(document: Any) -> str:
-    """JSON on one line, ASCII only: nothing in it can move a cursor, and bytes that are no UTF-8 survive."""
-    return json.dumps(document, separators=(",", ":"))
+    """JSON on one line, ASCII only: nothing in it can move a cursor, and bytes that are no UTF-8 survive.
+
+    Numbers that JSON lacks (NaN, infinities) are null.
+    """
+    try:
+        return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(document), separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def read_ahead(items: Iterable[T]) -> Iterator[T]:

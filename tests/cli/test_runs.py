@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,17 @@ def test_charts(art: Art, runs: list[str]) -> None:
     assert art("compare", "r0", "r1", "--plot", "los", "--json").code == 0
     error = art("compare", "r0", "r1", "--plot", "los").err
     assert error.startswith("error: none of these runs logged 'los'\n  metrics: loss\n")
+
+
+def test_numbers_that_json_lacks(art: Art, runs: list[str]) -> None:
+    repository = Repository(art.directory / ".art")
+    run = Recorder.begin(repository, Beginning("uncategorized", "wild", id="wild"))
+    run.log({"loss": float("nan"), "most": float("inf"), "least": 1.0})
+    run.finish("failed", 1)
+    repository.close()
+    result = art("run", "show", "wild", "--json")
+    document = json.loads(result.out, parse_constant=lambda word: pytest.fail(f"no JSON: {word}"))
+    assert document["summary"] == {"loss": None, "most": None, "least": 1.0}
+    assert art("run", "show", "wild", "--field", "summary.loss").out == "nan\n"
+    assert art("runs", "--sort", "loss", "-q").lines[-1] in ("r0", "wild")
+    assert art.on_terminal("run", "show", "wild").code == 0

@@ -10,9 +10,9 @@ import typer
 from artcli.catalog.runs import filters
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
-from artcli.cli.run_items import RUN_FIELDS, run_item
+from artcli.cli.run_items import RUN_FIELDS, RunItem
 from artcli.flows.runs import listing
-from artcli.flows.runs.listing import Group, Query, Row
+from artcli.flows.runs.listing import Group, Query
 
 EXAMPLES = """
 art runs
@@ -81,13 +81,9 @@ def command(
         _print_groups(console, made, keys, metrics)
         return
     names = _words(columns) or COLUMNS
-    more = [Field(name, "object") for name in names if name not in RUNS.names]
-    schema = RUNS._replace(fields=[*RUNS.fields, *more])
-    console.rows(schema, (_item(row, more) for row in found), columns=names)
-
-
-def _item(row: Row, more: Sequence[Field]) -> dict[str, Any]:
-    return run_item(row) | {field.name: row.value(field.name) for field in more}
+    extra = [name for name in names if name not in RUNS.names]
+    schema = RUNS._replace(fields=[*RUNS.fields, *(Field(name, "object") for name in extra)])
+    console.rows(schema, (RunItem(row, extra) for row in found), columns=names)
 
 
 def _print_groups(console: Console, groups: Sequence[Group], keys: Sequence[str], metrics: Sequence[str]) -> None:
