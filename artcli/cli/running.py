@@ -13,12 +13,14 @@ import typer
 
 from artcli.cli import recording, values
 from artcli.cli.console import Console
+from artcli.cli.failures import translated
 from artcli.cli.formatting import Schema
-from artcli.errors import ArtError, NotFoundError, UsageError
+from artcli.errors import ArtError, ConflictError, NoRepositoryError, NotFoundError, UsageError
 from artcli.flows.runs import active
 from artcli.flows.runs.begin import Gathering, Wish, begin, caller
 
 if TYPE_CHECKING:
+    from artcli.catalog.repository import Repository
     from artcli.flows.runs.wrap import Ended, Made, Used
 
 PRINTED = ("id", "env")
@@ -36,21 +38,21 @@ def run(
     behind = console.arguments[console.arguments.index("--") + 1 :]
     if not cmd or list(cmd) != behind:
         raise UsageError("no-command", "say behind -- what to run", hint="art run -- python train.py")
+    if active.is_disabled():
+        raise typer.Exit(_unrecorded(console, cmd))
+    word = "goes on" if wish.resume else "began"
     try:
         job = wrap.Job(
             cmd, wish, Path.cwd(), [_used(word) for word in uses], uris, [_made(word) for word in logs],
-            _seconds(system_metrics), not no_capture, workers=console.jobs,
+            _seconds(system_metrics), not no_capture, strict, workers=console.jobs,
         )  # fmt: skip
-        if active.is_disabled():
-            raise SystemExit(_unrecorded(cmd))
-        with console.progress() as progress:
-            word = "goes on" if wish.resume else "began"
-            ended = wrap.wrap(console.repository(), job, progress, lambda run: _began(console, run, word))
+        repository = _opened(console, None if strict or uses else cmd)
+        ended = wrap.wrap(repository, job, console.progress, lambda run: _began(console, run, word))
     except wrap.CannotStart as failure:
         console.warn(failure.message)
         raise typer.Exit(failure.code) from None
-    except ArtError as error:
-        console.error(error)
+    except (ArtError, OSError) as error:
+        console.error(translated(error))
         raise typer.Exit(wrap.NOT_STARTED) from None
     _told_end(console, ended)
     code = ended.ending.code
@@ -76,14 +78,31 @@ def _told_end(console: Console, ended: Ended) -> None:
         console.say(f"{found['name']}  {found['outcome'] or 'not ended'}  art run show {ended.run}")
 
 
-def _unrecorded(cmd: Sequence[str]) -> int:
-    """Become the command: nothing is to be recorded."""
+def _opened(console: Console, cmd: Sequence[str] | None) -> Repository:
+    """The repository; if there is one that cannot be opened, `cmd` runs unrecorded, and this does not return."""
+    try:
+        return console.repository()
+    except (NoRepositoryError, UsageError):
+        raise
+    except (ArtError, OSError) as error:
+        if cmd is None:
+            raise
+        console.warn(f"nothing is recorded: {translated(error).message}")
+        raise typer.Exit(_unrecorded(console, cmd)) from None
+
+
+def _unrecorded(console: Console, cmd: Sequence[str]) -> int:
+    """Become the command; returns only if there is none."""
+    import signal
+
+    console.out.flush()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     try:
         os.execvp(cmd[0], list(cmd))
-    except FileNotFoundError:
-        return 127
-    except OSError:
-        return 126
+    except OSError as error:
+        console.warn(f"{cmd[0]}: {(error.strerror or str(error)).lower()}")
+        return 127 if isinstance(error, FileNotFoundError) else 126
 
 
 def _die(console: Console, number: int) -> None:
@@ -193,10 +212,14 @@ def finish(
         raise UsageError("bad-usage", "one of --exit-code, --failed and --aborted", hint="art run finish --help")
     repository = console.repository()
     run = choose(repository, recording.named(word), console.project)
+    outcome = "failed" if failed else "killed" if aborted else outcome_of(exit_code or 0)
+    if run.outcome not in (None, "crashed", outcome):
+        raise ConflictError(
+            "run-over", f"run '{run.name}' is over: {run.outcome}", hint=f"art run start --resume {run.id}"
+        )  # fmt: skip
     recorder = Recorder.attach(repository, run.id)
     if summary:
         recorder.set("summary", {key: values.metric(text) for key, text in map(recording.pair, summary)})
-    outcome = "failed" if failed else "killed" if aborted else outcome_of(exit_code or 0)
     recorder.finish(outcome, exit_code)
     return item(console, run.id)
 

@@ -71,6 +71,13 @@ def test_a_run_of_a_shell_script(art: Art, monkeypatch: pytest.MonkeyPatch) -> N
     assert "best\t0.9\n" in art("run", "summary").out
 
 
+def test_a_run_ends_once(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = started(art, monkeypatch)
+    assert art("run", "finish").code == art("run", "finish").code == 0
+    assert art("run", "finish", "--failed", "--json").error["code"] == "run-over"
+    assert known(art, run).outcome == "finished"
+
+
 def test_a_lower_step_is_dropped_and_said(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     run = started(art, monkeypatch)
     art("log-metrics", "a=1", "--step", "5")

@@ -323,7 +323,16 @@ def test_a_run_that_cannot_be_recorded_still_runs(home: Path) -> None:
     code, out, err = ran(home, "--", "sh", "-c", "echo fine; exit 3")
     assert (code, out) == (3, b"fine\n")
     assert b"warning: not all is recorded" in err
-    assert ran(home, "--strict", "--", "true")[0] == 1
+    assert ran(home, "--strict", "--", "true")[0] == 125
+
+
+def test_a_repository_that_is_damaged(home: Path) -> None:
+    (home / ".art" / "config").write_text("nonsense")
+    code, out, err = ran(home, "--", "sh", "-c", "echo fine; exit 3")
+    assert (code, out) == (3, b"fine\n")
+    assert err.startswith(b"warning: nothing is recorded: ")
+    assert ran(home, "--strict", "--", "true")[0] == 125
+    assert ran(home, "--use", "dataset:v0", "--", "true")[0] == 125
 
 
 def test_without_capture(home: Path) -> None:

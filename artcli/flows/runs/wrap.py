@@ -17,6 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.spool import this_process
-from artcli.errors import NotFoundError, UsageError
+from artcli.errors import ConflictError, NotFoundError, UsageError
 from artcli.flows import arrange, log_artifact, use
 from artcli.flows.runs import active, edges, mask
 from artcli.flows.runs.begin import Gathering, Wish, begin
@@ -78,6 +79,8 @@ class Job:
     """Seconds between samples of the machine; None: none are taken."""
     capture: bool = True
     """Hear what it says on its console."""
+    strict: bool = False
+    """Do not start it if the run cannot begin."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     workers: int | None = None
 
@@ -102,7 +105,11 @@ class CannotStart(Exception):
         self.message = message
 
 
-def wrap(repository: Repository, job: Job, progress: Progress, began: Callable[[str], None]) -> Ended:
+Progresses = Callable[[], AbstractContextManager[Progress]]
+"""Makes a progress that is over before the command has the terminal, or after."""
+
+
+def wrap(repository: Repository, job: Job, progress: Progresses, began: Callable[[str], None]) -> Ended:
     """Run the job; `began` is told the run's id before the command starts.
 
     Raises `ArtError` where a version that it uses, or a run that is to be resumed, is not there, and `CannotStart`.
@@ -111,7 +118,7 @@ def wrap(repository: Repository, job: Job, progress: Progress, began: Callable[[
 
 
 class _Wrapping:
-    def __init__(self, repository: Repository, job: Job, progress: Progress) -> None:
+    def __init__(self, repository: Repository, job: Job, progress: Progresses) -> None:
         self.repository = repository
         self.job = job
         self.progress = progress
@@ -154,7 +161,8 @@ class _Wrapping:
         versions, places = [], {}
         for ref, variable in self.job.uses:
             request = use.Request(ref, self.job.wish.project, self.job.directory, workers=self.job.workers)
-            used = use.use(self.repository, request, self.progress)
+            with self.progress() as progress:
+                used = use.use(self.repository, request, progress)
             versions.append(used.version)
             places[variable] = str(used.path)
         return versions, places
@@ -165,9 +173,11 @@ class _Wrapping:
             captured = gathering.done()
             captured.start["asked"] = self._asked(versions)
             self.recorder = begin(self.repository, self.job.wish, captured, this_process())
-        except (NotFoundError, UsageError):
+        except (NotFoundError, ConflictError, UsageError):
             raise  # a wish that cannot be granted
         except Exception as error:  # a full disk, a damaged log: the command runs all the same
+            if self.job.strict:
+                raise
             self._say(error)
             return
         run = self.recorder.run
@@ -236,7 +246,8 @@ class _Wrapping:
             made.name, self.job.wish.project, arrange.sources([path], str(self.job.directory)), type=made.type,
             aliases=made.aliases, run=self.recorder.run if self.recorder else None, workers=self.job.workers,
         )  # fmt: skip
-        return log_artifact.log_artifact(self.repository, request, self.progress)
+        with self.progress() as progress:
+            return log_artifact.log_artifact(self.repository, request, progress)
 
     def _finish(self, ending: Ending) -> None:
         if self.recorder is not None:
