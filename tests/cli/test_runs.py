@@ -62,6 +62,16 @@ def test_groups(art: Art, runs: list[str]) -> None:
     assert group["best"] == {"loss": {"value": 0.25, "id": "r1", "name": "train-1"}}
 
 
+def test_a_run_that_lost_something_is_told(art: Art, runs: list[str]) -> None:
+    for pack in (art.directory / ".art" / "packs").rglob("*/*"):
+        pack.unlink()
+    result = art("runs")
+    assert (len(result.lines), result.err) == (
+        2, "warning: what 2 of these runs said cannot be read whole: art fsck\n",
+    )  # fmt: skip
+    assert "warning: not all of it can be read" in art("run", "show", "r0").err
+
+
 def test_no_runs_yet(art: Art) -> None:
     art("init")
     result = art("runs")
@@ -106,8 +116,9 @@ def test_charts(art: Art, runs: list[str]) -> None:
     assert out[1].startswith("       1 ┤⠉")
     assert out[6].startswith("0.333333 ┤")
     assert art("compare", "r0", "r1", "--plot", "los", "--json").code == 0
-    error = art("compare", "r0", "r1", "--plot", "los").err
-    assert error.startswith("error: none of these runs logged 'los'\n  metrics: loss\n")
+    failed = art("compare", "r0", "r1", "--plot", "los")
+    assert failed.err.startswith("error: none of these runs logged 'los'\n  metrics: loss\n")
+    assert (failed.code, "no-such-metric" in art("help", "no-such-metric").out) == (5, True)
 
 
 def test_numbers_that_json_lacks(art: Art, runs: list[str]) -> None:

@@ -73,6 +73,8 @@ def command(
     found = listing.runs(console.repository(), query)
     if not found and query._replace(conditions=(), states=()) == Query(console.project) and not (conditions or state):
         console.say("no runs yet; art run -- COMMAND makes one")
+    if broken := sum(row.view.fault is not None for row in found):
+        console.warn(f"what {broken} of these runs said cannot be read whole: art fsck")
     if group_by:
         keys = _words(group_by)
         metric = [] if sort is None or sort.removeprefix("-") in keys else [sort.removeprefix("-")]

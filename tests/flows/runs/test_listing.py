@@ -48,8 +48,9 @@ def test_by_what_they_are(gauge: Gauge) -> None:
         names(gauge, job_type="label") == names(gauge, tag="night") == names(gauge, states=["running"]) == ["label-0"]
     )
     assert names(gauge, states=["failed", "running"]) == ["label-0", "train-3"]
-    with pytest.raises(UsageError, match="no state 'fine'"):
+    with pytest.raises(UsageError, match="no state 'fine'") as raised:
         names(gauge, states=["fine"])
+    assert raised.value.slug == "unknown-state"
 
 
 @pytest.mark.parametrize(
