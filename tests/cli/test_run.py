@@ -71,7 +71,7 @@ def test_what_it_writes_passes_through(home: Path) -> None:
 
 
 def test_megabytes_pass_through_and_are_recorded(home: Path) -> None:
-    lines = 100_000
+    lines = 1_000_000 // 3
     code, out, _ = ran(home, "--", PYTHON, "-c", f"for i in range({lines}): print('line', i)")
     assert (code, len(out.splitlines())) == (0, lines)
     assert console(last_run(home)[1], "stdout").encode() == out
@@ -300,6 +300,42 @@ def test_kill_9_of_us_leaves_what_was_said(home: Path, art: Art) -> None:
     history = [dict(item.data) for item in journal.everything(repository, run.id) if item.kind == "history"]
     repository.close()
     assert (run.outcome, history) == ("crashed", [{"loss": 0.5}])
+
+
+def test_eight_at_once_of_which_three_are_killed(home: Path, art: Art) -> None:
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom artcli.flows.runs.metrics import Voice\nimport os\n"
+        "voice = Voice(Path(os.environ['ART_DIR']), os.environ['ART_RUN_ID'])\n"
+        "for step in range(20): voice.row({'x': step}, time.time())\n"
+        "print('half', flush=True)\nsys.stdin.read()\n"
+        "for step in range(20): voice.row({'x': step}, time.time())\n"
+    )
+    words = ("--name", "many", "--", PYTHON, "-c", script)
+    processes = [started(home, *words, stdin=subprocess.PIPE, start_new_session=True) for _ in range(8)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"half\n"
+    for process in processes[:3]:
+        os.killpg(process.pid, signal.SIGKILL)
+    for process in processes:
+        process.communicate()
+    codes = [process.returncode for process in processes]
+    assert codes == [-9] * 3 + [0] * 5
+    art("run", "start")
+    repository = Repository.open(home)
+    runs = [run for run in Register(repository.follower.database).runs() if run.name == "many"]
+    rows = [sum(item.kind == "history" for item in journal.everything(repository, run.id)) for run in runs]
+    repository.close()
+    assert sorted((run.outcome, count) for run, count in zip(runs, rows, strict=True)) == [
+        *[("crashed", 20)] * 3,
+        *[("finished", 40)] * 5,
+    ]
+
+
+def test_a_run_that_lives_is_not_taken_up(home: Path, art: Art) -> None:
+    art("run", "start", "--name", "busy", "--pid", os.getpid())
+    assert art("run", "start", "--resume", "busy", "--json").error["code"] == "run-lives"
+    assert ran(home, "--resume", "busy", "--", "true")[0] == 125
 
 
 def test_resume(home: Path) -> None:

@@ -74,6 +74,7 @@ def command(
 
     Everything passes through untouched: output, signals, the exit code. 125: art could not start it, 126: it cannot be
     executed, 127: there is no such command. What cannot be recorded is said, and changes nothing, unless --strict.
+    What takes over the terminal, such as a shell or an editor, wants --no-capture.
     """
     console: Console = ctx.obj
     wish = running.wish(console, job_type, name, group, tag, message, config, resume, git, env_allow)

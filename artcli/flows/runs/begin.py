@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from artcli.catalog.repository import Repository
-from artcli.catalog.runs.spool import Owner
+from artcli.catalog.runs import journal
+from artcli.catalog.runs.register import Run
+from artcli.catalog.runs.spool import Owner, is_alive
+from artcli.errors import ConflictError
 from artcli.flows.runs import capture, mask, program
 from artcli.flows.runs.capture import Captured
 from artcli.flows.runs.choose import choose
@@ -68,7 +71,8 @@ class Gathering:
 def begin(repository: Repository, wish: Wish, captured: Captured, owner: Owner | None) -> Recorder:
     """Begin the run, or take up the one that `wish.resume` means; `owner`: the process whose end is the run's.
 
-    Raises `NotFoundError` (`no-such-run`), `UsageError` (`bad-tag`, `bad-project`), `SpaceError`.
+    Raises `NotFoundError` (`no-such-run`), `ConflictError` (`run-lives`), `UsageError` (`bad-tag`, `bad-project`),
+    `SpaceError`.
     """
     beginning = Beginning(
         project=wish.project,
@@ -84,10 +88,20 @@ def begin(repository: Repository, wish: Wish, captured: Captured, owner: Owner |
     if wish.resume is None:
         recorder = Recorder.begin(repository, beginning)
     else:
-        recorder = Recorder.resume(repository, choose(repository, wish.resume, wish.project).id, beginning)
+        known = choose(repository, wish.resume, wish.project)
+        _check_over(repository, known)
+        recorder = Recorder.resume(repository, known.id, beginning)
     if captured.files:
         Voice(repository.path, recorder.run).keep(captured.files)
     return recorder
+
+
+def _check_over(repository: Repository, run: Run) -> None:
+    """Raise `ConflictError` (`run-lives`) if another process is at work in the run."""
+    spool = journal.spool_of(repository, run.id)
+    owner = spool.head.owner if spool else None
+    if run.outcome is None and owner is not None and is_alive(owner):
+        raise ConflictError("run-lives", f"run '{run.name}' is going on in process {owner.pid}", hint="art runs")
 
 
 def caller() -> list[str]:

@@ -6,8 +6,9 @@ alone is.
 
 A child whose stdout is a terminal must see a terminal, or it would lose its colours and progress bars, and buffer its
 lines. So it gets a pseudo-terminal there, and a pipe everywhere else. The pseudo-terminal changes no byte: its output
-processing is off, and the real terminal does its own. Where stdout and stderr are the same place they share one
-channel, and keep the order in which they were written.
+processing is off, and the real terminal does its own. It is not the terminal of the session, so an interactive shell
+has no job control there: what takes over the terminal is better run without being heard. Where stdout and stderr are
+the same place they share one channel, and keep the order in which they were written.
 """
 
 from __future__ import annotations
@@ -136,11 +137,12 @@ class Child:
         """Signals wait until `release`."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
 
-    def drain(self) -> None:
-        """When it has ended: wait until what it wrote has passed through."""
-        for thread, channel in zip(self._threads, self._channels, strict=True):
-            while thread.is_alive() and (channel.busy or time.monotonic() - channel.last < SILENCE):
-                thread.join(0.01)
+    @property
+    def is_drained(self) -> bool:
+        """Once it has ended: whether what it wrote has passed through, or will not come any more."""
+        now = time.monotonic()
+        pairs = zip(self._threads, self._channels, strict=True)
+        return not any(thread.is_alive() and (way.busy or now - way.last < SILENCE) for thread, way in pairs)
 
     @property
     def failure(self) -> OSError | None:

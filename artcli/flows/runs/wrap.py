@@ -42,6 +42,8 @@ ALIVE = 60.0
 """Seconds after which a run that says nothing says that it lives."""
 TICK = 1.0
 """Seconds after which Python sees a signal at the latest, whichever thread got it."""
+DRAIN = 0.01
+"""Seconds between looks at what the command has left behind in its pipes."""
 FIRST_SAMPLE = 2.0
 """Seconds after which the machine is looked at first: many runs are short."""
 
@@ -207,7 +209,9 @@ class _Wrapping:
             self.wake.clear()
             self._say_console()
             self._record(samples.due())
-        child.drain()
+        while not child.is_drained:
+            self._say_console()
+            time.sleep(DRAIN)
         self._say_console(end=True)
         self._record(samples.last())
         return child.ending
