@@ -40,6 +40,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "graph": "draw which runs used and made which versions",
         "why": "say how a version came to be, and how it did",
         "which": "tell which version a file or directory is",
+        "reproduce": "do again what made a version, or write down how",
     },
     "History": {
         "log": "show what happened, newest first",

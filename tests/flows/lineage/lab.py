@@ -10,7 +10,7 @@ from typing import Any
 from artcli.catalog import resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.facts import Draft
-from artcli.catalog.runs.register import Register
+from artcli.catalog.runs import resolve as runs
 from artcli.flows.runs import edges
 from artcli.flows.runs.metrics import Voice
 from artcli.flows.runs.recorder import Beginning, Recorder
@@ -43,7 +43,7 @@ class Lab(Workshop):
         recorder.finish("finished", 0)
 
     def delete_run(self, name: str) -> None:
-        (run,) = Register(self.repository.follower.database).named(name)
+        run = runs.run(self.repository.catalog, name, PROJECT)
         self.repository.commit(lambda _, make: [make(Draft("delete", {"run": run.id}))])
 
 
