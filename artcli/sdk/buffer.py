@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from artcli.catalog.runs import records
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.spool import Spool
-from artcli.flows.runs.rows import FSYNC_EVERY, SEAL_SIZE
+from artcli.flows.runs.rows import FSYNC_EVERY, QUIET_EVERY, SEAL_SIZE
 from artcli.sdk.voice import warn
 
 FLUSH_EVERY = 5.0
@@ -248,8 +248,19 @@ class Buffer:
             self._wake.clear()
             for round in self.rounds:
                 self._attempt(round, "what is recorded by itself is not complete")
+            if self._is_quiet():
+                continue
             if not self._try_flush(durable=time.monotonic() - self._synced >= FSYNC_EVERY) and not self._gone:
                 time.sleep(0.2)  # woken at once again, since nothing got smaller
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing waits but samples of the machine, and not for long."""
+        now = time.monotonic()
+        overdue = now - self._progress >= QUIET_EVERY or (self._unsynced and now - self._synced >= FSYNC_EVERY)
+        if self._closed or overdue:
+            return False
+        with self._lock:
+            return self._size <= FLUSH_SIZE and all(item.kind == "system" for item in self._items)
 
     def _has_room(self) -> bool:
         """Wait until something was written; False if nothing is."""

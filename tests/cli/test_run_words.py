@@ -6,6 +6,7 @@ import pytest
 
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.register import Register
+from artcli.catalog.runs.spool import this_process
 from artcli.flows.runs.recorder import Beginning, Recorder
 from tests.kit.command_line import Art
 
@@ -64,6 +65,23 @@ def test_a_run_that_lives_stays(runs: Art) -> None:
     assert slug(runs, "rm", "third", "dataset:v0", "--yes") == "run-running"
     assert state(runs, "bbbb") == "live"
     assert runs("ls", "-q").out == "dataset\n"
+
+
+def test_any_command_seals_what_the_dead_have_left(runs: Art) -> None:
+    repository = Repository(runs.directory / ".art")
+    mine = this_process()
+    assert mine is not None
+    dead = Recorder.begin(repository, Beginning("home", id="dead", owner=mine._replace(started="1")))
+    dead.log({"loss": 0.5})
+    assert runs("ls", "-q").out == "dataset\n"
+    repository.refresh()
+    register = Register(repository.follower.database)
+    run = register.run("dead")
+    assert run is not None
+    assert run.outcome == "crashed"
+    assert len(list(register.segments("dead"))) == 1
+    assert not dead.spool.folder.exists()
+    repository.close()
 
 
 def test_what_is_said_of_a_run(runs: Art) -> None:

@@ -12,6 +12,8 @@ from artcli.catalog.runs.records import MOST_STEPS, Record
 
 SEAL_SIZE = 1024 * 1024
 """Bytes of records from which a spool is sealed."""
+QUIET_EVERY = 60.0
+"""Seconds that samples of the machine may wait if nothing else is said: an idle run must not wear out a memory card."""
 FSYNC_EVERY = 30.0
 """Seconds of a run that a power cut may cost."""
 

@@ -100,6 +100,7 @@ def settle(repository: Repository) -> list[str]:
                     found.append(spool.folder.name)
         except (ArtError, OSError):
             continue
+    sweep(root)
     return found
 
 

@@ -35,6 +35,7 @@ from artcli.flows.runs.child import Child
 from artcli.flows.runs.console import SECONDS, Scroll
 from artcli.flows.runs.ending import Ending
 from artcli.flows.runs.recorder import Recorder
+from artcli.flows.runs.rows import QUIET_EVERY
 from artcli.progress import Progress
 
 NOT_STARTED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
@@ -275,6 +276,8 @@ class _Samples:
     def __init__(self, pid: int, job: Job) -> None:
         self._every = job.sample_every
         self._next = time.monotonic() + min(FIRST_SAMPLE, self._every or ALIVE)
+        self._held: list[Record] = []
+        self._told = -QUIET_EVERY
         self._machine = None
         if self._every is not None:
             from artcli.flows.runs.machine import Machine
@@ -287,15 +290,25 @@ class _Samples:
         return max(0.0, moment - time.monotonic())
 
     def due(self) -> list[Record]:
-        """A sample, or a sign of life, if it is time."""
-        if time.monotonic() < self._next:
+        """Samples, or a sign of life, if it is time: many samples at once, so that an idle run writes little."""
+        now = time.monotonic()
+        if now < self._next:
             return []
-        self._next = time.monotonic() + (self._every or ALIVE)
-        return self._sample() or [Record("alive", time.time(), {})]
+        self._next = now + (self._every or ALIVE)
+        self._held += self._sample()
+        if now < self._told + QUIET_EVERY:
+            return []
+        self._told = now
+        return self._take() or [Record("alive", time.time(), {})]
 
     def last(self) -> list[Record]:
         """What is to be said at the end."""
-        return self._sample()
+        self._held += self._sample()
+        return self._take()
+
+    def _take(self) -> list[Record]:
+        held, self._held = self._held, []
+        return held
 
     def _sample(self) -> list[Record]:
         found = self._machine.sample() if self._machine else {}
