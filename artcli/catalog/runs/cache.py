@@ -32,7 +32,7 @@ from artcli.errors import IntegrityError
 
 R = TypeVar("R")
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever the tables or what they hold changes."""
 SLICE = 2.0
 """Seconds of reading after which what was read is kept, and other processes get their turn."""

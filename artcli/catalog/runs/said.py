@@ -5,7 +5,7 @@ part by part, and a part that was read once need not be read again. Points of me
 many, and nobody wants them all in one place.
 
 The summary is the last value of each metric and what the program sets, whichever came later. A metric of which
-`define_metric` says otherwise has those that it names of {"min", "max", "mean", "last", "best"}, as in W&B.
+`define_metric` says otherwise has those that it names of {"min", "max", "mean", "first", "last", "best"}, as in W&B.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Said:
         self.start: dict[str, Any] = {}
         """What was recorded by itself when a process took the run up last."""
         self.metrics: dict[str, list[Any]] = {}
-        """[kind, values, last step, values that are numbers, their sum, least, greatest, last] of each metric."""
+        """[kind, values, last step, how many are numbers, their sum, least, greatest, last, first] of each metric."""
         self.system: dict[str, list[Any]] = {}
         self.rows = 0
         self.steps: list[int] = []
@@ -95,7 +95,7 @@ class Said:
                 batch.files[record.data["path"]] = record.data.get("size")
         _count(self.metrics, batch.history)
         _count(self.system, batch.system)
-        _join(self.metrics, {key: [*item, 0, 0.0, None, None, None] for key, item in batch.others.items()})
+        _join(self.metrics, {key: [*item, 0, 0.0, None, None, None, None] for key, item in batch.others.items()})
         return batch
 
     def add(self, later: Said) -> None:
@@ -104,7 +104,7 @@ class Said:
         for key, item in later.summary.items():
             self.summary[key] = _over(self.summary.get(key), item)
         for metric, definition in later.defines.items():
-            self.defines[metric] = {**self.defines.get(metric, {}), **definition}
+            self._redefine(metric, definition)
         self.start = later.start or self.start
         _join(self.metrics, later.metrics)
         _join(self.system, later.system)
@@ -179,7 +179,11 @@ class Said:
         metric = data.get("metric")
         if isinstance(metric, str):
             definition = {key: value for key, value in data.items() if key != "metric" and value is not None}
-            self.defines[metric] = {**self.defines.get(metric, {}), **definition}
+            self._redefine(metric, definition)
+
+    def _redefine(self, metric: str, definition: Mapping[str, Any]) -> None:
+        before = {} if definition.get("overwrite") else self.defines.get(metric, {})
+        self.defines[metric] = {**before, **definition}
 
 
 class Batch:
@@ -232,8 +236,8 @@ def _count(metrics: dict[str, list[Any]], batch: Mapping[str, Points]) -> None:
         if total != total:  # one of them is no number
             values = [value for value in values if value == value]
             total = sum(values)
-        least, greatest, last = (min(values), max(values), values[-1]) if len(values) else (None, None, None)
-        added[key] = [NUMBER, len(points.values), points.steps[-1], len(values), total, least, greatest, last]
+        ends = [min(values), max(values), values[-1], values[0]] if len(values) else [None] * 4
+        added[key] = [NUMBER, len(points.values), points.steps[-1], len(values), total, *ends]
     _join(metrics, added)
 
 
@@ -243,10 +247,11 @@ def _join(before: dict[str, list[Any]], later: Mapping[str, list[Any]]) -> None:
         if old is None:
             before[key] = list(item)
             continue
-        kind, count, step, known, total, least, greatest, last = item
+        kind, count, step, known, total, least, greatest, last, first = item
         before[key] = [
             NUMBER if NUMBER in (old[0], kind) else kind, old[1] + count, max(old[2], step), old[3] + known,
             old[4] + total, _known(min, old[5], least), _known(max, old[6], greatest), old[7] if last is None else last,
+            first if old[8] is None else old[8],
         ]  # fmt: skip
 
 
@@ -286,11 +291,11 @@ def _wanted(definition: Mapping[str, Any]) -> list[str] | None:
 
 def _summed(numbers: list[Any], wanted: Iterable[str], definition: Mapping[str, Any]) -> dict[str, Any] | None:
     """The values that a definition names; None where there are none."""
-    _, _, _, known, total, least, greatest, last = numbers
+    _, _, _, known, total, least, greatest, last, first = numbers
     if not known:
         return None
     best = greatest if definition.get("goal") in ("maximize", "max") else least
-    known = {"min": least, "max": greatest, "mean": total / known, "last": last, "best": best}
+    known = {"min": least, "max": greatest, "mean": total / known, "last": last, "first": first, "best": best}
     return {word: known[word] for word in wanted if word in known} or None
 
 

@@ -229,6 +229,6 @@ def looked_up(values: Mapping[str, Any], key: str) -> Any:
 
 
 def _metric(key: str, item: list[Any], definition: Mapping[str, Any]) -> Metric:
-    kind, count, step, numbers, total, least, greatest, last = item
+    kind, count, step, numbers, total, least, greatest, last, _ = item
     mean = total / numbers if kind == NUMBER and numbers else None
     return Metric(key, kind, count, step, least, greatest, mean, last, definition)

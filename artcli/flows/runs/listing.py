@@ -16,7 +16,7 @@ from artcli.catalog.runs.view import RunView, looked_up, views
 from artcli.errors import UsageError
 
 STATES = ("running", "finished", "failed", "killed", "crashed")
-SUMS = ("best", "max", "min", "mean", "last")
+SUMS = ("best", "max", "min", "mean", "last", "first")
 """What `define_metric` makes of a metric in the summary, in the order in which one of them stands for it."""
 _LESS_IS_BETTER = ("loss", "err", "mae", "mse", "rmse", "perplexity", "latency", "time")
 

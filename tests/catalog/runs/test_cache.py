@@ -222,6 +222,31 @@ def test_a_missing_chunk_is_told_and_hides_nothing_else(gauge: Gauge, tmp_path: 
         assert views(repository)[0].config == {"lr": 1}
 
 
+def test_the_summary_is_what_define_metric_says(gauge: Gauge) -> None:
+    run = gauge.begin()
+    gauge.say(run, "define", metric="loss", summary="min,mean,first,last")
+    gauge.say(run, "define", metric="val/*", summary="best", goal="maximize")
+    gauge.say(run, "define", metric="secret", summary="none")
+    gauge.say(run, "define", metric="both", summary="copy,max")
+    for value in (3.0, 1.0, 2.0):
+        gauge.log(
+            run, {"loss": value, "val/mAP": value, "secret": value, "both": value, "plain": value, "in": {"a": 1}}
+        )
+    assert view(gauge.repository, run.run).summary == {
+        "loss": {"min": 1.0, "mean": 2.0, "first": 3.0, "last": 2.0},
+        "val/mAP": {"best": 3.0},
+        "both": 2.0,
+        "plain": 2.0,
+        "in": {"a": 1},
+    }
+    gauge.say(run, "define", metric="loss", summary="max", overwrite=True)
+    seal(gauge.repository, run.spool)
+    assert view(gauge.repository, run.run).summary["loss"] == {"max": 3.0}
+    gauge.say(run, "summary", loss="low", null_keys=["plain"])
+    found = view(gauge.repository, run.run).summary
+    assert (found["loss"], "plain" in found) == ("low", False)
+
+
 VALUES = st.one_of(st.integers(-5, 5), st.floats(allow_nan=True), st.text(max_size=2), st.booleans())
 ROWS = st.dictionaries(st.sampled_from("abc"), st.one_of(VALUES, st.dictionaries(st.sampled_from("xy"), VALUES)))
 RECORDS = st.lists(
@@ -230,7 +255,9 @@ RECORDS = st.lists(
         ROWS.map(lambda row: ("summary", row)),
         ROWS.map(lambda row: ("config", row)),
         st.just(("start", {"host": "car"})),
-        st.sampled_from(["min", "max,last", "mean", "best"]).map(lambda s: ("define", {"metric": "a", "summary": s})),
+        st.sampled_from(["min", "max,last", "mean", "best", "first", "none"]).map(
+            lambda s: ("define", {"metric": "a", "summary": s})
+        ),
     ),
     max_size=12,
 )
