@@ -190,7 +190,7 @@ def test_a_jetson(tmp_path: Path) -> None:
 
 
 def test_settings_from_outside_win() -> None:
-    config = {"lr": 1, "model": {"depth": 2, "width": 3}, "a.b": 1}
-    found = overrides.apply(config, {"lr": 2, "model.depth": 9, "a.b": 5, "new.key": 7})
-    assert found == {"lr": 2, "model": {"depth": 9, "width": 3}, "a.b": 5, "new.key": 7}
+    config = {"lr": 1, "model": {"depth": 2, "width": 3}, "a.b": 1, "model.width": 0}
+    found = overrides.apply(config, {"lr": 2, "model.depth": 9, "model.width": 8, "a.b": 5, "new.key": 7})
+    assert found == {"lr": 2, "model": {"depth": 9, "width": 8}, "a.b": 5, "model.width": 8, "new.key": 7}
     assert config["model"] == {"depth": 2, "width": 3}

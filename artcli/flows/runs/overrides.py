@@ -1,7 +1,8 @@
 """Settings from outside: how they come together with a program's own.
 
-`lr` replaces the program's `lr`. `model.lr` replaces the key of that very name if the program has one, else `lr` of the
-mapping `model` if there is such a mapping, else it becomes a key of that name.
+`lr` replaces the program's `lr`. `model.lr` replaces `lr` of the mapping `model`, if the program has one, and the key of
+that very name, if there is one: the run's config has it under the name that was given from outside. Where there is
+neither it becomes a key of that name.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ def apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
 def _put(target: dict[str, Any], key: str, value: Any) -> None:
     first, dot, rest = key.partition(".")
     inner = target.get(first)
-    if key not in target and dot and isinstance(inner, Mapping):
-        target[first] = inner = dict(inner)
-        _put(inner, rest, value)
-    else:
-        target[key] = value
+    if dot and isinstance(inner, Mapping):
+        target[first] = inside = dict(inner)
+        _put(inside, rest, value)
+        if key not in target:
+            return
+    target[key] = value
