@@ -91,7 +91,7 @@ def command(
         console.record(EDITED, {"ref": run_words.ref_of(run), "changed": told}, receipt=f"{name}  {_told(told)}")
         return
     if job_type is not None or group is not None:
-        raise UsageError("bad-usage", "--job-type and --group are said of runs", hint=f"art edit run:{ref} -h")
+        raise UsageError("bad-usage", "--job-type and --group are said of runs", hint="art edit --help")
     if edits == Edits():
         row, _ = edit.target(repository.catalog, ref, project)
         edits = _in_editor(console, repository, row)
