@@ -165,6 +165,22 @@ def test_ctrl_c_of_a_terminal_reaches_the_command_once(home: Path) -> None:
     assert "interrupts: 1" in console(last_run(home)[1], "stdout")
 
 
+def test_ctrl_c_ends_a_loop_of_runs(home: Path) -> None:
+    script = "print('ready', flush=True); import time; time.sleep(30)"
+    run = f"{PYTHON} -m artcli run -q {' '.join(QUIET)} -- {PYTHON} -c {shlex.quote(script)}"
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(home)
+        os.execv("/bin/bash", ["bash", "-c", f"for i in 1 2 3; do {run}; done; echo after"])
+    read_until(terminal, b"ready")
+    os.write(terminal, b"\x03")
+    said = read_to_end(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGINT
+    assert b"ready" not in said
+    assert b"after" not in said
+    assert (last_run(home)[0].outcome, last_run(home)[0].exit) == ("killed", 130)
+
+
 def test_a_terminal_stays_a_terminal(home: Path) -> None:
     script = "import os, sys; print([s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)], *os.get_terminal_size())"
     pid, terminal = pty.fork()

@@ -1,7 +1,7 @@
 """Settings from outside: how they come together with a program's own.
 
-`lr` replaces the program's `lr`. `model.lr` replaces `lr` of the mapping `model`, if the program has one, and the key of
-that very name, if there is one: the run's config has it under the name that was given from outside. Where there is
+`lr` replaces the program's `lr`. `model.lr` replaces `lr` of the mapping `model`, if the program has one, and the key
+of that very name, if there is one: the run's config has it under the name that was given from outside. Where there is
 neither it becomes a key of that name.
 """
 
