@@ -10,6 +10,8 @@ from artcli.catalog import facts
 from tests.cli.shelf import TIME
 from tests.flows.lineage.lab import Lab, car
 from tests.kit.command_line import Art
+from tests.kit.story import build, play
+from tests.kit.story.levels import LEVELS
 
 
 @pytest.fixture
@@ -100,3 +102,51 @@ def test_graph_of_nothing(art: Art) -> None:
     result = art("graph")
     assert (result.code, result.err) == (0, "no versions and no runs in project 'uncategorized'\n")
     assert Path(art.directory, ".art").is_dir()
+
+
+@pytest.mark.usefixtures("lab")
+def test_history_as_a_graph(art: Art) -> None:
+    assert (
+        art("log", "model", "--graph").out
+        == f"""\
+● model:v1  (latest)  {TIME}
+■ train-2  train  finished  {TIME}
+├─● dataset:v1  (latest)  {TIME}
+└─◇ s3://bucket/more
+
+● model:v0  {TIME}
+■ train-1  train  finished  {TIME}
+● dataset:v0  {TIME}
+"""
+    )
+    assert len(art("log", "--graph").lines) == 11
+    assert art("log", "run:drive", "--graph", "-n", "2").lines == [
+        f"■ drive  drive  finished  {TIME}", f"● model-trt:v0  (latest)  {TIME}"
+    ]  # fmt: skip
+    assert art("log", "modle", "--graph", "--json").code == 2
+    assert art("log", "modle", "--graph").code == 5
+
+
+def test_twenty_times_trained_on(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network of the story, each round a run that uses the round before: one column, however deep."""
+
+    def call(words: tuple[str, ...]) -> None:
+        if words[:2] != ("log-artifact", "model"):
+            assert art(*words).code == 0, words
+            return
+        run = art("run", "start", "--job-type", "tune", "--no-git").out.strip()
+        monkeypatch.setenv("ART_RUN_ID", run)
+        if before := [word.partition("base=")[2] for word in words if word.startswith("base=")]:
+            assert art("use", before[0], "--root", "start").code == 0
+        assert art(*words).code == 0
+        monkeypatch.delenv("ART_RUN_ID")
+        assert art("run", "finish", run).code == 0
+
+    steps = [step for step in build("tree", "S", art.directory) if "deep" not in str(step.commands)]
+    play(steps, call)
+    drawn = art("graph", "model:best", "--explode").lines
+    assert len(drawn) == 2 * LEVELS
+    assert [line.split("  ")[0] for line in drawn if line.startswith("●")] == [f"● model:v{n}" for n in range(LEVELS)]
+    assert max(map(len, drawn)) < 80
+    assert art("graph", "model:v10", "--up", "2", "--down", "2", "-x").lines == drawn[19:24]
+    assert "since v18" in art("why", "model:best").out

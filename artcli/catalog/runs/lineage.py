@@ -83,16 +83,30 @@ class Lineage:
         So other versions that its producer logged, and other runs that used its inputs, are not in it.
         """
         found: dict[Node, int] = {focus: 0}
-        for sign, most, step in ((-1, up, self.before), (1, down, self.after)):
-            seen, frontier, depth = {focus}, [focus], 0
-            while frontier and (most is None or depth < most):
-                depth += 1
-                others = [arrow.source if sign < 0 else arrow.target for arrow in step(frontier)]
-                frontier = [node for node in dict.fromkeys(others) if node not in seen]
-                seen.update(frontier)
-                for node in frontier:
-                    found.setdefault(node, sign * depth)
-        return Graph(found, _without_shortcuts(arrow for arrow in self.before(found) if arrow.source in found))
+        for sign, most in ((-1, up), (1, down)):
+            for node, depth in self._spread([focus], most, back=sign < 0).items():
+                found.setdefault(node, sign * depth)
+        return self._among(found)
+
+    def origins(self, nodes: Iterable[Node]) -> Graph:
+        """The nodes and all that they came from."""
+        return self._among({node: -depth for node, depth in self._spread(nodes, None, back=True).items()})
+
+    def _spread(self, nodes: Iterable[Node], most: int | None, *, back: bool) -> dict[Node, int]:
+        """What can be reached from the nodes, and in how many arrows at least."""
+        found = dict.fromkeys(nodes, 0)
+        frontier, depth = list(found), 0
+        while frontier and (most is None or depth < most):
+            depth += 1
+            others = [
+                arrow.source if back else arrow.target for arrow in (self.before if back else self.after)(frontier)
+            ]
+            frontier = [node for node in dict.fromkeys(others) if node not in found]
+            found.update(dict.fromkeys(frontier, depth))
+        return found
+
+    def _among(self, nodes: Mapping[Node, int]) -> Graph:
+        return Graph(nodes, _without_shortcuts(arrow for arrow in self.before(nodes) if arrow.source in nodes))
 
     def whole(self, project: str | None = None) -> Graph:
         """All live versions and runs (of a project), and what they are tied to in whatever state."""

@@ -9,6 +9,7 @@ import typer
 from artcli.cli import tables
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
+from artcli.cli.graph_lines import lines
 from artcli.errors import UsageError
 from artcli.flows.lineage import drawing, graph
 from artcli.flows.lineage.graph import INSTANCE, LEVELS, TYPE, Picture
@@ -73,27 +74,13 @@ def command(
         console.line(tables.dumps({"schema": GRAPH.title, **GRAPH.document(item)}))
     elif form == "tree":
         with console.pager():
-            console.record(GRAPH, item, text=lambda: "\n".join(_lines(console, picture)))
+            console.record(GRAPH, item, text=lambda: "\n".join(lines(console, picture)))
     elif form == "svg":
         from artcli.flows.lineage.svg import svg
 
         console.record(GRAPH, item, text=lambda: svg(picture))
     else:
         console.record(GRAPH, item, text=lambda: drawing.dot(picture) if form == "dot" else drawing.mermaid(picture))
-
-
-def _lines(console: Console, picture: Picture) -> list[str]:
-    lines: list[str] = []
-    for rails, mark, box, beside, is_root in drawing.tree(picture):
-        if is_root and lines:
-            lines.append("")
-        name = console.style(box.label, "bold") if box.focus else box.label
-        state = drawing.said(box)
-        words = [f"{console.style(rails, 'dim')}{mark} {name}"]
-        words += [console.style(state, "red") if drawing.is_faint(box) else state] if state else []
-        words += [console.style(beside, "dim")] if beside else []
-        lines.append("  ".join(words))
-    return lines
 
 
 def _item(picture: Picture, focus: str | None) -> dict[str, Any]:

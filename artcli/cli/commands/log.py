@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from shlex import join
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ art log dataset --oneline -n 10
 art log model:v0                        # one version: who made it, what was said of it since
 art log run:-1                          # the last run: what it used, logged, and how it ended
 art log --since 7d --author anna
+art log model --graph -n 20             # its versions, and the runs and data that they came from
 """
 
 
@@ -36,6 +38,7 @@ def command(
     since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="7d, '2h ago', 2026-11-01")] = None,
     author: Annotated[str | None, typer.Option("--author", metavar="NAME", help="a part of the name of who")] = None,
     type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="artifacts of this type only")] = None,
+    graph: Annotated[bool, typer.Option("--graph", help="draw what came of what; with -n and one word only")] = False,
 ) -> None:
     """Show versions and runs, and what was said about them since: who, when, why; newest first."""
     console: Console = ctx.obj
@@ -44,6 +47,12 @@ def command(
         raise UsageError("log-is-history", "'art log' shows history", hint=join(["art", "log-metrics", *words]))
     if len(words) > 1:
         raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
+    if graph:
+        if since or author or type or oneline or console.flags.json:
+            message = "--graph goes with NAME, REF or RUN and -n only"
+            raise UsageError("bad-usage", message, hint="art graph --explode --json" if console.flags.json else None)
+        _draw(console, words[0] if words else None, limit)
+        return
     repository = console.repository()
     catalog = repository.catalog
     about, note = history.scope(catalog, words[0] if words else None, console.project, active_run())
@@ -60,6 +69,16 @@ def command(
         for item in items:
             console.text(_card(console, item))
             console.line()
+
+
+def _draw(console: Console, word: str | None, limit: int | None) -> None:
+    from artcli.cli.graph_lines import lines
+    from artcli.flows.lineage.graph import history as drawn
+
+    picture = drawn(console.repository(), console.project, word, active_run())
+    with console.pager():
+        for line in islice(lines(console, picture, newest_first=True, times=True), limit):
+            console.text(line)
 
 
 def _card(console: Console, item: dict[str, Any]) -> str:

@@ -99,6 +99,23 @@ def picture(
     return _together(graph, known, level, project, about.node if about else None)
 
 
+def history(repository: Repository, project: str, word: str | None, active: str | None = None) -> Picture:
+    """What a version, a run, or all versions of an artifact came from; without a word all of the project.
+
+    Raises `NotFoundError`, `UsageError`.
+    """
+    catalog = repository.catalog
+    lineage = Lineage(repository.follower.database)
+    if word is None:
+        graph = lineage.whole(project)
+    elif runs.meant(catalog, word, project, active, ANY_STATE) or spec.parse(word).names_version:
+        graph = lineage.origins([focus(catalog, word, project, active).node])
+    else:
+        artifact, _ = resolve.artifact(catalog, word, project)
+        graph = lineage.origins(Node(VERSION, version.id) for version in catalog.versions(artifact.id))
+    return _instances(repository, graph, lineage.about(graph.nodes), project, None)
+
+
 def _instances(
     repository: Repository, graph: Graph, known: Mapping[Node, About], project: str, focus: Node | None
 ) -> Picture:
