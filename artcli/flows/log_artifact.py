@@ -41,6 +41,9 @@ from artcli.progress import Progress, Silent
 from artcli.store.writer import Flushed
 from artcli.threads import worker_count
 
+LEFT_OUT = "art.left_out"
+"""Metadata of a version: paths that could not be read."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -248,7 +251,7 @@ class _Logging:
         if failed and not self.request.keep_going:
             raise ArtError(
                 "unreadable-files",
-                f"{len(failed):,} files could not be read, and no version was made",
+                f"{len(failed):,} file{'' if len(failed) == 1 else 's'} could not be read, and no version was made",
                 facts=[f"{manifest.shown(item.path)}: {item.reason}" for item in failed[:10]],
                 hint="art log-artifact --keep-going …   makes the version without them",
             )
@@ -286,7 +289,7 @@ class _Logging:
                 made.append(make(Draft("index", {"add": flushed.add, "remove": flushed.remove})))
             same = _newest_alike(catalog, request, logged.root)
             if same:
-                drafts = self._settings(catalog, same)
+                drafts = self._settings(catalog, same, _left_out(logged.problems))
                 drafts += self._edges(catalog, same.id, same.digest)
                 result[:] = [logged._replace(version=same, created=False)]
             else:
@@ -306,9 +309,8 @@ class _Logging:
     def _version_data(self, logged: Logged) -> dict[str, Any]:
         request = self.request
         metadata = dict(request.metadata)
-        left_out = [manifest.shown(item.path) for item in logged.problems if item.slug != "special-file"]
-        if left_out:
-            metadata["art.left_out"] = left_out[:1000]
+        if left_out := _left_out(logged.problems):
+            metadata[LEFT_OUT] = left_out
         data: dict[str, Any] = {
             "project": request.project,
             "name": request.name,
@@ -340,18 +342,24 @@ class _Logging:
         drafts = alias.moves(catalog, artifact.id if artifact else -1, version, self.request.aliases)
         return drafts + [Draft("tag", {"version": version, "tag": word}) for word in dict.fromkeys(self.request.tags)]
 
-    def _settings(self, catalog: Catalog, same: Version) -> list[Draft]:
-        """What was asked for besides content, for a version that exists already."""
+    def _settings(self, catalog: Catalog, same: Version, left_out: Sequence[str]) -> list[Draft]:
+        """What was asked for besides content, and what lacks now, for a version that exists already."""
         request = self.request
         drafts = alias.moves(catalog, same.artifact, same.id, request.aliases, request.reason)
         there = set(catalog.tags_of(same))
         drafts += [Draft("tag", {"version": same.id, "tag": word}) for word in request.tags if word not in there]
-        edits = edit.Edits(description=self.description, set=request.metadata)
+        metadata = {**request.metadata, LEFT_OUT: left_out} if left_out else request.metadata
+        edits = edit.Edits(description=self.description, set=metadata, unset=() if left_out else (LEFT_OUT,))
         return drafts + edit.version_edits(same, edits)
 
     def _beyond(self, catalog: Catalog) -> list[Version]:
         artifact = catalog.artifact(self.request.project, self.request.name)
         return rm.beyond_keep_last(catalog, artifact, coming=1) if artifact else []
+
+
+def _left_out(problems: Sequence[Problem]) -> list[str]:
+    """What should be in the version and is not, as its metadata has it."""
+    return [manifest.shown(item.path) for item in problems if item.slug != "special-file"][:1000]
 
 
 def _check_artifact(catalog: Catalog, request: Request) -> None:

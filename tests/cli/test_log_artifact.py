@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from artcli.files import reader
 from tests.kit.command_line import Art, Result
 from tests.kit.trees import Empty, Leaf, Link, Program, harvest, plant
 from tests.store.material import noise
@@ -293,9 +294,37 @@ def test_a_file_that_nobody_can_read(repo: Art, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("artcli.flows.ingest.read_small", refuse)
     result = refused(repo, "unreadable-files", 1, "dataset", "data")
     assert "a.txt: Permission denied" in result.err
+    one = refused(repo, "unreadable-files", 1, "dataset", "data/a.txt")
+    assert one.err.startswith("error: 1 file could not be read, and no version was made\n")
     kept = repo("log-artifact", "dataset", "data", "data/a.txt:x", "--keep-going", "--allow-empty")
     assert kept.code == 3
     assert repo("show", "dataset", "--json").json["metadata"]["art.left_out"]
+
+
+def test_what_is_left_out_is_kept_up_to_date(repo: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reader.read_small
+    refused_names: set[bytes] = {b"x"}
+
+    def refuse(source: bytes, stat: Any) -> bytes:
+        if os.path.basename(source) in refused_names:
+            raise PermissionError(13, "Permission denied", os.fsdecode(source))
+        return real(source, stat)
+
+    def left_out() -> Any:
+        assert repo("ls", "dataset", "-q").out == "dataset:v0\n"
+        return repo("show", "dataset", "--json").json["metadata"].get("art.left_out")
+
+    monkeypatch.setattr("artcli.flows.ingest.read_small", refuse)
+    plant(repo.directory / "d", {"a": b"a", "x": b"x", "y": b"y"})
+    refused_names.add(b"y")
+    assert repo("log-artifact", "dataset", "d", "--keep-going").code == 3
+    assert left_out() == ["x", "y"]
+    (repo.directory / "d" / "y").unlink()
+    assert repo("log-artifact", "dataset", "d", "--keep-going").code == 3
+    assert left_out() == ["x"]
+    (repo.directory / "d" / "x").unlink()
+    assert repo("log-artifact", "dataset", "d").code == 0
+    assert left_out() is None
 
 
 def test_a_dry_run(repo: Art) -> None:
