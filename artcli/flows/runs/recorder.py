@@ -1,7 +1,7 @@
 """A process's hand on a live run: what is said goes to the spool, from time to time the spool is sealed.
 
-`Recorder` writes at once: that is what a shell command needs. `Buffered` is what a program needs that logs in a loop:
-it takes what is said into memory, in microseconds, and a thread of its own carries it to the spool.
+`Recorder` writes at once: that is what a shell command needs. What a program needs that logs in a loop is above, in the
+Python API's `buffer`: it takes what is said into memory, in microseconds, and a thread carries it to the spool.
 """
 
 from __future__ import annotations
