@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artcli.catalog import manifest
-from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, REFERENCE, Entry, Finder, Root
+from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, REFERENCE, SYMLINK, Entry, Finder, Root
 from artcli.catalog.repository import Repository
 from artcli.content import Buffer, digest_of
 from artcli.errors import ArtError, UsageError
@@ -34,7 +35,7 @@ from artcli.flows.known import known_root
 from artcli.flows.log_artifact import Logged, Request, log_root
 from artcli.progress import Silent
 from artcli.store.codec import Tuner
-from artcli.store.writer import Writer
+from artcli.store.writer import Flushed, Writer
 from artcli.threads import worker_count
 
 MOST_EDITS = 32 * 1024
@@ -42,6 +43,21 @@ MOST_EDITS = 32 * 1024
 
 Judge = Callable[[Entry, Entry], None]
 """Told an entry that is there and another one for its path; raises if it must not take its place."""
+
+
+class _Writer(Writer):
+    """Names what it has flushed again until it is told that the log has it: a commit may fail, and be tried again."""
+
+    unsaid = Flushed([], [], [], 0, 0)
+
+    def flush(self) -> Flushed:
+        old, new = self.unsaid, super().flush()
+        self.unsaid = Flushed(
+            [name for name in (*old.add, *new.add) if name not in new.remove],
+            [*old.remove, *(name for name in new.remove if name not in old.add)],
+            [*old.packs, *new.packs], old.stored + new.stored, old.raw + new.raw,
+        )  # fmt: skip
+        return self.unsaid
 
 
 class _Directory(NamedTuple):
@@ -54,12 +70,16 @@ class _Directory(NamedTuple):
 class Drafting:
     """A draft in a repository. Safe among threads; belongs to one process."""
 
-    def __init__(self, repository: Repository, root: Root | None = None, *, planes: bool = True) -> None:
-        """`root`: a manifest of the repository's to begin with. Raises `LockedError` while gc is at work."""
-        self.repository = repository
+    def __init__(self, path: Path, root: Root | None = None, *, planes: bool = True) -> None:
+        """`path`: the `.art` folder of its repository, which it opens for itself, so that it may be used in any thread.
+
+        `root`: a manifest of the repository's to begin with. Raises `LockedError` while gc is at work.
+        """
         lock = ExitStack()
+        self.repository = repository = Repository(path)
+        lock.callback(repository.close)
         lock.enter_context(repository.writing())
-        self.writer: Writer = repository.store.writer(planes)
+        self.writer = _Writer(repository.store, planes)
         self._finalizer = weakref.finalize(self, _let_go, self.writer, lock, os.getpid())
         self._guard = threading.RLock()
         self._ingest = Ingest(self.writer, root, workers=worker_count(), progress=Silent())
@@ -67,6 +87,10 @@ class Drafting:
         self._edits: dict[bytes, Entry | None] = {}
         self._finder: Finder | None = None
         self._directory: _Directory | None = None
+        self.left_out: list[str] = []
+        """Special files of directories, which have no bytes to keep."""
+        self.leading_out: list[str] = []
+        """Links of directories that lead out of them: they are kept as links."""
 
     # --- adding ---
 
@@ -121,7 +145,7 @@ class Drafting:
         with self._guard:
             if path or self._root is not None or self._edits:
                 scan = Scan[Root]([Source(os.fsencode(source), path)], Rules())
-                root = self._apply(self.root(), self._judged(self._ingest.edits(scan), judge))
+                root = self._apply(self.root(), self._judged(self._noticed(scan, path), judge))
             else:
                 root = self._whole(source)
             self._set_root(root)
@@ -132,9 +156,9 @@ class Drafting:
             sources = [Source(os.fsencode(source.absolute()))]
             scan = Scan(sources, Rules(), cache, known_to=lambda page: known_root(catalog, writer, page))
             if scan.known_root is not None:
-                root = self._apply(scan.known_root, self._ingest.edits(scan))
+                root = self._apply(scan.known_root, self._noticed(scan, b""))
             else:
-                root = manifest.build(writer, (entry for _, entry in self._ingest.edits(scan) if entry is not None))
+                root = manifest.build(writer, (entry for _, entry in self._noticed(scan, b"") if entry is not None))
             self._check_problems()
             scan.save(root.page)
             self._directory = _Directory(source.absolute(), root.page)
@@ -144,6 +168,15 @@ class Drafting:
         applied = manifest.apply(self.writer, root, edits)
         self._check_problems()
         return applied
+
+    def _noticed(self, scan: Scan[Root], top: bytes) -> Iterator[Edit]:
+        """The edits of a directory at `top`, noticing links that lead out of it."""
+        for path, entry in self._ingest.edits(scan):
+            if entry is not None and entry.kind == SYMLINK:
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.data or b""))
+                if target.startswith((b"/", b"../")) or (top and not self._is_below(target, top)):
+                    self.leading_out.append(manifest.shown(path))
+            yield path, entry
 
     def _judged(self, edits: Iterable[Edit], judge: Judge | None) -> Iterator[Edit]:
         finder = Finder(self.writer, self.root())
@@ -156,8 +189,10 @@ class Drafting:
             yield path, entry
 
     def _check_problems(self) -> None:
-        failed = [problem for problem in self._ingest.problems if problem.slug != "special-file"]
-        self._ingest.problems.clear()
+        problems = self._ingest.problems
+        failed = [problem for problem in problems if problem.slug != "special-file"]
+        self.left_out += [manifest.shown(problem.path) for problem in problems if problem.slug == "special-file"]
+        problems.clear()
         if failed:
             raise ArtError(
                 "unreadable-files", f"{len(failed)} files could not be read, and nothing was added",
@@ -218,10 +253,10 @@ class Drafting:
             self.close()
             return logged
 
-    def moved_to(self, repository: Repository, *, planes: bool = True) -> Drafting:
+    def moved_to(self, path: Path, *, planes: bool = True) -> Drafting:
         """The same draft in another repository; this one is let go of."""
         with self._guard:
-            other = Drafting(repository, planes=planes)
+            other = Drafting(path, planes=planes)
             for entry in self.entries():
                 tuner = Tuner()
                 chunks = list(manifest.chunk_list(self.writer, entry))

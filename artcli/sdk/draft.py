@@ -15,6 +15,7 @@ import datetime
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from artcli.flows.drafting import Drafting
 from artcli.sdk import place
 from artcli.sdk.entries import ArtifactEntry, Manifest, clean
 from artcli.sdk.values import Media, plain
+from artcli.sdk.voice import warn
 
 if TYPE_CHECKING:
     from artcli.sdk.artifact import LoggedArtifact
@@ -58,6 +60,7 @@ class Artifact:
         """Where, of which version and with which manifest it begins."""
         if incremental:
             self._begin_from_newest()
+        self._beginning = threading.Lock()
         self._drafting: Drafting | None = None
         self._record: LoggedArtifact | None = None
 
@@ -201,8 +204,16 @@ class Artifact:
         if not os.path.isdir(local_path):
             raise ValueError(f"not a directory: {os.fspath(local_path)!r}")
         _check_policy(policy)
-        self._draft().add_directory(clean(name) if name and name.strip("/.") else b"", Path(local_path),
-                                    None if merge else _same)  # fmt: skip
+        draft = self._draft()
+        top = clean(name) if name and name.strip("/.") else b""
+        draft.add_directory(top, Path(local_path), None if merge else _same)
+        for paths, what in (
+            (draft.leading_out, "symbolic links lead out of the directory, and are kept as links without the files"),
+            (draft.left_out, "special files have no bytes to keep, and are left out"),
+        ):
+            if paths:
+                warn(f"{len(paths)} {what}: {', '.join(paths[:5])}{', …' if paths[5:] else ''}")
+                paths.clear()
 
     @contextmanager
     def new_file(
@@ -282,11 +293,12 @@ class Artifact:
                 "artifact-finalized", f"{self._record.name} is logged and takes nothing more; new_draft() begins anew",
                 hint="art help artifact-finalized",
             )  # fmt: skip
-        if self._drafting is None:
-            path = self._base[0] if self._base else place.for_writing()
-            root = self._base[2] if self._base else None
-            self._drafting = Drafting(place.fresh(path), root, planes=place.planes(path))
-        return self._drafting
+        with self._beginning:
+            if self._drafting is None:
+                path = self._base[0] if self._base else place.for_writing()
+                root = self._base[2] if self._base else None
+                self._drafting = Drafting(path, root, planes=place.planes(path))
+            return self._drafting
 
     def _begin_from_newest(self) -> None:
         path = place.for_writing()

@@ -50,7 +50,7 @@ def commit(
     """Make a version of a draft, in the repository `path`, by `run` if one is given."""
     drafting = draft._draft()
     if drafting.repository.path != path:
-        drafting = draft._drafting = drafting.moved_to(place.fresh(path), planes=place.planes(path))
+        drafting = draft._drafting = drafting.moved_to(path, planes=place.planes(path))
     metadata = dict(draft._metadata)
     if draft._ttl is not None:
         metadata[TTL] = draft._ttl.total_seconds()
@@ -61,6 +61,7 @@ def commit(
     )  # fmt: skip
     logged = drafting.log(request)
     assert logged.version is not None
+    place.fresh(path)
     record = LoggedArtifact(path, logged.version)
     draft._record, draft._drafting = record, None
     if logged.created:

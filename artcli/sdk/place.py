@@ -63,8 +63,9 @@ def for_writing() -> Path:
     found = (of_run(run) if run is not None else None) or find_repository(Path.cwd())
     if found is not None:
         return found
-    made, _ = Repository.init(Path.cwd())
-    say(f"made a repository: {made.path}")
+    made, is_new = Repository.init(Path.cwd())
+    if is_new:
+        say(f"made a repository: {made.path}")
     made.close()
     return made.path
 

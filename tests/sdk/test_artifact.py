@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import artcli as wandb
+from artcli.catalog import lock
 from artcli.catalog.repository import Repository
-from artcli.errors import CommError, ConflictError, UsageError
+from artcli.errors import CommError, ConflictError, LockedError, UsageError
+from artcli.flows import alias
 
 
 def logged(name: str = "digits", **files: str) -> wandb.Artifact:
@@ -142,7 +147,9 @@ def test_a_logged_draft_takes_nothing_more() -> None:
         with again.new_file("b.txt") as file:
             file.write("2")
         again.remove("a.txt")
-        assert run.log_artifact(again).name == "digits:v1"
+        assert run.log_artifact(again, aliases="new").aliases == ["latest", "new"]
+        assert again.name == "digits:v1"
+        assert made.logged_by() == wandb.Api().run(run.id)
     with pytest.raises(UsageError), draft.new_file("c"):
         pass
 
@@ -238,3 +245,97 @@ def test_references_keep_the_address(place: Path) -> None:
         assert made.get_entry("x/data.bin").ref == "s3://bucket/data.bin"
         made.download()
     assert sorted(os.listdir(place / "artifacts" / "digits:v0")) == ["a.txt"]
+
+
+def test_what_could_not_be_committed_is_logged_the_next_time(place: Path) -> None:
+    with wandb.init(project="p") as run:
+        first = run.log_artifact(logged(a="1"), aliases=["prod"])
+        repository = Repository.open(place)
+        alias.protect(repository, ["digits:prod"], "p", True)
+        draft = wandb.Artifact("digits", type="dataset")
+        content = os.urandom(500_000)
+        with draft.new_file("b.bin", mode="wb") as file:
+            file.write(content)
+        with pytest.raises(ConflictError):
+            run.log_artifact(draft, aliases=["prod"])
+        assert draft.is_draft()
+        with draft.new_file("c.bin", mode="wb") as file:
+            file.write(content[::-1])
+        made = run.log_artifact(draft)
+    repository.close()
+    assert (first.version, made.version) == ("v0", "v1")
+    fresh = wandb.Api().artifact("p/digits:v1")
+    for name, expected in (("b.bin", content), ("c.bin", content[::-1])):
+        with fresh.open(name) as file:
+            assert file.read() == expected
+
+
+def test_links_that_lead_out_are_told_of(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "d").mkdir()
+    (place / "d" / "in").symlink_to("a")
+    (place / "d" / "out").symlink_to("../elsewhere")
+    os.mkfifo(place / "d" / "pipe")
+    draft = wandb.Artifact("a", type="dataset")
+    draft.add_dir("d", name="x")
+    err = capsys.readouterr().err
+    assert "1 symbolic links lead out" in err
+    assert "x/out" in err
+    assert "1 special files" in err
+
+
+def test_an_unchanged_directory_is_not_read_again(place: Path) -> None:
+    (place / "d").mkdir()
+    for number in range(300):
+        (place / "d" / f"{number}.bin").write_bytes(bytes([number % 256]) * 1000)
+    os.utime(place / "d", (1, 1))
+    time.sleep(2.2)  # what was written within two seconds is looked at again
+    for expected in ("v0", "v0"):
+        draft = wandb.Artifact("a", type="dataset")
+        draft.add_dir("d")
+        with wandb.init() as run:
+            assert run.log_artifact(draft).version == expected
+    draft = wandb.Artifact("a", type="dataset")
+    (place / "d" / "0.bin").write_bytes(b"other")
+    reads: list[str] = []
+    sys.addaudithook(lambda event, words: reads.append(str(words[0])) if event == "open" else None)
+    draft.add_dir("d")
+    assert len([path for path in reads if ".bin" in path]) == 1
+    assert draft.get_entry("0.bin").size == 5
+    assert draft.file_count == 300
+
+
+def test_a_draft_that_is_dropped_lets_gc_work(place: Path) -> None:
+    draft = logged(a="1")
+    repository = Repository.open(place)
+    with pytest.raises(LockedError), lock.held(place / ".art/local/gc.lock", alone=True, wait=0.0):
+        pass
+    del draft
+    with lock.held(place / ".art/local/gc.lock", alone=True, wait=0.0):
+        pass
+    repository.close()
+
+
+def test_threads_and_children(place: Path) -> None:
+    draft = wandb.Artifact("a", type="dataset")
+
+    def add(number: int) -> None:
+        for item in range(20):
+            with draft.new_file(f"{number}/{item}") as file:
+                file.write(f"{number} {item}" * 100)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with wandb.init(project="p") as run:
+        assert run.log_artifact(draft).file_count == 80
+        child = os.fork()
+        if not child:
+            try:
+                made = run.log_artifact(logged("child", a="1"))
+                os._exit(0 if made.version == "v0" and run.use_artifact("a:latest").file_count == 80 else 1)
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+    assert [one.name for one in wandb.Api().run(run.id).logged_artifacts()] == ["a:v0", "child:v0"]
