@@ -12,6 +12,7 @@ answers for the version that it became.
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import re
 import tempfile
@@ -323,13 +324,21 @@ class Artifact:
 
 
 def checked(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Metadata in JSON's types; raises TypeError for what is none."""
+    """Metadata in JSON's types, None for what is not finite, as W&B has it; raises TypeError for what is none."""
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):
         raise TypeError(f"metadata is a dictionary, not {type(metadata).__name__}")
-    found = plain(metadata)
+    found = _finite(plain(metadata))
     return found if isinstance(found, dict) else {}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def checked_ttl(ttl: datetime.timedelta | None) -> datetime.timedelta | None:
