@@ -147,6 +147,7 @@ FIRST = {
     "get": ["rm -r data"],
     "log": A_RUN,
     "log-metrics": ["art run start --name car"],
+    "reproduce": ["art run --no-git --log model=model.txt -- sh -c 'echo trained > model.txt'"],
     "restore": [*A_RUN, "art rm model:v0 run:sunny-smoke-1 --yes"],
     "rm": A_RUN,
     "run": ["art run start --name car"],
@@ -156,6 +157,7 @@ FIRST = {
     "tag": A_RUN,
     "undo": ["art alias model:v1 best"],
     "verify": ["art use dataset:v0", "art use dataset:v0 --root data"],
+    "which": ["art use dataset:v0"],
 }
 """What must have happened before the examples of a command mean something."""
 

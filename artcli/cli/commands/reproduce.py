@@ -19,7 +19,7 @@ from artcli.flows.runs.active import active_run
 
 EXAMPLES = """
 art reproduce -1 > again.sh           # a shell script: code, inputs by digest, config, command
-art reproduce model:v0 --check        # does it come out the same? nothing is kept
+art reproduce model:latest --check    # does it come out the same? nothing is kept
 art reproduce run:-1 --run            # do it again, as a new run
 """
 

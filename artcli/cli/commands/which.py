@@ -20,7 +20,7 @@ from artcli.flows.lineage.which import MOST, Known
 EXAMPLES = """
 art which ./artifacts/dataset:v0
 art which ./classes.txt                     # the newest version that has a file of these bytes
-art which - < ./classes.txt
+cat ./classes.txt | art which -
 art which ./classes.txt --field run_name    # which run made it?
 """
 

@@ -17,7 +17,7 @@ from artcli.flows.lineage.why import Later, Why, why
 EXAMPLES = """
 art why model:v0
 art why model:latest --json
-art why model:best --field metrics.val_mAP      # one raw value
+art why model:latest --field later_in_all       # how many runs used it
 """
 
 WHY = Schema(

@@ -72,7 +72,7 @@ class Recipe(NamedTuple):
     """All versions that it used, in order."""
     uris: Sequence[str]
     logs: Sequence[Mapping[str, Any]]
-    """What `art run --log` was told to log."""
+    """What was to be logged when the command had ended."""
     python: str | None
     packages: Sequence[str]
     """`name==version`, of that Python."""
