@@ -71,7 +71,7 @@ def test_what_it_writes_passes_through(home: Path) -> None:
 
 
 def test_megabytes_pass_through_and_are_recorded(home: Path) -> None:
-    lines = 1_000_000 // 3
+    lines = 150_000
     code, out, _ = ran(home, "--", PYTHON, "-c", f"for i in range({lines}): print('line', i)")
     assert (code, len(out.splitlines())) == (0, lines)
     assert console(last_run(home)[1], "stdout").encode() == out
@@ -112,12 +112,12 @@ def test_exit_codes(words: list[str], code: int, outcome: str, home: Path) -> No
         (["--use", "dataset:v0=1x", "--", "true"], 125),
         (["--tag", "/", "--", "true"], 125),
         (["--"], 2),
-        (["ls", "--", "true"], 2),
-        (["ls"], 2),
+        (["train.py", "--", "true"], 2),
+        (["train.py"], 2),
     ],
 )
-def test_what_cannot_start(words: list[str], code: int, home: Path) -> None:
-    got, out, err = ran(home, *words)
+def test_what_cannot_start(words: list[str], code: int, art: Art, home: Path) -> None:
+    got, out, err = art("run", *words)
     assert (got, out) == (code, b"")
     assert b"error: " in err
     assert b"hint: " in err
@@ -246,7 +246,7 @@ def test_versions_and_what_it_makes(home: Path) -> None:
 def test_three_learning_rates_in_a_loop(home: Path, art: Art) -> None:
     (home / "train.py").write_text(
         "import json, os, subprocess, sys\n"
-        "config = {'lr': 1.0, 'epochs': 2} | json.loads(os.environ['ART_CONFIG_OVERRIDES'])\n"
+        "config = {'lr': 1.0, 'epochs': 1} | json.loads(os.environ['ART_CONFIG_OVERRIDES'])\n"
         "for epoch in range(config['epochs']):\n"
         "    subprocess.run([sys.executable, '-m', 'artcli', 'log-metrics', f'loss={config[\"lr\"] / (1 + epoch)}'])\n"
     )
@@ -266,9 +266,9 @@ def test_three_learning_rates_in_a_loop(home: Path, art: Art) -> None:
         {"lr": 0.001},
     ]
     assert [[item.data["loss"] for item in records if item.kind == "history"] for records in said] == [
-        [0.1, 0.05],
-        [0.01, 0.005],
-        [0.001, 0.0005],
+        [0.1],
+        [0.01],
+        [0.001],
     ]
 
 
