@@ -127,6 +127,7 @@ def test_what_no_artifact_can_be() -> None:
             wandb.Artifact(name, type="dataset")
     with pytest.raises(TypeError):
         wandb.Artifact("a", type="dataset", metadata=3)  # type: ignore[arg-type]
+    assert wandb.Artifact("a", type="t", metadata={"x": [float("nan")]}).metadata == {"x": [None]}
     draft = wandb.Artifact("a", type="dataset")
     with pytest.raises(ValueError):
         draft.add_file("nowhere")
@@ -150,8 +151,9 @@ def test_a_logged_draft_takes_nothing_more() -> None:
         assert run.log_artifact(again, aliases="new").aliases == ["latest", "new"]
         assert again.name == "digits:v1"
         assert made.logged_by() == wandb.Api().run(run.id)
-    with pytest.raises(UsageError), draft.new_file("c"):
+    with pytest.raises(UsageError) as raised, draft.new_file("c"):
         pass
+    assert raised.value.slug == "artifact-finalized"
 
 
 def test_save_puts_what_was_set_into_the_log() -> None:
