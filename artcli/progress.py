@@ -11,6 +11,9 @@ class Progress(Protocol):
     def phase(self, name: str, *, files: int | None = None, size: int | None = None) -> None:
         """A new phase begins; `files` and `size` (bytes) are its totals where they are known beforehand."""
 
+    def expect(self, *, files: int | None = None, size: int | None = None) -> None:
+        """The totals of this phase, found out only now."""
+
     def advance(self, *, files: int = 0, size: int = 0, deduplicated: int = 0) -> None:
         """Done since the last call: files, bytes, and bytes that were in the store already."""
 
@@ -22,6 +25,9 @@ class Silent:
     """Tells nobody."""
 
     def phase(self, name: str, *, files: int | None = None, size: int | None = None) -> None:
+        pass
+
+    def expect(self, *, files: int | None = None, size: int | None = None) -> None:
         pass
 
     def advance(self, *, files: int = 0, size: int = 0, deduplicated: int = 0) -> None:

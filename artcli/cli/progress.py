@@ -52,6 +52,9 @@ class Shown:
         self._finish()
         self._begin(name, files, size)
 
+    def expect(self, *, files: int | None = None, size: int | None = None) -> None:
+        self._total_files, self._total_bytes = files, size
+
     def advance(self, *, files: int = 0, size: int = 0, deduplicated: int = 0) -> None:
         self._files += files
         self._bytes += size

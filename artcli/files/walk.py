@@ -108,11 +108,16 @@ class Scan(Generic[R]):
         rules: Rules,
         cache: StatCache | None = None,
         known_to: Callable[[bytes], R | None] | None = None,
+        pause: Callable[[], None] | None = None,
     ) -> None:
-        """Raises `NotFoundError` (`no-such-path`), `UsageError` (`two-sources`, `unsafe-path`, `bad-pattern`)."""
+        """`pause` is called before each folder.
+
+        Raises `NotFoundError` (`no-such-path`), `UsageError` (`two-sources`, `unsafe-path`, `bad-pattern`).
+        """
         self._top = mount(sources)
         self._rules = rules
         self._scope = top_scope(rules)
+        self._pause = pause
         self._known = cache.tree(sources) if cache is not None else None
         self._boot = boot_id()
         self.known_root: R | None = None
@@ -164,6 +169,8 @@ class Scan(Generic[R]):
 
     def _find(self, folder: Folder, row: Row | None, *, present: bool = True) -> _Found:
         listing = error = None
+        if self._pause is not None:
+            self._pause()
         if present:
             try:
                 listing = list_folder(folder)

@@ -28,11 +28,10 @@ from artcli.catalog.texts import Text
 from artcli.content import Buffer
 from artcli.errors import ArtError, ConflictError, UsageError
 from artcli.files.ignore import Rules
-from artcli.files.seen import Seen
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
-from artcli.flows import alias, copies, edit, kinds, revise, rm, tag
+from artcli.flows import alias, copies, edit, expected, kinds, revise, rm, tag
 from artcli.flows.additions import Additions, Tally
 from artcli.flows.ingest import Ingest, Problem
 from artcli.flows.known import known_root
@@ -208,11 +207,13 @@ class _Logging:
         if request.base is not None or request.stream is not None or request.changes != revise.NONE:
             return None, *self._revised(additions)
         scan = Scan(request.sources, request.rules, cache, known_to=lambda page: self._known_root(additions, page))
-        ingest = self._ingest(additions, scan.known_root or self._newest_root())
-        edits = ingest.edits(scan)
-        if scan.known_root:
-            return scan, manifest.apply(additions, scan.known_root, edits), ingest
-        return scan, manifest.build(additions, (entry for _, entry in edits if entry is not None)), ingest
+        page = scan.known_root.page if scan.known_root else None
+        with expected.beside(self.progress, request.sources, request.rules, cache.path.parent, page) as progress:
+            ingest = self._ingest(additions, scan.known_root or self._newest_root(), progress)
+            edits = ingest.edits(scan)
+            if scan.known_root:
+                return scan, manifest.apply(additions, scan.known_root, edits), ingest
+            return scan, manifest.build(additions, (entry for _, entry in edits if entry is not None)), ingest
 
     def _newest_root(self) -> Root | None:
         """What the content is compared with where the directory was not logged before."""
@@ -230,21 +231,20 @@ class _Logging:
         self.bases = edges.named(self.repository.catalog, refs, request.project)
         root = revise.base(self.repository.catalog, request.base, request.project, additions)
         root = revise.revise(additions, self.repository.catalog, root, request.changes, request.project)
-        ingest = self._ingest(additions, root)
+        ingest = self._ingest(additions, root, self.progress)
         if request.stream is not None:
             root = revise.add(additions, root, request.stream[:1], ingest.stream(*request.stream))
         if request.sources:
             # every file is going to be read, so a look at their names before costs little
-            paths = (change.path for change in self._scan_all() if isinstance(change, Seen))
+            paths = expected.counted(self._scan_all(), self.progress)
             root = revise.add(additions, root, paths, ingest.edits(self._scan_all()))
         return root, ingest
 
     def _scan_all(self) -> Scan[Root]:
         return Scan(self.request.sources, self.request.rules)
 
-    def _ingest(self, additions: Additions, base: Root | None) -> Ingest:
-        workers = self.request.workers or worker_count()
-        return Ingest(additions, base, workers=workers, progress=self.progress)
+    def _ingest(self, additions: Additions, base: Root | None, progress: Progress) -> Ingest:
+        return Ingest(additions, base, workers=self.request.workers or worker_count(), progress=progress)
 
     def _check(self, root: Root, problems: Sequence[Problem]) -> None:
         failed = [problem for problem in problems if problem.slug != "special-file"]

@@ -105,6 +105,7 @@ class _Reading:
 
     def __init__(self, progress: Progress) -> None:
         self.phase = progress.phase
+        self.expect = progress.expect
         self.warn = progress.warn
         self._advance = progress.advance
 

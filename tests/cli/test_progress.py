@@ -117,3 +117,14 @@ def test_off_shows_nothing_but_warns(clock: Clock) -> None:
     progress.warn("look")
     progress.close()
     assert (stream.getvalue(), warnings) == ("", ["look"])
+
+
+def test_totals_that_come_later(clock: Clock) -> None:
+    progress, stream, _ = shown("plain", clock)
+    progress.phase("reading")
+    for second in range(10):
+        clock.now += 1
+        if second == 3:
+            progress.expect(files=100, size=2000)
+        progress.advance(files=5, size=100)
+    assert stream.getvalue() == "art: reading  50 %  50/100 files  1.0 KB of 2.0 KB  100 B/s  ETA 0:10\n"

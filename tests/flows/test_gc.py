@@ -23,6 +23,7 @@ from artcli.errors import IntegrityError, LockedError, SpaceError
 from artcli.flows import collect as gc
 from artcli.flows.collect import Collected, Request, collect, plan
 from artcli.flows.collect.plan import SMALL_COUNT
+from artcli.progress import Silent
 from artcli.store.pack import pack_key
 from tests.flows.workshop import Snapshot, Workshop, add_facts, noisy, put
 from tests.kit.faulty import FaultyBucket
@@ -578,7 +579,7 @@ def test_on_a_nearly_full_disk_it_goes_in_rounds(shop: Workshop, monkeypatch: py
 
 
 def test_progress_is_told(shop: Workshop) -> None:
-    class Heard:
+    class Heard(Silent):
         def __init__(self) -> None:
             self.phases: list[str] = []
             self.pages = 0
