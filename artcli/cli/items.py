@@ -20,7 +20,7 @@ VERSION_FIELDS = [
     Field("tags", "words"),
     Field("entries", "count", "files, links and empty directories in it"),
     Field("size", "size", "bytes of its files"),
-    Field("new_entries", "count", "entries whose content was new"),
+    Field("new_entries", "count", "entries whose content was new; of files of up to 256 bytes: at their path"),
     Field("new_size", "size", "bytes of content that were new"),
     Field("stored", "size", "bytes that it added to the store"),
     Field("added", help="the same in words"),

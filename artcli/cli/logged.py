@@ -23,7 +23,7 @@ LOGGED = Schema(
         Field("dry_run", "truth"),
         Field("entries", "count", "files, links and empty directories"),
         Field("size", "size"),
-        Field("new_entries", "count", "entries whose content was new"),
+        Field("new_entries", "count", "entries whose content was new; of files of up to 256 bytes: at their path"),
         Field("new_size", "size", "bytes of content that were new"),
         Field("stored", "size", "bytes added to the store"),
         Field("problems", "object", "what is not in the version, and why"),

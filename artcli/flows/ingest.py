@@ -102,7 +102,7 @@ class Ingest:
         self.progress = progress
         self.problems: list[Problem] = []
         self.new_entries = 0
-        """Entries whose content the repository did not have."""
+        """Entries whose content the repository did not have; see `_is_new` for those of up to `INLINE` bytes."""
         self.new_size = 0
         """Bytes of that content."""
         self._buffers = reader.Buffers()
@@ -278,7 +278,11 @@ class Ingest:
                 yield item.path, None
 
     def _is_new(self, entry: Entry) -> bool:
-        """Whether the base does not have this small content at this path."""
+        """Whether the base does not have this small content at this path.
+
+        It may have it at another one: what stands in an entry is in no index of digests, and to look for it would be
+        to read every page of the base. So a small file that was moved counts as new.
+        """
         try:
             before = self._finder.find(entry.path) if self._finder else None
         except IntegrityError:

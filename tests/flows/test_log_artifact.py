@@ -329,3 +329,14 @@ def test_a_stream_becomes_a_file(shop: Workshop) -> None:
         parts = iter([data[start : start + 70_000] for start in range(0, len(data), 70_000)])
         logged = log(shop, name, sources=(), stream=(b"dir/file", parts))
         assert held(shop, logged) == {"dir/file": data}
+
+
+def test_a_small_file_that_was_moved_counts_as_new(shop: Workshop, tmp_path: Path) -> None:
+    """A larger one does not: its chunk is in the index. To find the small one would be to read the whole manifest."""
+    folder = tmp_path / "moved"
+    plant(folder, {"small": noise(100, "small"), "larger": noise(1000, "larger")})
+    log_artifact(shop.repository, Request("moved", PROJECT, [Source(bytes(folder))]))
+    for name in ("small", "larger"):
+        (folder / name).rename(folder / f"{name}.moved")
+    logged = log_artifact(shop.repository, Request("moved", PROJECT, [Source(bytes(folder))]))
+    assert (logged.new_entries, logged.new_size, logged.root.entries) == (1, 100, 2)
