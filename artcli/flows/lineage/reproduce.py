@@ -167,10 +167,18 @@ def _copy(repository: Repository) -> Iterator[Path]:
             folder.mkdir()
             for name in SHARED:
                 if (repository.path / name).is_dir():
-                    shutil.copytree(repository.path / name, folder / name, copy_function=os.link)
+                    shutil.copytree(repository.path / name, folder / name, copy_function=_link)
             for name in OWN:
                 (folder / name).mkdir()
             shutil.copyfile(repository.path / CONFIG, folder / CONFIG)
         yield folder
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under another name; where the file system knows no hard links, a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

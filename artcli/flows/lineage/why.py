@@ -80,8 +80,8 @@ def why(repository: Repository, version: Version) -> Why:
     catalog, database = repository.catalog, repository.follower.database
     makers = _makers(repository, version)
     run = makers[0] if makers else None
-    older = [item for item in catalog.versions(version.artifact) if item.number < version.number]
-    before = older[-1] if older else None
+    older = (catalog.numbered(version.artifact, number) for number in range(version.number - 1, -1, -1))
+    before = next((item for item in older if item and item.state == LIVE), None)
     later, count = _later(repository, version)
     return Why(
         version, catalog.aliases_of(version), run, max(0, len(makers) - 1),
