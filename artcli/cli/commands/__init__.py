@@ -63,7 +63,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 COMMANDS: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 COMMON = (
-    "init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "run", "runs", "graph", "status", "verify", "help",
+    "init", "log-artifact", "use", "get", "ls", "show", "log", "diff", "run", "runs", "graph", "status", "verify",
+    "help",
 )  # fmt: skip
 """What `art` alone lists."""
 
