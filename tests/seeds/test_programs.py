@@ -106,3 +106,13 @@ def test_the_announcement(place: Path) -> None:
     while used := [one for one in model.logged_by().used_artifacts() if one.type == "model"]:  # type: ignore[union-attr]
         model, depth = used[0], depth + 1
     assert depth == 19
+
+
+def test_the_demo_of_a_pipeline(place: Path) -> None:
+    checkout = HERE.parent.parent
+    done = subprocess.run(
+        [sys.executable, checkout / "scripts" / "demo_pipeline.py"],
+        env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "model:v1  (latest)" in done.stdout
