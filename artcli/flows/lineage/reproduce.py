@@ -129,7 +129,8 @@ def _play(folder: Path, found: Recipe, known: Sequence[Obstacle], place: Path) -
     code = subprocess.run(["/bin/sh", file, place / "code"], env=environ, stdout=2).returncode
     fresh = [run for run in _again(folder, id) if run.id not in before]
     if not fresh:
-        raise ArtError("not-run", f"the run could not be begun again: the script ended with {code}", facts=[str(file)])
+        message = f"the run could not be begun again: the script ended with {code}"
+        raise ArtError("not-run", message, hint=f"art reproduce run:{id} --script")
     return fresh[-1]
 
 

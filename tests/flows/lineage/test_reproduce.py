@@ -15,7 +15,7 @@ from artcli.catalog.facts import Draft
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import resolve as runs
 from artcli.catalog.runs.register import Register
-from artcli.errors import NotFoundError
+from artcli.errors import ArtError, NotFoundError
 from artcli.flows.lineage import reproduce
 from artcli.flows.lineage.recipe import Recipe, obstacles, recipe
 from artcli.flows.lineage.script import script
@@ -170,6 +170,13 @@ def test_what_is_missing_is_named_first(repository: Repository, shop: Shop, tmp_
     ]
     secret = found._replace(command=["curl", "--token", "***"])
     assert next(obstacles(secret)).kind == "command"
+
+
+def test_it_cannot_be_begun(repository: Repository) -> None:
+    found = of(repository, "first")
+    with pytest.raises(ArtError, match="the script ended with 125") as failed:
+        reproduce.check(repository, found._replace(uses={"DATA": f"data@{'0' * 64}"}))
+    assert failed.value.slug == "not-run"
 
 
 def test_the_script_stands_alone(repository: Repository, shop: Shop, tmp_path: Path) -> None:
