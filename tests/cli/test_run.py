@@ -175,7 +175,7 @@ def test_ctrl_c_ends_a_loop_of_runs(home: Path) -> None:
     read_until(terminal, b"ready")
     os.write(terminal, b"\x03")
     said = read_to_end(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGINT
+    assert (os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said) == (-signal.SIGINT, said)
     assert b"ready" not in said
     assert b"after" not in said
     assert (last_run(home)[0].outcome, last_run(home)[0].exit) == ("killed", 130)

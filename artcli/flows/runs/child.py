@@ -128,7 +128,8 @@ class Child:
             thread.start()
 
     def release(self) -> None:
-        """Signals mean again what they meant before."""
+        """Signals mean again what they meant before; those that came for the child and still wait are forgotten."""
+        _forget_waiting()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
@@ -211,6 +212,15 @@ def _next_signal() -> tuple[int, bool] | None:
         return None
     signal.sigwait([number])
     return number, _is_from_terminal(number)
+
+
+def _forget_waiting() -> None:
+    if sys.platform != "darwin":
+        while signal.sigtimedwait(_PASSED_ON, 0) is not None:
+            continue
+        return
+    while waiting := signal.sigpending() & set(_PASSED_ON):
+        signal.sigwait(waiting)
 
 
 def _is_from_terminal(number: int) -> bool:
