@@ -295,6 +295,6 @@ class RunFile:
 
 
 def _values(row: listing.Row, key: str) -> Sequence[Any]:
-    if key == "name":  # W&B's is the id, its display_name is ours
+    if key == mongo.EITHER:
         return [row.view.run.name, row.view.run.id]
     return row.values(key)

@@ -19,6 +19,8 @@ NAMES = {
     "username": "actor", "user": "actor", "heartbeatAt": "heard", "heartbeat_at": "heard", "duration": "duration",
 }  # fmt: skip
 """W&B's words for fields, and ours."""
+EITHER = "name or id"
+"""What `name` is in a filter: W&B means the id by it, and everybody else the name."""
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le,
 }  # fmt: skip
@@ -50,7 +52,7 @@ def _clause(key: str, wanted: Any, values: Values) -> bool:
         return not fits(wanted, values)
     if key.startswith("$"):
         raise ValueError(f"no operator {key!r} among conditions")
-    there = values(field(key))
+    there = values(EITHER if key == "name" else field(key))
     if isinstance(wanted, Mapping) and any(str(word).startswith("$") for word in wanted):
         return all(_condition(word, value, there, wanted) for word, value in wanted.items())
     if isinstance(wanted, re.Pattern):

@@ -54,6 +54,9 @@ FILTERS: list[tuple[Any, str]] = [
 def test_filters(api: wandb.Api) -> None:
     for filters, names in FILTERS:
         assert " ".join(run.name for run in api.runs("somebody/p", filters=filters)) == names, filters
+    (run,) = api.runs("p", filters={"name": "r1"})
+    assert api.runs("p", filters={"name": run.id}) == [run]
+    assert api.runs("p", filters={"display_name": run.id}) == []
 
 
 def test_operators_that_there_are_not() -> None:
