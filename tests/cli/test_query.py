@@ -39,7 +39,7 @@ def test_query(data: Art) -> None:
 def test_a_statement_that_writes_is_refused(data: Art) -> None:
     result = data("query", "delete from versions")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("error: art query only reads; refused: delete versions\n")
+    assert result.err.startswith("error: a query only reads; refused: delete versions\n")
     assert data("query", "--json").error["code"] == "bad-query"
 
 

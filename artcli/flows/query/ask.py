@@ -96,7 +96,7 @@ def _rows(
     except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError) as error:
         if guard.refused:
             raise UsageError(
-                "query-only-reads", f"art query only reads; refused: {guard.refused}", hint="art help query-only-reads"
+                "query-only-reads", f"a query only reads; refused: {guard.refused}", hint="art help query-only-reads"
             ) from error
         if deadline is not None and time.monotonic() > deadline:
             raise ArtError(
