@@ -88,7 +88,7 @@ def _card(console: Console, view: RunView, item: Mapping[str, Any], charts: Mapp
             ("git", _git(git) if isinstance(git, Mapping) else ""),
             ("config", _values(console, item["config"], {})),
             ("summary", _values(console, item["summary"], charts)),
-            ("history", f"{item['rows']:,} rows" if item["rows"] else ""),
+            ("history", f"{item['rows']:,} row{'s' * (item['rows'] != 1)}" if item["rows"] else ""),
             ("used", "\n".join(item["used"])),
             ("logged", "\n".join(item["logged"])),
             ("files", _some(files)),

@@ -65,7 +65,7 @@ def commit(
     record = LoggedArtifact(path, logged.version)
     draft._record, draft._drafting = record, None
     if logged.created:
-        say(f"logged {record.name}: {record.file_count} files")
+        say(f"logged {record.name}: {record.file_count:,} file{'s' * (record.file_count != 1)}")
     else:
         say(f"logged {record.name}, which was there already with this content")
     return record
