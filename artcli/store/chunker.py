@@ -4,8 +4,8 @@ FastCDC as of 2020 (Xia et al., "The Design of Fast Content-Defined Chunking for
 Systems", IEEE TPDS 2020) with 16 KiB, 48 KiB and 256 KiB as least, average and greatest size, normalisation 2 and
 seed 0, by `pyfastcdc`. The mean chunk of random bytes has 62 KB: what a small edit adds goes with the mean, what a
 chunk costs (some 150 bytes and 60 µs) against it. 1 KiB inserted and 64 KiB overwritten in 2 GB of float32 make, in the
-median of 45 places, 225 KB of new chunks; 259 KB with normalisation 1 and 64 KiB. These cuts are part of the format: repositories share chunks, so
-golden vectors in the tests pin them.
+median of 45 places, 202 KB of new chunks; 258 KB with normalisation 1 and an average of 64 KiB. These cuts are part of
+the format: repositories share chunks, so golden vectors in the tests pin them.
 """
 
 from __future__ import annotations

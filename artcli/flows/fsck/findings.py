@@ -9,8 +9,8 @@ class Finding(NamedTuple):
     """Something damaged in the repository, or a file of a version that is touched by damage.
 
     `what` is `config`, `log`, `segment`, `index`, `pack`, `cache` (a file of the repository), `chunk` (nothing has it),
-    or, with `version`, `file` (one path), `files` (those that a lost page lists), `version` (all of it), `text` (said of
-    it, or of the artifact that `version` names then) and `records` (said by a run: `version` is `run:` and its id).
+    or, with `version`, `file` (one path), `files` (those that a lost page lists), `version` (all of it), `text` (said
+    of it, or of the artifact that `version` names then) and `records` (said by a run: `version` is `run:` and its id).
     """
 
     what: str
