@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,7 +132,8 @@ def test_the_repository_that_is_read_has_whatever_there_is(made: Made, chunks: r
 def fact_kinds() -> set[str]:
     import sqlite3
 
-    return set(Fold(sqlite3.connect(":memory:"))._kinds)
+    with closing(sqlite3.connect(":memory:")) as database:
+        return set(Fold(database)._kinds)
 
 
 @pytest.mark.parametrize("folder", ["config", "log", "packs"])

@@ -31,7 +31,7 @@ from artcli.sdk.recording import About, Live, Memory, about_run
 from artcli.sdk.run import Run
 from artcli.sdk.settings import Settings, check, from_environment
 from artcli.sdk.voice import say, warn
-from artcli.settings import FALSE, find_repository, local_file, write_setting
+from artcli.settings import FALSE, find_repository
 from artcli.settings import Settings as Configured
 
 REINIT = ("default", "return_previous", "finish_previous", "create_new")
@@ -147,8 +147,6 @@ def _repository(wish: Settings) -> Repository:
         return Repository.open(start, found)
     start.mkdir(parents=True, exist_ok=True)
     repository, _ = Repository.init(start)
-    if wish.project:  # then the command line beside the program means that project too
-        write_setting(local_file(repository.path), "project", naming.project(wish.project))
     say(f"made a repository: {repository.path}")
     return repository
 

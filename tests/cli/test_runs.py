@@ -133,3 +133,12 @@ def test_numbers_that_json_lacks(art: Art, runs: list[str]) -> None:
     assert art("run", "show", "wild", "--field", "summary.loss").out == "nan\n"
     assert art("runs", "--sort", "loss", "-q").lines[-1] in ("r0", "wild")
     assert art.on_terminal("run", "show", "wild").code == 0
+
+
+def test_runs_of_another_project_are_told_of(art: Art) -> None:
+    art("init")
+    art("run", "start", "-p", "car", "--name", "lap")
+    result = art("runs")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "none in project 'uncategorized'; --all-projects lists those of car\n"
+    assert "lap" in art("runs", "--all-projects").out

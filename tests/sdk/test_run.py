@@ -14,7 +14,6 @@ from artcli.catalog.repository import Repository
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.register import Run as Known
 from artcli.errors import ConflictError, NotFoundError, UsageError
-from artcli.settings import Settings
 from tests.sdk.conftest import rows, said
 
 
@@ -46,14 +45,6 @@ def test_a_run_from_its_beginning_to_its_end(capsys: pytest.CaptureFixture[str])
     assert said(run.id, "config")[0].data == {"lr": 0.1}
     assert known(run.id).outcome == "finished"
     run.finish()  # again: nothing happens
-
-
-def test_a_repository_made_for_a_project_is_of_that_project() -> None:
-    with wandb.init(project="car"):
-        pass
-    assert Settings(repository=Path.cwd() / ".art").text("project") == "car"
-    with wandb.init() as run:
-        assert run.project == "car"
 
 
 def test_a_repository_is_found_upwards_and_made_but_once(

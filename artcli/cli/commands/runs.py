@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from artcli.catalog.runs import filters
+from artcli.catalog.runs.register import Register
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.run_items import RUN_FIELDS, RunItem
@@ -70,9 +71,14 @@ def command(
         None if all_projects else console.project, conditions, _words(state), tag, job_type, sort,
         None if group_by else limit, deleted,
     )  # fmt: skip
-    found = listing.runs(console.repository(), query)
-    if not found and query._replace(conditions=(), states=()) == Query(console.project) and not (conditions or state):
-        console.say("no runs yet; art run -- COMMAND makes one")
+    repository = console.repository()
+    found = listing.runs(repository, query)
+    if not found:
+        others = sorted({run.project for run in Register(repository.follower.database).runs()} - {query.project})
+        if others and not all_projects:
+            console.say(f"none in project '{console.project}'; --all-projects lists those of {', '.join(others)}")
+        elif not (conditions or state or tag or job_type or deleted):
+            console.say("no runs yet; art run -- COMMAND makes one")
     if broken := sum(row.view.fault is not None for row in found):
         console.warn(f"what {broken} of these runs said cannot be read whole: art fsck")
     if group_by:

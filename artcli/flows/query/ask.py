@@ -51,7 +51,7 @@ def ask(
         plan = statement if statement.lstrip().lower().startswith("explain") else f"EXPLAIN {statement}"
         for _ in _rows(database, plan, guard, None):
             pass
-        database.set_authorizer(None)
+        database.set_authorizer(lambda *_: sqlite3.SQLITE_OK)  # None is understood from Python 3.11 on
         scope = Scope(repository, project, None if refs is None else frozenset(refs))
         database.execute("BEGIN")
         for name in sorted(guard.read):
