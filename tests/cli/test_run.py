@@ -166,7 +166,7 @@ def test_ctrl_c_of_a_terminal_reaches_the_command_once(home: Path) -> None:
 
 
 def test_ctrl_c_ends_a_loop_of_runs(home: Path) -> None:
-    script = "print('ready', flush=True); import time; time.sleep(30)"
+    script = "print('rea' + 'dy', flush=True); import time; time.sleep(30)"  # Python 3.13 shows the line it stood in
     run = f"{PYTHON} -m artcli run -q {' '.join(QUIET)} -- {PYTHON} -c {shlex.quote(script)}"
     pid, terminal = pty.fork()
     if not pid:
