@@ -142,8 +142,8 @@ class Console:
         elif self._special or text is None:
             if not self._says_it(schema, item, receipt):
                 self._each(schema, [item], "\n")
-        else:
-            self._write(formatting.harmless(text().rstrip("\n"), colored=self._colored(None)) + "\n")
+        elif page := text().rstrip("\n"):
+            self._write(formatting.harmless(page, colored=self._colored(None)) + "\n")
         if receipt and not flags.json:
             self.say(receipt)
 
