@@ -149,10 +149,6 @@ class PackBuilder:
         self._end = PREFIX
         self._rows: dict[Digest, tuple[int, int, int, int]] = {}
 
-    def __len__(self) -> int:
-        """How many frames there are."""
-        return len(self._rows)
-
     @property
     def size(self) -> int:
         """Bytes of all frames."""
