@@ -13,7 +13,9 @@ import pytest
 
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal
+from artcli.catalog.runs.records import LIMIT
 from artcli.catalog.runs.register import Register, Run
+from artcli.errors import UsageError
 from artcli.flows.runs.metrics import Voice
 from artcli.flows.runs.recorder import Beginning, Recorder
 from tests.cli.test_startup import imported
@@ -244,6 +246,26 @@ def test_a_run_is_named_by_what_is_clear(art: Art) -> None:
         Recorder.begin(repository, Beginning(project="p", id=f"abcd{number}"))
     repository.close()
     assert art("run", "finish", "abcd", "--json").error["code"] == "ambiguous-run"
+
+
+def test_a_word_that_is_no_run_leads_nowhere_else(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    started(art, monkeypatch)
+    before = {path for path in art.directory.rglob("*") if "cache" not in path.parts}
+    for word in (".", "..", "../../..", str(art.directory)):
+        assert art("log-metrics", "--run", word, "a=1", "--json").error["code"] == "no-such-run"
+    assert {path for path in art.directory.rglob("*") if "cache" not in path.parts} == before
+    assert art("runs").code == 0
+
+
+def test_a_value_that_no_run_can_keep_is_refused_whatever_the_run_is_called(
+    art: Art, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = started(art, monkeypatch, "--name", "car")
+    for word in (run, "car"):
+        with pytest.raises(UsageError) as caught:
+            Voice(art.directory / ".art", word).row({"note": "x" * LIMIT}, 0.0)
+        assert caught.value.slug == "unfit-value"
+    assert rows(art, run) == []
 
 
 def test_yaml_without_its_reader(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from artcli.catalog import spec
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.spool import Spool
 from artcli.errors import LockedError, SpaceError, UsageError
@@ -30,7 +31,9 @@ class Voice:
         self._folder = folder
         self._word = word
         self._project = project
-        self._spool = Spool(folder / "local" / "spool" / word)
+        self._spool: Spool | None = None
+        if spec.RUN.fullmatch(word):  # a word that can be no id must not lead to another folder
+            self._spool = Spool(folder / "local" / "spool" / word)
 
     def row(self, row: Mapping[str, Any], at: float, step: int | None = None, files: Files | None = None) -> bool:
         """Log a row of history; False if its step is over. `at`: seconds since 1970."""
@@ -70,25 +73,34 @@ class Voice:
         Raises `NotFoundError` (`no-such-run`), `SpaceError` (`disk-full`), `UsageError` (`unfit-value`).
         """
         try:
-            if self._said(self._spool, make, files) >= SEAL_SIZE:
-                self._seal()
-        except FileNotFoundError:
-            self._take_up(make, files)
+            self._say(make, files)
         except (ValueError, TypeError) as error:
             message = f"a value that no run can keep: {error}"
             raise UsageError("unfit-value", message, hint="art help unfit-value") from error
+
+    def _say(self, make: Make, files: Files | None) -> None:
+        if self._spool is not None:
+            try:
+                size = self._said(self._spool, make, files)
+            except FileNotFoundError:
+                pass  # no spool by this name here: the repository knows what the word means
+            else:
+                if size >= SEAL_SIZE:
+                    self._seal(self._spool)
+                return
+        self._take_up(make, files)
 
     def _said(self, spool: Spool, make: Make, files: Files | None) -> int:
         incoming = {name: _incoming(spool, content) for name, content in (files or {}).items()}
         return spool.append(make, durable=is_due(spool.folder), files=incoming)
 
-    def _seal(self) -> None:
+    def _seal(self, spool: Spool) -> None:
         from artcli.catalog.repository import Repository
         from artcli.flows.runs.seal import seal
 
         repository = Repository.open(self._folder, self._folder)
         try:
-            seal(repository, self._spool, least=SEAL_SIZE)
+            seal(repository, spool, least=SEAL_SIZE)
         except (SpaceError, LockedError):
             pass  # nothing is lost: whoever says something next tries again
         finally:
