@@ -7,11 +7,11 @@ A value is set once; another value needs `update(…, allow_val_change=True)`. S
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from artcli.errors import ConflictError, UsageError
-from artcli.flows.runs import overrides
-from artcli.sdk.config_file import read
+from artcli.flows.runs import config_file, overrides
 from artcli.sdk.values import plain
 from artcli.sdk.voice import say
 
@@ -113,7 +113,7 @@ def _mapping(config: Any) -> dict[str, Any]:
     if config is None:
         return {}
     if isinstance(config, str):
-        return read(config)
+        return _from_file(Path(config))
     if isinstance(config, Mapping):
         return dict(config)
     if isinstance(config, list | tuple):
@@ -125,6 +125,16 @@ def _mapping(config: Any) -> dict[str, Any]:
     if not hasattr(config, "__dict__"):
         raise TypeError("config must be a dict or have a __dict__ attribute")
     return dict(vars(config))
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """The keys of a file; W&B's form `{key: {"value": …, "desc": …}}` is understood."""
+    found = config_file.read(path, otherwise=".yaml")
+    return {
+        key: value["value"] if isinstance(value, dict) and "value" in value else value
+        for key, value in found.items()
+        if key != "wandb_version"
+    }
 
 
 def _same(first: Any, second: Any) -> bool:
