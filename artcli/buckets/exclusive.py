@@ -66,7 +66,7 @@ def _is_placed(move: Move) -> bool:
     try:
         return os.path.samestat(file, os.stat(move.name, dir_fd=move.target, follow_symlinks=False))
     except OSError:
-        return False
+        return False  # nothing has that name; what went wrong the caller knows
 
 
 def _by_link(move: Move) -> None:

@@ -117,7 +117,7 @@ class Writer:
                     self._create_new(path, fill, mode, mtime)
                     return
                 except FileExistsError:
-                    pass
+                    pass  # the name is taken: what has it is judged when the new file is whole
             self._create_beside(path, fill, mode, mtime, replace)
         except OSError as error:
             self._tell(error, path)
@@ -137,7 +137,7 @@ class Writer:
             try:
                 return self._in_folder(above, lambda folder: make(folder, name))[1]
             except FileExistsError:
-                pass
+                pass  # the name is taken, as in `fill`
             temporary = temporary_name()
             folder, made = self._in_folder(above, lambda folder: make(folder, temporary))
             self._settle(path, folder, name, temporary, replace)
@@ -326,7 +326,7 @@ def _remove_empty(folder: int, name: bytes, there: os.stat_result) -> bool:
     try:
         os.rmdir(name, dir_fd=folder)
     except OSError:
-        return False
+        return False  # it has something in it, or must stay: then it is in the way
     return True
 
 

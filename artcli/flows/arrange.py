@@ -67,5 +67,5 @@ def _hint(path: str) -> str | None:
     try:
         guess = nearest(os.path.basename(path), os.listdir(folder))
     except OSError:
-        return None
+        return None  # no hint without the folder
     return f"did you mean '{os.path.join(os.path.dirname(path), guess)}'?" if guess else None

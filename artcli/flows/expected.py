@@ -119,7 +119,7 @@ def _of_files(sources: Sequence[Source]) -> tuple[int, int] | None:
     try:
         return len(sources), sum(os.stat(source.path).st_size for source in sources)
     except OSError:
-        return None
+        return None  # the walk says of what is gone
 
 
 def _of_tree(sources: Sequence[Source], rules: Rules, cache: Path, page: bytes | None, pause: Pause) -> tuple[int, int]:

@@ -286,7 +286,7 @@ class Ingest:
         try:
             before = self._finder.find(entry.path) if self._finder else None
         except IntegrityError:
-            self._finder = before = None
+            self._finder = before = None  # as in `_finder`
         return before is None or before.digest != entry.digest
 
     def _large(self, seen: Seen, outcomes: Iterator[object]) -> Entry | None:

@@ -64,7 +64,7 @@ class Side(NamedTuple):
                 return None
             digest = file_digest(Seen(other.path, kind, source, stat))
         except (OSError, reader.Changed):
-            return None
+            return None  # nothing is there, or nothing that could be compared
         return Entry(other.path, kind, 0 if kind == manifest.SYMLINK else stat.size, digest)
 
     def only_ignored(self, entry: Entry, other: Side) -> bool:

@@ -77,5 +77,5 @@ def _read(source: bytes, entry: Entry) -> bytes | None:
     try:
         data = reader.read_small(source, stat_of(source))
     except (OSError, reader.Changed):
-        return None
+        return None  # it was there when the sides were compared: no text is shown of it
     return data if digest_of(data) == entry.digest else None

@@ -124,7 +124,7 @@ class Store:
             try:
                 names = list(dict.fromkeys(self._renewed()))
             except IntegrityError:
-                names = self._names
+                names = self._names  # the log is damaged: what is known of it stands
             ended = time.monotonic()
             self._renew_after = ended + RARELY * (ended - started)
             if names == self._names:

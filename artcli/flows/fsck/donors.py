@@ -63,7 +63,7 @@ class Donor:
             try:
                 indexes.append(open_index(self._bucket, name))
             except IntegrityError:
-                continue
+                continue  # its packs are looked into below
         listed = {pack for index in indexes for pack in index.packs}
         return indexes + self._index_of([pack for pack in there.packs if pack not in listed])
 
@@ -74,7 +74,7 @@ class Donor:
             try:
                 tables.append(read_table(self._bucket, pack))
             except IntegrityError:
-                continue
+                continue  # a damaged donor gives what it can
         file = build_index(chain.from_iterable(table.rows() for table in tables))
         return [Index(file.name, memoryview(b"".join(file.buffers)))] if file.rows else []
 

@@ -83,7 +83,7 @@ def place_by_mark(path: Path) -> str | None:
     try:
         names = [name for name in os.listdir(path / "local" / "seen") if PLACE.fullmatch(name)]
     except OSError:
-        return None
+        return None  # this machine has not used the repository yet
     return names[0] if len(names) == 1 else None
 
 

@@ -190,7 +190,7 @@ class StoreRepair:
                 for _ in walk.version(version):
                     pass  # the examination that follows tells what is lost
             for text in repository.catalog.texts():
-                with suppress(IntegrityError):
+                with suppress(IntegrityError):  # here and below: the same
                     healing.get(text.digest)
             for segment in Register(repository.catalog.database).holding((LIVE, TRASH)):
                 for _ in walk.segment(segment, ""):
