@@ -172,10 +172,12 @@ def wish(
     )
 
 
-def start(console: Console, wish: Wish, pid: int | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Begin a run for a shell script; its item, and the variables that tell others of it."""
+def start(console: Console, wish: Wish, pid: int | None) -> tuple[dict[str, Any], dict[str, str]] | None:
+    """Begin a run for a shell script; its item, and the variables that tell others of it. None: nothing is recorded."""
     from artcli.catalog.runs.spool import this_process
 
+    if active.is_disabled():
+        return None
     owner = this_process(pid) if pid is not None else None
     if pid is not None and owner is None:
         raise NotFoundError("no-such-process", f"no process {pid}", hint="art run start --pid $$")

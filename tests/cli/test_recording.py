@@ -71,6 +71,9 @@ def test_not_recorded(art: Art, run: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("ART_DISABLED", "1")
     art("use", "dataset:v0")
     assert edges(art, run)[:2] == ([], [])
+    for show in ("id", "env"):
+        assert art("run", "start", "--print", show) == (0, b"", b"")
+    assert len(art("runs", "-q").lines) == 1
 
 
 def test_another_run(art: Art, run: str, monkeypatch: pytest.MonkeyPatch) -> None:

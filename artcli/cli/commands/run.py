@@ -103,8 +103,9 @@ def start(
     """
     console: Console = ctx.obj
     wish = running.wish(console, job_type, name, group, tag, message, config, resume, git, env_allow)
-    item, environment = running.start(console, wish, pid)
-    running.told(console, RUN, item, environment, show)
+    begun = running.start(console, wish, pid)
+    if begun:
+        running.told(console, RUN, *begun, show)
 
 
 def finish(
