@@ -24,12 +24,22 @@ POLL = 0.05
 def held(path: Path, *, alone: bool, wait: float) -> Iterator[None]:
     """Hold the lock in the block; raises `LockedError` (`locked`) after `wait` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor, process = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), os.getpid()
     try:
         _take(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, time.monotonic() + wait, alone)
         yield
     finally:
-        os.close(descriptor)
+        let_go(descriptor, process)
+
+
+def let_go(descriptor: int, process: int) -> None:
+    """End a lock that this process (pid) has taken, and close its file.
+
+    A child forked meanwhile has the same lock: closing alone would leave it with the child, and the child must not end it.
+    """
+    if os.getpid() == process:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 @contextmanager
@@ -51,7 +61,7 @@ def held_to_read(path: Path, *, wait: float) -> Iterator[None]:
 @contextmanager
 def _held_read_only(path: Path, wait: float) -> Iterator[None]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor, process = os.open(path, os.O_RDONLY | os.O_CLOEXEC), os.getpid()
     except OSError:
         yield  # a medium that cannot be written, on which there was never a lock
         return
@@ -59,7 +69,7 @@ def _held_read_only(path: Path, wait: float) -> Iterator[None]:
         _take(descriptor, fcntl.LOCK_SH, time.monotonic() + wait, alone=False)
         yield
     finally:
-        os.close(descriptor)
+        let_go(descriptor, process)
 
 
 def _take(descriptor: int, kind: int, deadline: float, alone: bool) -> None:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from artcli.catalog import lock
+from artcli.catalog.runs.steady import flocked
 from artcli.errors import LockedError
 
 
@@ -63,3 +69,36 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     holder.wait()
     holder.stdout.close()
     assert not refused(path, alone=True)
+
+
+TAKEN: list[Callable[[Path], AbstractContextManager[None]]] = [
+    partial(lock.held, alone=True, wait=0), partial(lock.held_to_read, wait=0), flocked,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_a_child_forked_meanwhile_neither_keeps_it_nor_ends_it(
+    tmp_path: Path, taken: Callable[[Path], AbstractContextManager[None]]
+) -> None:
+    path, block = tmp_path / "l", ExitStack()
+    block.enter_context(taken(path))
+    stays, leaves = forked(signal.pause), forked(block.close)
+    try:
+        os.waitpid(leaves, 0)
+        assert refused(path, alone=True)
+        block.close()
+        assert not refused(path, alone=True)
+    finally:
+        os.kill(stays, signal.SIGKILL)
+        os.waitpid(stays, 0)
+
+
+def forked(work: Callable[[], object]) -> int:
+    """The pid of a child that does the work, and no more."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return child

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from artcli.buckets.folders import sync
+from artcli.catalog import lock
 from artcli.errors import SpaceError
 
 
@@ -20,7 +21,7 @@ def flocked(path: Path) -> Iterator[None]:
     Raises FileNotFoundError if its folder is gone.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor, process = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), os.getpid()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             there, mine = os.stat(path), os.fstat(descriptor)
@@ -28,7 +29,7 @@ def flocked(path: Path) -> Iterator[None]:
                 yield
                 return
         finally:
-            os.close(descriptor)
+            lock.let_go(descriptor, process)
 
 
 def sync_folder(folder: Path) -> None:
