@@ -88,9 +88,9 @@ def folder(console: Console) -> Path:
     return found
 
 
-def pair(word: str) -> tuple[str, str]:
-    """(key, text) of `KEY=VALUE`; raises `UsageError` (`bad-value`)."""
+def pair(word: str, form: str = "KEY=VALUE", hint: str = "art log-metrics loss=0.3") -> tuple[str, str]:
+    """(key, text) of a word of this form; raises `UsageError` (`bad-value`)."""
     key, equals, text = word.partition("=")
     if not equals or not key:
-        raise UsageError("bad-value", f"a value is given as KEY=VALUE: {word!r}", hint="art log-metrics loss=0.3")
+        raise UsageError("bad-value", f"not {form}: {word!r}", hint=hint)
     return key, text

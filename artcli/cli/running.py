@@ -131,13 +131,14 @@ def _made(word: str) -> Made:
     """`NAME=PATH[,type=T][,alias=A]…[,on=always]`; commas that no option follows belong to the path."""
     from artcli.flows.runs.wrap import Made
 
-    name, path = recording.pair(word)
+    form, hint = "NAME=PATH[,on=always]", "art run --help"
+    name, path = recording.pair(word, form, hint)
     options: dict[str, list[str]] = {"type": [], "alias": [], "on": []}
     while "," in path and (found := _OPTION.fullmatch(path[path.rindex(",") + 1 :])):
         options[found[1]].insert(0, found[2])
         path = path[: path.rindex(",")]
     if not path or any(on not in ("always", "success") for on in options["on"]):
-        raise UsageError("bad-value", f"not NAME=PATH[,on=always]: {word!r}", hint="art run --help")
+        raise UsageError("bad-value", f"not {form}: {word!r}", hint=hint)
     return Made(
         name, path, options["type"][-1] if options["type"] else None, options["alias"], "always" in options["on"]
     )
@@ -221,7 +222,8 @@ def finish(
         )  # fmt: skip
     recorder = Recorder.attach(repository, run.id)
     if summary:
-        recorder.set("summary", {key: values.metric(text) for key, text in map(recording.pair, summary)})
+        said = (recording.pair(word, hint="art run finish --summary loss=0.3") for word in summary)
+        recorder.set("summary", {key: values.metric(text) for key, text in said})
     recorder.finish(outcome, exit_code)
     return item(console, run.id)
 

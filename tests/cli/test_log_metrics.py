@@ -136,6 +136,7 @@ def test_images_with_boxes_and_files(art: Art, monkeypatch: pytest.MonkeyPatch) 
     ("words", "slug"),
     [
         (["loss"], "bad-value"),
+        (["--image", "a.png"], "bad-value"),
         ([], "nothing-to-log"),
         (["--image", "a=gone.png"], "no-such-path"),
         (["a=1", "--boxes", "[]"], "bad-boxes"),

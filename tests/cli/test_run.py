@@ -126,6 +126,10 @@ def test_what_cannot_start(words: list[str], code: int, art: Art, home: Path) ->
 def test_slugs_of_mistakes(art: Art, home: Path) -> None:
     assert art("run", "--json", "--").error["code"] == "no-command"
     assert art("run", "--json", "--use", "dataset:v0=1x", "--", "true").error["code"] == "bad-variable"
+    for word in ("out", "out=", "out=x,on=maybe"):
+        error = art("run", "--json", "--log", word, "--", "true").error
+        assert (error["code"], error["message"]) == ("bad-value", f"not NAME=PATH[,on=always]: '{word}'")
+        assert error["hint"] == "art run --help"
 
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:

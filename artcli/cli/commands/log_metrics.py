@@ -58,7 +58,8 @@ def command(
     if image or boxes:
         from artcli.flows.runs.pictures import pictures
 
-        row.update(pictures([recording.pair(word) for word in image or ()], boxes or (), files))
+        named = [recording.pair(word, "NAME=FILE", "art log-metrics --help") for word in image or ()]
+        row.update(pictures(named, boxes or (), files))
     if file:
         from artcli.flows.runs.pictures import kept
 
