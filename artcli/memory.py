@@ -1,4 +1,4 @@
-"""How this process treats memory that it has freed.
+"""Memory that is used again: how this process treats what it has freed, and buffers that go round.
 
 glibc gives freed memory back to the system as soon as some of it lies at the end of its heap, and takes blocks from the
 system anew for every buffer above a threshold. A flow that reads gigabytes through buffers of a few kilobytes to a few
@@ -26,3 +26,34 @@ def keep_freed_memory() -> None:
         return  # musl, macOS: their allocators know no such setting
     mallopt(_TRIM_THRESHOLD, KEPT)
     mallopt(_MMAP_THRESHOLD, BLOCK)
+
+
+class Buffers:
+    """Buffers of one size, each used again as soon as nothing refers to what was put into it.
+
+    Fresh memory costs a page fault for each 4 KiB; a buffer costs them once. There are as many as are held on to at the
+    same time, so whoever holds them bounds them. One thread takes them; any may let go.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._all: list[bytearray] = []
+
+    def take(self) -> bytearray:
+        """A buffer of `size` bytes to which no view refers."""
+        for buffer in self._all:
+            if _is_free(buffer):
+                return buffer
+        buffer = bytearray(self.size)
+        self._all.append(buffer)
+        return buffer
+
+
+def _is_free(buffer: bytearray) -> bool:
+    """Whether no memoryview refers to `buffer`: only then does Python let it change its length."""
+    try:
+        buffer.append(0)
+    except BufferError:
+        return False
+    buffer.pop()
+    return True

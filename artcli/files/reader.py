@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 
 from artcli.files.seen import Stat, to_stat
+from artcli.memory import Buffers
 
 BLOCK = 4 << 20
 """Bytes of a large file that are read at a time."""
@@ -57,37 +58,6 @@ def read_link(source: bytes) -> bytes:
         if error.errno == errno.EINVAL:
             raise Changed(source) from error
         raise
-
-
-class Buffers:
-    """Memory for blocks, used again as soon as nothing refers to what was read into it.
-
-    Fresh memory costs a page fault for each 4 KiB; a buffer costs them once. There are as many as the reader's
-    consumers hold on to at the same time, so these bound them.
-    """
-
-    def __init__(self, size: int = BLOCK) -> None:
-        self.size = size
-        self._all: list[bytearray] = []
-
-    def take(self) -> bytearray:
-        """A buffer of `size` bytes to which no memoryview refers."""
-        for buffer in self._all:
-            if _is_free(buffer):
-                return buffer
-        buffer = bytearray(self.size)
-        self._all.append(buffer)
-        return buffer
-
-
-def _is_free(buffer: bytearray) -> bool:
-    """Whether no memoryview refers to `buffer`: only then does Python let it change its length."""
-    try:
-        buffer.append(0)
-    except BufferError:
-        return False
-    buffer.pop()
-    return True
 
 
 def blocks(source: bytes, stat: Stat, buffers: Buffers | None = None) -> Iterator[memoryview]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from artcli.files import reader
-from artcli.files.reader import BLOCK, Buffers, Changed, blocks, read_link, read_small
+from artcli.files.reader import BLOCK, Changed, blocks, read_link, read_small
 from artcli.files.seen import Stat, stat_of
+from artcli.memory import Buffers
 
 from .conftest import Clock
 
@@ -168,7 +169,7 @@ def test_a_write_that_leaves_size_and_mtime(file: Path) -> None:
 def test_buffers_are_used_again_when_nobody_looks_at_them(file: Path) -> None:
     file.write_bytes(os.urandom(BLOCK * 6))
     source = os.fsencode(file)
-    buffers = Buffers()
+    buffers = Buffers(BLOCK)
     kept = []
     for number, block in enumerate(blocks(source, stat_of(source), buffers)):
         if number in (1, 3):

@@ -15,7 +15,7 @@ from artcli.catalog import manifest
 from artcli.content import digest_of
 from artcli.errors import ArtError
 from artcli.files import reader
-from artcli.files.reader import Buffers
+from artcli.memory import Buffers
 from artcli.files.seen import Stat
 from artcli.files.sources import Source
 from artcli.flows import ingest, use
