@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -8,11 +9,11 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from artcli.threads import Background, ahead, worker_count
+from artcli.threads import Background, ahead, aside, worker_count
 
 
 @pytest.fixture(autouse=True)
@@ -166,6 +167,83 @@ def test_an_unfinished_iteration_does_not_hang_the_exit() -> None:
 def test_ahead_refuses_nonsense(workers: int, depth: int | None) -> None:
     with pytest.raises(ValueError):
         ahead(lambda number: number, [1], workers=workers, depth=depth)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it did not happen in 5 seconds")
+
+
+# aside
+
+
+def test_aside_makes_items_in_another_thread_in_order() -> None:
+    makers = set()
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            makers.add(threading.get_ident())
+            yield number
+
+    assert list(aside(items(), depth=3)) == list(range(100))
+    assert len(makers) == 1
+    assert makers != {threading.get_ident()}
+    assert list(aside(iter(()), depth=1)) == []
+
+
+def test_aside_makes_no_more_than_depth_ahead() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            made.append(number)
+            yield number
+
+    results = aside(items(), depth=2)
+    for number in range(50):
+        assert next(results) == number
+        wait_for(lambda last=number + 1: made[-1] == last)  # type: ignore[misc]
+    time.sleep(0.02)
+    assert made[-1] == 50
+    assert list(results) == list(range(50, 100))
+
+
+def test_an_error_aside_comes_at_its_place_with_its_traceback() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyError("here")
+
+    results = aside(items(), depth=5)
+    assert next(results) == 1
+    with pytest.raises(KeyError) as caught:
+        next(results)
+    assert caught.traceback[-1].name == "items"
+
+
+def test_what_ran_aside_is_let_go_of_when_it_is_closed_early() -> None:
+    ended = threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            ended.set()
+
+    results = aside(items(), depth=1)
+    assert next(results) == 0
+    del results
+    assert ended.wait(5)
+
+
+def test_a_depth_aside_is_at_least_one() -> None:
+    with pytest.raises(ValueError, match="depth"):
+        aside(iter([]), depth=0)
+
+
+# Background
 
 
 def test_background_keeps_order() -> None:

@@ -2,7 +2,7 @@
 
     walk ──▶ jobs ──▶ threads ──▶ frames into packs, edits into the manifest
              batches of small files: a thread reads, hashes and encodes them
-             large files: read, hashed whole and cut here, their chunks hashed and encoded in threads
+             large files: a thread of its own reads, cuts and hashes, the others encode the chunks
 
 A job's outcome comes back in the order of the walk, so edits are sorted and nothing has to be held. A file that changes
 while it is read is read again, three times in all, and then is a problem: it never ends up half old, half new.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
@@ -25,17 +26,20 @@ from artcli.files import reader
 from artcli.files.reader import Changed, read_link, read_small
 from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, NO_STAT, Change, Gone, Seen, Special, Stat, kind_of, stat_of
 from artcli.flows.additions import Additions
-from artcli.memory import keep_freed_memory
+from artcli.memory import Buffers, keep_freed_memory
 from artcli.progress import Progress
 from artcli.store.chunker import SMALL, cut
 from artcli.store.codec import Tuner
 from artcli.store.pack import Frame
-from artcli.threads import ahead
+from artcli.threads import ahead, aside
 
 TRIES = 3
 BATCH_FILES = 128
 BATCH_SIZE = 4 << 20
 """Bytes of small files that one job reads."""
+
+AHEAD = 2
+"""Blocks of a large file that are read and cut before a worker is free for them."""
 
 Edit = tuple[bytes, Entry | None]
 
@@ -63,7 +67,7 @@ class _Cut(NamedTuple):
     """Chunks of the large file that was opened last."""
 
     offset: int
-    chunks: list[memoryview]
+    chunks: list[tuple[Digest, memoryview]]
     tuner: Tuner
 
 
@@ -105,7 +109,9 @@ class Ingest:
         """Entries whose content the repository did not have; see `_is_new` for those of up to `INLINE` bytes."""
         self.new_size = 0
         """Bytes of that content."""
-        self._buffers = reader.Buffers()
+        self._buffers = Buffers(reader.BLOCK)
+        # one thread reads: as many threads at work as there are workers pass Python's lock round less often
+        self._encoding = threading.Semaphore(max(1, workers - 1))
         self._tuners: dict[bytes, Tuner] = {}
 
     def edits(self, changes: Iterable[Change]) -> Iterator[Edit]:
@@ -164,7 +170,7 @@ class Ingest:
     def _large_jobs(self, seen: Seen, tries: int) -> Iterator[_Job]:
         try:
             content = reader.blocks(seen.source, seen.stat, self._buffers)
-            yield from self._stream_jobs(seen, content)
+            yield from aside(self._stream_jobs(seen, content), depth=AHEAD)
         except Changed:
             yield _Closed(None, 0)
             yield from self._again(seen, tries - 1)
@@ -190,7 +196,7 @@ class Ingest:
         offset = 0
         for chunks in cut(_hashed(content, hasher)):
             if chunks:
-                yield _Cut(offset, chunks, tuner)
+                yield _Cut(offset, [(digest_of(chunk), chunk) for chunk in chunks], tuner)
                 offset += sum(map(len, chunks))
         yield _Closed(hasher.digest(), offset)
 
@@ -204,14 +210,17 @@ class Ingest:
         if isinstance(job, _Small):
             return [self._small(change) if isinstance(change, Seen) else change for change in job.changes]
         if isinstance(job, _Cut):
-            framed = []
-            offset = job.offset
-            for chunk in job.chunks:
-                digest = digest_of(chunk)
-                framed.append(_Framed(digest, len(chunk), self.additions.encode(digest, chunk, job.tuner, offset)))
-                offset += len(chunk)
-            return framed
+            with self._encoding:
+                return self._framed(job)
         return job
+
+    def _framed(self, job: _Cut) -> list[_Framed]:
+        framed = []
+        offset = job.offset
+        for digest, chunk in job.chunks:
+            framed.append(_Framed(digest, len(chunk), self.additions.encode(digest, chunk, job.tuner, offset)))
+            offset += len(chunk)
+        return framed
 
     def _small(self, seen: Seen) -> _Ready | Gone | Problem:
         for _ in range(TRIES):
