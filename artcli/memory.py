@@ -8,6 +8,8 @@ kept (`os.pread` of 32 KiB blocks, Linux 6.1, x86-64). What a flow needs at once
 
 from __future__ import annotations
 
+import mmap
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h."""
 
@@ -57,3 +59,8 @@ def _is_free(buffer: bytearray) -> bool:
         return False
     buffer.pop()
     return True
+
+
+def untouched(size: int) -> memoryview:
+    """`size` zeros that take memory only as they are written to."""
+    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))

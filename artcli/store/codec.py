@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from artcli.content import Buffer
 from artcli.errors import IntegrityError
@@ -123,6 +123,20 @@ def _damaged(message: str) -> IntegrityError:
 # --- from bytes ------------------------------------------------------------------------------------------------------
 
 
+Place: TypeAlias = "tuple[bytearray, int]"
+"""A buffer, and where in it something begins; the buffer is left alone as long as anything views it."""
+
+
+class Encoded(NamedTuple):
+    """What is stored of a chunk."""
+
+    codec: int
+    parts: Sequence[Buffer]
+    """Buffers to store one after the other."""
+    place: Place | None = None
+    """Where they lie, if that is in memory that need not be copied."""
+
+
 class Plan(NamedTuple):
     """A way to encode, as it paid last time."""
 
@@ -230,8 +244,8 @@ class Encoder:
             ),
         ]
 
-    def encode(self, chunk: Buffer, tuner: Tuner, offset: int = 0) -> tuple[int, Sequence[Buffer]]:
-        """(codec, buffers to store one after the other). `offset`: where in its file the chunk begins.
+    def encode(self, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Encoded:
+        """What is to be stored of a chunk; `offset`: where in its file it begins.
 
         A chunk that stays raw is not copied: it must stay as it is as long as what is returned is in use.
         Raises IntegrityError `memory-fault` if what was made does not decompress to what went in.
@@ -239,29 +253,27 @@ class Encoder:
         if len(chunk) > MAX_LENGTH:
             raise ValueError(f"a chunk of {len(chunk)} bytes")
         if len(chunk) < TINY:
-            return RAW, (chunk,)
+            return Encoded(RAW, (chunk,))
         if tuner.due():
             plan, parts = self._best(chunk, offset)
             tuner.proved(plan)
-            return plan.codec, parts
+            return Encoded(plan.codec, parts)
         plan = tuner.plan
         if plan.codec == RAW:
-            return RAW, (chunk,)
+            return Encoded(RAW, (chunk,))
         if plan.codec == ZSTD:
-            parts = (self._compressed(bytes(chunk), plan.ways[0]),)
+            made = Encoded(ZSTD, (self._compressed(bytes(chunk), plan.ways[0]),))
         else:
-            parts = self._planes(chunk, plan, offset)
-        stored = sum(map(len, parts))
+            made = self._planes(chunk, plan, offset)
+        stored = len(made.parts[0])
         tuner.yielded(stored / len(chunk))
-        if _pays(stored, len(chunk)):
-            return plan.codec, parts
-        return RAW, (chunk,)
+        return made if _pays(stored, len(chunk)) else Encoded(RAW, (chunk,))
 
-    def compress(self, chunk: Buffer) -> tuple[int, Sequence[Buffer]]:
+    def compress(self, chunk: Buffer) -> Encoded:
         """As `encode`, but plainly: for texts and pages, which are no arrays of numbers."""
         plain = bytes(chunk)
         made = self._compressed(plain, 0)
-        return (ZSTD if made is not plain else RAW), (made,)
+        return Encoded(ZSTD if made is not plain else RAW, (made,))
 
     def _best(self, chunk: Buffer, offset: int) -> tuple[Plan, Sequence[Buffer]]:
         """All ways that may pay, tried."""
@@ -284,13 +296,14 @@ class Encoder:
         made = min(tries, key=len)
         return Plan(ZSTD, (tries.index(made),), len(made) / len(plain)), (made,)
 
-    def _planes(self, chunk: Buffer, plan: Plan, offset: int) -> Sequence[Buffer]:
+    def _planes(self, chunk: Buffer, plan: Plan, offset: int) -> Encoded:
         stride = PLANES[plan.codec]
         parts = []
         for k, plane in enumerate(_split(chunk, stride)):
             way = plan.ways[(offset + k) % stride]
             parts.append(plane if way == _AS_IS else self._compressed_plane(plane, way))
-        return (self._room.lay_out(_LENGTHS[plan.codec].pack(*map(len, parts)), parts),)
+        view, place = self._room.lay_out(_LENGTHS[plan.codec].pack(*map(len, parts)), parts)
+        return Encoded(plan.codec, (view,), place)
 
     def _compressed_plane(self, plane: Any, way: int) -> Any:
         """As an array of bytes; `plane` itself if that does not pay."""
@@ -340,34 +353,41 @@ def _split(chunk: Buffer, stride: int) -> list[Any]:
 
 
 class _Room:
-    """Where byte planes are laid out: each plane goes from the chunk to its place in one step.
+    """Where byte planes are laid out: each plane goes from the chunk to its place in one step, and stays there until
+    its pack is written.
 
-    To make bytes of each plane and copy those costs a twentieth of all the time of adding 2 GB of float32.
+    To make bytes of each plane and copy them together, and again into the pack, is a tenth of all the time of adding
+    2 GB of float32, and Python's lock is held meanwhile.
     """
 
     def __init__(self) -> None:
         self._buffers = Buffers(ROOM)
+        self._buffer = bytearray()
         self._array: Any = None
         self._used = ROOM
 
-    def lay_out(self, head: bytes, parts: Sequence[Any]) -> memoryview:
-        """`head`, then the arrays of bytes, in memory that is used again when the view is gone."""
-        import numpy
-
+    def lay_out(self, head: bytes, parts: Sequence[Any]) -> tuple[memoryview, Place]:
+        """`head`, then the arrays of bytes: the memory is used again when nothing views its buffer any more."""
         size = len(head) + sum(map(len, parts))
         if self._used + size > ROOM:
-            self._array, self._used = None, 0
-            self._array = numpy.frombuffer(self._buffers.take(), numpy.uint8)
-        start = self._used
-        end = self._used = start + size
-        array = self._array[start:end]
-        position = len(head)
-        array[:position] = numpy.frombuffer(head, numpy.uint8)
+            self._begin()
+        start = position = self._used
+        view = memoryview(self._buffer)[start : start + size]
+        self._used = start + size
+        view[: len(head)] = head
+        position += len(head)
         for part in parts:
-            array[position : position + len(part)] = part
-            position += len(part)
-        view: memoryview = array.data
-        return view
+            end = position + len(part)
+            self._array[position:end] = part
+            position = end
+        return view, (self._buffer, start)
+
+    def _begin(self) -> None:
+        import numpy
+
+        self._array = None  # which views the buffer that is full
+        self._buffer, self._used = self._buffers.take(), 0
+        self._array = numpy.frombuffer(self._buffer, numpy.uint8)
 
 
 SAMPLE = 4096

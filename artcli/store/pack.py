@@ -23,7 +23,8 @@ from blake3 import blake3
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.content import DIGEST_SIZE, Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
-from artcli.store.codec import MAX_LENGTH, decode
+from artcli.memory import untouched
+from artcli.store.codec import MAX_LENGTH, Place, decode
 
 DATA = 0
 """The kind of pack that holds chunks of files."""
@@ -53,6 +54,8 @@ class Frame(NamedTuple):
     stored: int
     """Bytes of `data`."""
     data: Sequence[Buffer]
+    place: Place | None = None
+    """Where the data lies, if that is in memory that need not be copied."""
 
 
 class Location(NamedTuple):
@@ -131,28 +134,37 @@ class Table:
         raise KeyError(digest.hex())
 
 
+class _Extent:
+    """A piece of a pack in memory; its view keeps the buffer from being used for anything else."""
+
+    __slots__ = ("buffer", "end", "start", "view")
+
+    def __init__(self, buffer: Buffer, view: memoryview, start: int, end: int) -> None:
+        self.buffer = buffer
+        self.view = view
+        self.start = start
+        self.end = end
+
+
 class PackBuilder:
     """Gathers frames into one pack; nothing is written.
 
-    Frames are copied into one buffer, so that what they were made of is free at once, in memory that is still warm, and
-    the pack is hashed and written in one piece.
+    Frames are copied into one buffer, so that what they were made of is free at once, in memory that is still warm, but
+    for those that have a place: these stay there. So the pack is hashed and written in few pieces.
     """
 
     CAPACITY = PREFIX + TARGET + MAX_LENGTH
 
-    def __init__(self, kind: int, buffer: bytearray | None = None) -> None:
+    def __init__(self, kind: int, buffer: memoryview | None = None) -> None:
         """`buffer`: of `CAPACITY` bytes, used again; it must be left alone as long as the builder's pack is in use."""
         self.kind = kind
-        self.buffer = buffer if buffer is not None else bytearray(self.CAPACITY)
-        self._view = memoryview(self.buffer)
-        self._view[:PREFIX] = os.urandom(PREFIX)
-        self._end = PREFIX
-        self._rows: dict[Digest, tuple[int, int, int, int]] = {}
-
-    @property
-    def size(self) -> int:
+        self.buffer = buffer if buffer is not None else untouched(self.CAPACITY)
+        self.buffer[:PREFIX] = os.urandom(PREFIX)
+        self._copied = PREFIX
+        self._extents = [_Extent(self.buffer, self.buffer, 0, PREFIX)]
+        self._rows: dict[Digest, tuple[memoryview, int, int, int, int]] = {}
+        self.size = 0
         """Bytes of all frames."""
-        return self._end - PREFIX
 
     @property
     def full(self) -> bool:
@@ -160,18 +172,27 @@ class PackBuilder:
         return self.size >= TARGET
 
     def add(self, frame: Frame) -> None:
-        view, start = self._view, self._end
-        for part in frame.data:
-            end = start + len(part)
-            view[start:end] = part
-            start = end
-        self._rows[frame.digest] = (self._end, frame.stored, frame.length, frame.codec)
-        self._end = start
+        buffer, start = frame.place or self._copy(frame.data)
+        last = self._extents[-1]
+        if last.buffer is not buffer or last.end != start:
+            last = _Extent(buffer, memoryview(buffer), start, start)
+            self._extents.append(last)
+        last.end += frame.stored
+        self._rows[frame.digest] = (last.view, start, frame.stored, frame.length, frame.codec)
+        self.size += frame.stored
+
+    def _copy(self, parts: Sequence[Buffer]) -> tuple[Buffer, int]:
+        start = end = self._copied
+        for part in parts:
+            self.buffer[end : end + len(part)] = part
+            end += len(part)
+        self._copied = end
+        return self.buffer, start
 
     def find(self, digest: Digest) -> tuple[int, bytes, int]:
         """Codec, stored bytes and length of a chunk that was added; raises KeyError."""
-        offset, stored, length, codec = self._rows[digest]
-        return codec, bytes(self._view[offset : offset + stored]), length
+        view, start, stored, length, codec = self._rows[digest]
+        return codec, bytes(view[start : start + stored]), length
 
     def finish(self) -> tuple[list[Buffer], Table]:
         """The pack's bytes, as buffers one after the other, and its table, which knows its name."""
@@ -180,12 +201,13 @@ class PackBuilder:
             (
                 _COUNT.pack(len(rows)),
                 *self._rows,
-                _u32(stored for _, stored, _, _ in rows),
-                _u32(length for _, _, length, _ in rows),
-                bytes(codec for _, _, _, codec in rows),
+                _u32(stored for _, _, stored, _, _ in rows),
+                _u32(length for *_, length, _ in rows),
+                bytes(codec for *_, codec in rows),
             )
         )
-        buffers: list[Buffer] = [self._view[: self._end], table + _END.pack(len(table), _MAGIC_OF[self.kind])]
+        buffers: list[Buffer] = [extent.view[extent.start : extent.end] for extent in self._extents]
+        buffers.append(table + _END.pack(len(table), _MAGIC_OF[self.kind]))
         hasher = blake3()
         for buffer in buffers:
             hasher.update(buffer)

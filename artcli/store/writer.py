@@ -25,7 +25,7 @@ from blake3 import blake3
 from artcli.buckets.bucket import Cached, Missing
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
-from artcli.store.codec import MAX_LENGTH, Encoder, Tuner, decode
+from artcli.store.codec import MAX_LENGTH, Encoded, Encoder, Tuner, decode
 from artcli.store.index import Index, IndexFile, build_index, index_key, merge_indexes, merge_plan
 from artcli.store.lookup import Lookup
 from artcli.store.pack import DATA, METADATA, TARGET, Frame, PackBuilder, Row, Table, pack_key
@@ -77,7 +77,7 @@ class Writer:
         self._absorbed: set[str] = set()
         # one pack is filled, one waits, one is written: three in memory
         self._background = Background(depth=1)
-        self._spare: deque[bytearray] = deque()  # their buffers
+        self._spare: deque[memoryview] = deque()  # their buffers
         self._begin()
 
     def _begin(self) -> None:
@@ -111,8 +111,7 @@ class Writer:
         """
         if digest in self:
             return None
-        codec, parts = self._encoder().encode(chunk, tuner, offset)
-        return Frame(digest, codec, len(chunk), sum(map(len, parts)), parts)
+        return _frame(digest, len(chunk), self._encoder().encode(chunk, tuner, offset))
 
     def _encoder(self) -> Encoder:
         found: Encoder | None = getattr(self._encoders, "encoder", None)
@@ -152,8 +151,7 @@ class Writer:
         if len(page) > MAX_LENGTH:
             raise ValueError(f"a page of {len(page)} bytes")
         if digest not in self:
-            codec, parts = self._encoder().compress(page)
-            self._add(Frame(digest, codec, len(page), sum(map(len, parts)), parts), METADATA)
+            self._add(_frame(digest, len(page), self._encoder().compress(page)), METADATA)
         return digest
 
     def get(self, digest: Digest) -> bytes:
@@ -279,6 +277,10 @@ class Writer:
             return False
         self._keep(file)
         return True
+
+
+def _frame(digest: Digest, length: int, made: Encoded) -> Frame:
+    return Frame(digest, made.codec, length, sum(map(len, made.parts)), made.parts, made.place)
 
 
 def _patiently(read: Callable[[], R]) -> R:

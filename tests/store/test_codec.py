@@ -29,7 +29,7 @@ def stored_share(data: Buffer, start: int = 0, tuner: Tuner | None = None) -> fl
     encoder, tuner, stored, view = Encoder(), tuner or Tuner(), 0, memoryview(data)[start:]
     for offset in range(0, len(view), CHUNK):
         chunk = view[offset : offset + CHUNK]
-        kind, parts = encoder.encode(chunk, tuner, offset)
+        kind, parts, _ = encoder.encode(chunk, tuner, offset)
         joined = b"".join(parts)
         assert bytes(decode(kind, joined, len(chunk))) == bytes(chunk)
         stored += len(joined)
@@ -95,7 +95,7 @@ def test_bytes_that_stay_raw_are_not_copied_others_are() -> None:
     chunk = noise(1000)
     assert Encoder().encode(chunk, Tuner())[1][0] is chunk
     buffer = bytearray(chunk)
-    _, parts = Encoder().encode(memoryview(buffer), Tuner())
+    _, parts, _ = Encoder().encode(memoryview(buffer), Tuner())
     buffer[:] = bytes(1000)
     assert parts[0] == chunk
 
@@ -112,7 +112,7 @@ def test_what_is_encoded_decodes_to_itself(kind: str, count: int, cut: int, offs
     chunk = values.astype(kind if kind != "|u1" else "<i8").astype(kind).tobytes()[cut:]
     encoder, tuner = Encoder(), Tuner()
     for _ in range(1 + twice):
-        kept, parts = encoder.encode(chunk, tuner, offset)
+        kept, parts, _ = encoder.encode(chunk, tuner, offset)
         assert bytes(decode(kept, b"".join(parts), len(chunk))) == chunk
         assert sum(map(len, parts)) <= len(chunk)
 
@@ -122,7 +122,7 @@ def test_what_is_encoded_decodes_to_itself(kind: str, count: int, cut: int, offs
 def test_planes_of_any_length_decode(kept: int, length: int, ways: list[int]) -> None:
     chunk = bytes(range(length)) * 1
     plan = codec.Plan(kept, tuple(ways[: PLANES[kept]]))
-    joined = b"".join(Encoder()._planes(chunk, plan, 1))
+    joined = b"".join(Encoder()._planes(chunk, plan, 1).parts)
     assert bytes(decode(kept, joined, length)) == chunk
     assert sum(plane_length(length, PLANES[kept], k) for k in range(PLANES[kept])) == length
 
@@ -274,8 +274,8 @@ def test_any_bytes_decode_to_the_length_or_are_refused(kept: int, stored: bytes,
 
 def test_planes_can_be_switched_off() -> None:
     floats = weights(64 * 1024)
-    split, _ = Encoder().encode(floats, Tuner())
-    whole, parts = Encoder(planes=False).encode(floats, Tuner())
+    split, _, _ = Encoder().encode(floats, Tuner())
+    whole, parts, _ = Encoder(planes=False).encode(floats, Tuner())
     assert split in PLANES
     assert whole not in PLANES
     assert bytes(decode(whole, b"".join(parts), len(floats))) == floats
