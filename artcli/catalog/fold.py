@@ -27,7 +27,7 @@ from artcli.catalog.log import GENESIS, LogEntry
 from artcli.catalog.runs import fold as runs
 from artcli.errors import ArtError, UsageError
 
-TABLES_FORMAT = 4
+TABLES_FORMAT = 5
 """Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
 
 SCHEMA = """

@@ -45,8 +45,6 @@ def show_run(
     repository = console.repository()
     known = named(console, run)
     view = seen.view(repository, known.id)
-    if view.fault:
-        console.warn(f"not all of it can be read: {view.fault.message}")
     (row,) = rows(repository, [view])
     item = dict(RunItem(row)) | {
         "start": view.start,
@@ -56,6 +54,8 @@ def show_run(
         "resumes": known.resumes,
         "fact": known.fact,
     }
+    if view.fault:
+        console.warn(f"not all of it can be read: {view.fault.message}")
 
     def text() -> str:
         charts = {

@@ -11,6 +11,7 @@ from artcli.catalog.fold import LIVE
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import resolve
 from artcli.catalog.runs.register import Register, Run
+from artcli.catalog.runs.view import notes
 from artcli.cli.console import Console
 from artcli.cli.editor import edit_file
 from artcli.errors import UsageError
@@ -56,7 +57,7 @@ def edited(
         raise UsageError("bad-usage", message, hint=f"art edit {ref_of(run)} --note TEXT")
     repository = console.repository()
     if wanted == changes.Edits():
-        wanted = changes.Edits(notes=_in_editor(console, run.notes or ""))
+        wanted = changes.Edits(notes=_in_editor(console, notes(repository, run) or ""))
     facts = changes.edit(repository, run, wanted, reason)
     return [str(fact.data["field"]) for fact in facts]
 

@@ -18,6 +18,7 @@ from artcli.cli.formatting import Schema
 from artcli.errors import ArtError, ConflictError, NoRepositoryError, NotFoundError, UsageError
 from artcli.flows.runs import active
 from artcli.flows.runs.begin import Gathering, Wish, begin, caller
+from artcli.flows.runs.recorder import Beginning
 
 if TYPE_CHECKING:
     from artcli.catalog.repository import Repository
@@ -159,7 +160,7 @@ def wish(
 ) -> Wish:  # fmt: skip
     """What the options, and the environment where they are silent, want a run to be."""
     environ = os.environ
-    return Wish(
+    beginning = Beginning(
         project=console.project,
         name=name or environ.get("ART_RUN_NAME") or None,
         job_type=job_type or environ.get("ART_JOB_TYPE") or None,
@@ -167,10 +168,8 @@ def wish(
         notes=notes,
         tags=tags or (),
         config={**active.overrides(), **values.pairs(config or ())},
-        resume=resume,
-        use_git=use_git,
-        env_allow=env_allow or (),
     )
+    return Wish(beginning, resume, use_git, env_allow or ())
 
 
 def start(console: Console, wish: Wish, pid: int | None) -> tuple[dict[str, Any], dict[str, str]] | None:
@@ -185,7 +184,7 @@ def start(console: Console, wish: Wish, pid: int | None) -> tuple[dict[str, Any]
     gathering = Gathering(caller(), Path.cwd(), wish)
     repository = console.repository()
     recorder = begin(repository, wish, gathering.done(), owner)
-    return item(console, recorder.run), active.environment(recorder.run, repository.path, wish.config)
+    return item(console, recorder.run), active.environment(recorder.run, repository.path, wish.beginning.config)
 
 
 def told(console: Console, schema: Schema, found: Mapping[str, Any], environment: Mapping[str, str], show: str) -> None:

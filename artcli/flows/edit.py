@@ -16,6 +16,7 @@ from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
 from artcli.catalog.texts import Text
 from artcli.errors import ConflictError, UsageError
+from artcli.flows.texts import kept
 
 
 class Edits(NamedTuple):
@@ -50,19 +51,14 @@ def edit(repository: Repository, ref: str, edits: Edits, project: str, reason: s
     """
     _check(edits, spec.parse(ref).names_version, ref)
     target(repository.catalog, ref, project)
-    if not any(map(texts.is_long, (edits.description, edits.note))):
-        return _commit(repository, ref, edits, project, reason, [])
-    with repository.writing(), repository.store.writer() as writer:
-        kept = edits._replace(description=texts.keep(writer, edits.description), note=texts.keep(writer, edits.note))
-        flushed = writer.flush()
-        news = [Draft("index", {"add": flushed.add, "remove": flushed.remove})] if flushed.add else []
-        return _commit(repository, ref, kept, project, reason, news)
+    with kept(repository, edits.description, edits.note) as ((description, note), news):
+        return _commit(repository, ref, edits._replace(description=description, note=note), project, reason, news)
 
 
 def _commit(
     repository: Repository, ref: str, edits: Edits, project: str, reason: str | None, news: Sequence[Draft]
 ) -> Edited:
-    """Commit the edits and `news`: without an edit that is a text which was said before, and lost."""
+    """Commit the edits and `news`."""
     done: list[tuple[str, str | None]] = []
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:

@@ -191,7 +191,7 @@ class _Teller:
 
     def _edit(self, data: Mapping[str, Any]) -> tuple[str, Any, Any]:
         field, old, new = data.get("field"), data.get("from"), data.get("to")
-        if field in TEXTS:
+        if field in (*TEXTS, "notes"):
             return str(field), self._read(old), self._read(new)
         return f"metadata.{data.get('key')}" if field == "metadata" else str(field), old, new
 

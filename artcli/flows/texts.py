@@ -1,4 +1,4 @@
-"""Long texts read to be shown.
+"""Long texts kept, and read to be shown.
 
 A list of versions, or of what was said of them, is not to fail because one text is damaged, nor because gc has taken
 one that nobody needs any more.
@@ -6,11 +6,13 @@ one that nobody needs any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from artcli.catalog import texts
 from artcli.catalog.catalog import Artifact, Version
+from artcli.catalog.facts import Draft
 from artcli.catalog.repository import Repository
 from artcli.catalog.texts import Text
 from artcli.errors import IntegrityError
@@ -58,6 +60,22 @@ class Reader:
             return read(self._repository, texts.named(value))
         except (ValueError, IntegrityError):
             return value
+
+
+@contextmanager
+def kept(repository: Repository, *said: Text | None) -> Iterator[tuple[list[Text | None], list[Draft]]]:
+    """The texts as facts are to have them, and what else the block has to commit with those facts, and before them.
+
+    Long ones are put into a pack; gc waits until the block is over. Commit that also where no fact names a text after
+    all: it was said before, and may have been lost. Raises as `texts.check`, `SpaceError`.
+    """
+    if not any(map(texts.is_long, said)):
+        yield list(said), []
+        return
+    with repository.writing(), repository.store.writer() as writer:
+        named = [texts.keep(writer, text) for text in said]
+        flushed = writer.flush()
+        yield named, [Draft("index", {"add": flushed.add, "remove": flushed.remove})] if flushed.add else []
 
 
 def read(repository: Repository, text: Text | None) -> str | None:

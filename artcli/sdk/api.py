@@ -143,7 +143,7 @@ class RunRecord:
 
     @property
     def notes(self) -> str | None:
-        return self._known.notes
+        return self._view.notes
 
     @property
     def tags(self) -> list[str]:

@@ -19,8 +19,10 @@ from artcli.catalog.repository import Repository
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.said import Said
-from artcli.errors import ArtError
-from artcli.flows.runs.recorder import Recorder
+from artcli.catalog.runs.view import notes
+from artcli.errors import ArtError, IntegrityError
+from artcli.flows.runs import changes
+from artcli.flows.runs.recorder import Recorder, find
 from artcli.flows.runs.seal import end, seal
 from artcli.sdk import naming
 from artcli.sdk.buffer import HISTORY, Buffer
@@ -111,9 +113,8 @@ class Live:
         return self._summed.now(self.buffer.pending)
 
     def edit(self, field: str, value: str | None) -> None:
-        """Change what the log says of the run."""
-        fact = {"run": self.about.id, "field": field, "from": getattr(self.about, field), "to": value}
-        self._commit([Draft("edit", fact)])
+        """Change what the log says of the run; raises `UsageError` (`bad-run-name`, `text-too-long`)."""
+        changes.edit(self.repository, find(self.repository, self.about.id), changes.Edits(**{field: value or ""}))
         setattr(self.about, field, value)
 
     def tag(self, tags: Sequence[str]) -> None:
@@ -283,6 +284,8 @@ def about_run(repository: Repository, run: str, step: int, *, resumed: bool = Fa
     known = register.run(run)
     assert known is not None
     tags = tuple(register.tags(run).get(run, ()))
-    return About(
-        run, known.project, known.name, known.job_type, known.group, known.notes, tags, time.time(), step, resumed
-    )
+    try:
+        text = notes(repository, known)
+    except IntegrityError:
+        text = None  # a run goes on without its notes; fsck tells of them
+    return About(run, known.project, known.name, known.job_type, known.group, text, tags, time.time(), step, resumed)

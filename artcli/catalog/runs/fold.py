@@ -12,6 +12,9 @@
 
 Segments, inputs and outputs are kept whether the run is known or not; what else was said of a run before it begins (its
 facts came from two places) is done when it does. So what runs hold is the same in whatever order logs are merged.
+
+Notes are texts as `catalog.texts` has them: of long ones the tables hold the names, and `run_texts` all that were ever
+said of a run until it is purged.
 """
 
 from __future__ import annotations
@@ -21,17 +24,19 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from artcli.catalog import facts, spec
+from artcli.catalog import facts, spec, texts
 from artcli.catalog.facts import Fact
+from artcli.catalog.texts import Text
 
 SCHEMA = """
 CREATE TABLE runs (
-    id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, job_type TEXT, "group" TEXT, notes TEXT,
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, job_type TEXT, "group" TEXT, notes ANY,
     state TEXT NOT NULL, outcome TEXT, exit INTEGER, fact TEXT NOT NULL, seq INTEGER NOT NULL,
     time TEXT NOT NULL, finished TEXT, actor TEXT NOT NULL, machine TEXT NOT NULL, resumes INTEGER NOT NULL,
     deleted TEXT) STRICT;
 CREATE INDEX runs_project ON runs (project, seq);
 CREATE TABLE run_tags (run TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (run, tag)) STRICT;
+CREATE TABLE run_texts (run TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (run, digest)) STRICT;
 CREATE TABLE segments (
     run TEXT NOT NULL, writer TEXT NOT NULL, n INTEGER NOT NULL, records TEXT NOT NULL, console TEXT NOT NULL,
     page TEXT, resumes INTEGER NOT NULL, since TEXT NOT NULL, time TEXT NOT NULL,
@@ -46,11 +51,13 @@ CREATE TABLE outputs (
 CREATE INDEX outputs_version ON outputs (version);
 """
 
+PURGED = "purged"
 OUTCOMES = ("finished", "failed", "killed", "crashed")
 FIELDS = ("name", "job_type", "group", "notes")
 """What `edit` may change of a run."""
 
 TEXT_LIMIT = 64 * 1024
+"""Characters of the longest text that stands in a fact, whoever wrote it."""
 
 
 class RunFold:
@@ -72,7 +79,7 @@ class RunFold:
             "untag": self._untag,
             "delete": lambda fact: self._move(fact, "live", "trash", fact.time),
             "restore": lambda fact: self._move(fact, "trash", "live", None),
-            "purge": lambda fact: self._move(fact, "trash", "purged", fact.time),
+            "purge": self._purge,
         }
         """Kinds that versions have too, where the fact names a run."""
 
@@ -80,14 +87,16 @@ class RunFold:
         data = fact.data
         run = spec.check_run(data["run"])
         name = _text(data["name"]) or run
-        texts = (_text(data.get(field)) for field in ("job_type", "group", "notes"))
+        job_type, group, notes = _text(data.get("job_type")), _text(data.get("group")), _notes(data.get("notes"))
         done = self._run(
             "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?, 'live', NULL, NULL, ?,"
             " (SELECT COUNT(*) FROM runs), ?, NULL, ?, ?, 0, NULL)",
-            run, spec.check_project(data["project"]), name, *texts, fact.id, fact.time, fact.actor, fact.machine,
+            run, spec.check_project(data["project"]), name, job_type, group, notes, fact.id, fact.time, fact.actor,
+            fact.machine,
         )  # fmt: skip
         if not done:
             return False
+        self._need(run, notes)
         for tag in _list(data.get("tags") or []):
             self._run("INSERT OR IGNORE INTO run_tags VALUES (?, ?)", run, spec.check_tag(tag))
         self._catch_up(run)
@@ -154,10 +163,14 @@ class RunFold:
         return self._run("INSERT OR IGNORE INTO outputs VALUES (?, ?, ?, ?)", *values) > 0
 
     def _edit(self, fact: Fact) -> bool:
-        field, to = fact.data["field"], _text(fact.data.get("to"))
+        run, field, value = fact.data["run"], fact.data["field"], fact.data.get("to")
+        to = _notes(value) if field == "notes" else _text(value)
         if field not in FIELDS or (field == "name" and not to):
             return False
-        return self._run(f'UPDATE runs SET "{field}" = ? WHERE id = ?', to, fact.data["run"]) > 0
+        done = self._run(f'UPDATE runs SET "{field}" = ? WHERE id = ? AND state != ?', to, run, PURGED) > 0
+        if done:
+            self._need(run, to)
+        return done
 
     def _tag(self, fact: Fact) -> bool:
         run, tag = fact.data["run"], spec.check_tag(fact.data["tag"])
@@ -173,6 +186,18 @@ class RunFold:
             after, deleted, fact.data["run"], before,
         ) > 0  # fmt: skip
 
+    def _purge(self, fact: Fact) -> bool:
+        done = self._move(fact, "trash", PURGED, fact.time)
+        if done:
+            self._run("DELETE FROM run_texts WHERE run = ?", fact.data["run"])
+            self._run("UPDATE runs SET notes = NULL WHERE id = ? AND typeof(notes) = 'blob'", fact.data["run"])
+        return done
+
+    def _need(self, run: str, text: Text | None) -> None:
+        """Remember a text that was said of a run, if it is a long one."""
+        if isinstance(text, bytes):
+            self._run("INSERT OR IGNORE INTO run_texts VALUES (?, ?)", run, text)
+
     def _run(self, sql: str, *values: Any) -> int:
         return self.database.execute(sql, values).rowcount
 
@@ -187,6 +212,10 @@ def _text(value: Any) -> str | None:
     if not isinstance(value, str) or len(value) > TEXT_LIMIT:
         raise ValueError(f"no text: {value!r:.100}")
     return value
+
+
+def _notes(value: Any) -> Text | None:
+    return texts.named(value) if isinstance(value, dict) else _text(value)
 
 
 def _list(value: Any) -> list[Any]:

@@ -7,6 +7,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from artcli.catalog.texts import Text
+from artcli.content import Digest
+
 LIVE = "live"
 
 
@@ -18,7 +21,7 @@ class Run(NamedTuple):
     name: str
     job_type: str | None
     group: str | None
-    notes: str | None
+    notes: Text | None
     state: str
     """`live`, `trash`, `purged`."""
     outcome: str | None
@@ -68,6 +71,14 @@ class Output(NamedTuple):
     version: str
     digest: str
     time: str
+
+
+class RunText(NamedTuple):
+    """A long text that was said of a run."""
+
+    digest: Digest
+    run: str
+    project: str
 
 
 class Sign(NamedTuple):
@@ -127,6 +138,23 @@ class Register:
         where = f"WHERE IFNULL((SELECT state FROM runs WHERE id = run), 'live') IN ({marks}) "
         for row in self.database.execute(_SEGMENT + where + "ORDER BY run", tuple(states)):
             yield _segment(row)
+
+    def texts(self, states: Sequence[str]) -> Iterator[RunText]:
+        """Long texts that were said of runs in these states, by run."""
+        marks = ", ".join("?" * len(states))
+        rows = self.database.execute(
+            "SELECT t.digest, t.run, r.project FROM run_texts t JOIN runs r ON r.id = t.run"
+            f" WHERE r.state IN ({marks}) ORDER BY t.run, t.digest",
+            tuple(states),
+        )
+        return (RunText(*row) for row in rows)
+
+    def has_text(self, run: str, text: Text | None) -> bool:
+        """Whether the text, if it is a long one, must be there: gc has not taken it."""
+        if not isinstance(text, bytes):
+            return True
+        row = self.database.execute("SELECT 1 FROM run_texts WHERE run = ? AND digest = ?", (run, text)).fetchone()
+        return row is not None
 
     def last_sign(self, run: str) -> Sign | None:
         """The newest fact that the run itself, or who ended it, has made."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from artcli.catalog import texts
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal, records
 from artcli.catalog.runs.cache import cache_of
@@ -45,12 +46,25 @@ class Metric(NamedTuple):
 class RunView:
     """A run. What it said is taken apart only when it is asked for."""
 
-    def __init__(self, run: Run, tags: list[str], row: tuple[Any, ...] | None, fault: IntegrityError | None) -> None:
+    def __init__(
+        self, repository: Repository, run: Run, tags: list[str], row: tuple[Any, ...] | None,
+        fault: IntegrityError | None,
+    ) -> None:  # fmt: skip
         self.run = run
         self.tags = tags
         self.fault = fault
         """What of what it said is missing or damaged."""
+        self._repository = repository
         self._row = row or (run.id, "{}", "{}", 0, None, None, 0.0, "{}")
+
+    @cached_property
+    def notes(self) -> str | None:
+        """What it is about; None, and the reason in `fault`, if a long text cannot be read."""
+        try:
+            return notes(self._repository, self.run)
+        except IntegrityError as error:
+            self.fault = self.fault or error
+            return None
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -149,6 +163,7 @@ def views(
     tags = register.tags() if runs is None else {}
     return [
         RunView(
+            repository,
             run,
             tags.get(run.id, []) if runs is None else register.tags(run.id).get(run.id, []),
             said.get(run.id),
@@ -156,6 +171,11 @@ def views(
         )
         for run in found
     ]
+
+
+def notes(repository: Repository, run: Run) -> str | None:
+    """What the run is about; raises `IntegrityError` where a long text is missing or damaged."""
+    return texts.read(repository.store, run.notes) if isinstance(run.notes, bytes) else run.notes
 
 
 def files(repository: Repository, run: str) -> dict[str, int | None]:

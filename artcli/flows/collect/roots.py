@@ -92,6 +92,15 @@ def said_by_runs(standing: Standing) -> Iterable[Digest]:
     return (chunk for part in standing.register.holding((LIVE,)) for chunk in (*part.records, *part.console))
 
 
+def texts_of_runs(standing: Standing) -> Iterable[Digest]:
+    return (text.digest for text in standing.register.texts((LIVE,)))
+
+
+def texts_of_trashed_runs(standing: Standing) -> Iterable[Digest]:
+    gone = {run.id for run in standing.purged_runs}
+    return (text.digest for text in standing.register.texts((TRASH,)) if text.run not in gone)
+
+
 def said_by_trashed_runs(standing: Standing) -> Iterable[Digest]:
     return (chunk for part in _trashed_parts(standing) for chunk in (*part.records, *part.console))
 
@@ -109,8 +118,8 @@ def trashed_runs(standing: Standing) -> list[Run]:
 
 KEPT_ROOTS: Sequence[Provider] = (live_versions, files_of_runs)
 TRASH_ROOTS: Sequence[Provider] = (trashed_versions, files_of_trashed_runs)
-KEPT_TEXTS: Sequence[Provider] = (kept_texts, said_by_runs)
-TRASH_TEXTS: Sequence[Provider] = (trashed_texts, said_by_trashed_runs)
+KEPT_TEXTS: Sequence[Provider] = (kept_texts, said_by_runs, texts_of_runs)
+TRASH_TEXTS: Sequence[Provider] = (trashed_texts, said_by_trashed_runs, texts_of_trashed_runs)
 ALL_ROOTS, ALL_TEXTS = (*KEPT_ROOTS, *TRASH_ROOTS), (*KEPT_TEXTS, *TRASH_TEXTS)
 
 

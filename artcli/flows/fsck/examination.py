@@ -200,6 +200,8 @@ class Examination:
             projects = {run.id: run.project for run in register.runs(states=(LIVE, TRASH))}
             for segment in register.holding((LIVE, TRASH)):
                 yield from walk.segment(segment, projects.get(segment.run, ""))
+            for said in register.texts((LIVE, TRASH)):
+                yield from walk.text(said, f"run:{said.run}", said.project)
         yield from walk.unknown.values()
 
     def _cause(self, store: Store) -> Cause:

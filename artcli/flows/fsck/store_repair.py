@@ -189,10 +189,13 @@ class StoreRepair:
             for version in list(repository.catalog.versions(states=(LIVE, TRASH))):
                 for _ in walk.version(version):
                     pass  # the examination that follows tells what is lost
-            for text in repository.catalog.texts():
+            register = Register(repository.catalog.database)
+            told = [text.digest for text in repository.catalog.texts()]
+            told += [text.digest for text in register.texts((LIVE, TRASH))]
+            for digest in told:
                 with suppress(IntegrityError):  # here and below: the same
-                    healing.get(text.digest)
-            for segment in Register(repository.catalog.database).holding((LIVE, TRASH)):
+                    healing.get(digest)
+            for segment in register.holding((LIVE, TRASH)):
                 for _ in walk.segment(segment, ""):
                     pass
                 for chunk in (*segment.records, *segment.console):

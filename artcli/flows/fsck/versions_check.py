@@ -15,7 +15,7 @@ from artcli.catalog.manifest.chunks import ListPage, open_list, open_list_child
 from artcli.catalog.manifest.entry import EXECUTABLE, INLINE, Entry, PageSource, chunk_rows, shown
 from artcli.catalog.manifest.page import Inner, Leaf
 from artcli.catalog.manifest.read import load_root, open_child, open_root
-from artcli.catalog.runs.register import Segment
+from artcli.catalog.runs.register import RunText, Segment
 from artcli.content import Digest
 from artcli.errors import IntegrityError
 from artcli.flows.collect.marks import KEPT, UNREACHED, Marks
@@ -63,8 +63,8 @@ class Walk:
         for finding in self._page(version.root.page, top, b""):
             yield finding._replace(version=version.ref, project=version.project)
 
-    def text(self, text: SaidText, ref: str, project: str) -> Iterator[Finding]:
-        """Whether a text can be had that was said of `ref`, a version or an artifact."""
+    def text(self, text: SaidText | RunText, ref: str, project: str) -> Iterator[Finding]:
+        """Whether a text can be had that was said of `ref`, a version, an artifact or a run."""
         lost = self._lost_chunk(text.digest)
         if lost is not None:
             finding = self._touched("text", text.digest.hex(), text.digest, IntegrityError(lost.code, lost.why))

@@ -144,7 +144,7 @@ def _of_runs(found: Iterable[RunView]) -> Iterator[Row]:
     for view in found:
         run, ref = view.run, f"run:{view.run.id}"
         yield "notes", ref, "name", "", " ".join(filter(None, (run.name, run.job_type, run.group)))
-        yield "notes", ref, "notes", "", run.notes or ""
+        yield "notes", ref, "notes", "", view.notes or ""
         yield "notes", ref, "tags", "", " ".join(view.tags)
         yield "metadata", ref, "config", "", _words(view.config)
 

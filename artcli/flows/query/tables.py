@@ -116,8 +116,8 @@ def _runs(scope: Scope) -> Iterator[Sequence[Any]]:
     for row in rows(scope.repository, views(scope.repository)):
         view, run = row.view, row.view.run
         yield (
-            run.id, run.name, run.project, row.state, run.job_type, run.group, view.tags, run.notes, run.exit, run.time,
-            run.finished, view.duration, view.rows, run.actor, run.machine, view.config, view.summary,
+            run.id, run.name, run.project, row.state, run.job_type, run.group, view.tags, view.notes, run.exit,
+            run.time, run.finished, view.duration, view.rows, run.actor, run.machine, view.config, view.summary,
         )  # fmt: skip
 
 

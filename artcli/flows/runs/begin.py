@@ -6,11 +6,10 @@ Gathering asks git and a Python, each a process of its own; the Python is asked 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal
@@ -27,16 +26,9 @@ from artcli.flows.runs.recorder import Beginning, Recorder
 
 @dataclass(frozen=True)
 class Wish:
-    """What a run is to be."""
+    """What a run is to be, and what is to be found out about it."""
 
-    project: str
-    name: str | None = None
-    """None: a readable one is made."""
-    job_type: str | None = None
-    group: str | None = None
-    notes: str | None = None
-    tags: Sequence[str] = ()
-    config: Mapping[str, Any] = field(default_factory=dict)
+    beginning: Beginning
     resume: str | None = None
     """The run that is to go on, by id or name."""
     use_git: bool = True
@@ -72,23 +64,14 @@ def begin(repository: Repository, wish: Wish, captured: Captured, owner: Owner |
     """Begin the run, or take up the one that `wish.resume` means; `owner`: the process whose end is the run's.
 
     Raises `NotFoundError` (`no-such-run`), `ConflictError` (`run-lives`), `UsageError` (`bad-tag`, `bad-project`),
-    `SpaceError`.
+    `SpaceError`, and what `Recorder.begin` raises.
     """
-    beginning = Beginning(
-        project=wish.project,
-        name=wish.name,
-        job_type=wish.job_type,
-        group=wish.group,
-        notes=wish.notes,
-        tags=wish.tags,
-        config=mask.settings(wish.config),
-        recorded=captured.start,
-        owner=owner,
-    )
+    told = wish.beginning
+    beginning = replace(told, config=mask.settings(told.config), recorded=captured.start, owner=owner)
     if wish.resume is None:
         recorder = Recorder.begin(repository, beginning)
     else:
-        known = choose(repository, wish.resume, wish.project)
+        known = choose(repository, wish.resume, told.project)
         _check_over(repository, known)
         recorder = Recorder.resume(repository, known.id, beginning)
     if captured.files:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog, Event
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import LIVE, TRASH
@@ -17,7 +18,9 @@ from artcli.catalog.runs import liveness
 from artcli.catalog.runs.fold import FIELDS
 from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.spec import check_tag
+from artcli.catalog.texts import Text
 from artcli.errors import ConflictError, UsageError
+from artcli.flows.texts import kept
 
 NAME_LENGTH = 256
 
@@ -28,7 +31,7 @@ class Edits(NamedTuple):
     name: str | None = None
     job_type: str | None = None
     group: str | None = None
-    notes: str | None = None
+    notes: Text | None = None
 
 
 def check_over(repository: Repository, runs: Sequence[Run]) -> None:
@@ -84,26 +87,48 @@ def set_tags(
 def edit(repository: Repository, run: Run, edits: Edits, reason: str | None = None) -> list[Fact]:
     """Change what is said of the run; returns the facts, none if all was so already.
 
-    Raises `UsageError` (`bad-run-name`, `text-too-long`).
+    Raises `UsageError` (`bad-run-name`, `text-too-long`, `unfit-value`), `SpaceError`.
     """
-    if edits.name is not None and (not edits.name.strip() or len(edits.name) > NAME_LENGTH or "\n" in edits.name):
-        message = f"a run's name is a line of at most {NAME_LENGTH} characters: {edits.name!r:.100}"
-        raise UsageError("bad-run-name", message, hint=f"art run show {run.id}")
+    check_name(edits.name)
+    check_words(edits.job_type, edits.group)
+    if isinstance(edits.notes, str):
+        texts.check(edits.notes)
+    with kept(repository, edits.notes) as ((notes,), news):
+        wanted = edits._replace(notes=notes)
 
-    def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        known = Register(catalog.database).run(run.id)
-        made = []
-        for field, wanted in edits._asdict().items():
-            old = getattr(known, field)
-            if wanted is not None and (wanted or None) != old:
-                made.append(make(Draft("edit", _change(run.id, field, old, wanted or None), reason)))
-        return made
+        def plan(catalog: Catalog, make: Make) -> list[Fact]:
+            known = Register(catalog.database).run(run.id)
+            changes = [
+                _change(run.id, field, getattr(known, field), new or None)
+                for field, new in wanted._asdict().items()
+                if new is not None and (new or None) != getattr(known, field)
+            ]
+            return [make(draft) for draft in (*news, *(Draft("edit", change, reason) for change in changes))]
 
-    return repository.commit(plan)
+        return repository.commit(plan)[len(news) :]
 
 
-def _change(run: str, field: str, old: str | None, new: str | None) -> dict[str, Any]:
-    data = {"run": run, "field": field, "from": old, "to": new}
+def check_name(name: str | None) -> None:
+    """Raise `UsageError` (`bad-run-name`) if the name is no line of at most 256 characters."""
+    if name is not None and (not name.strip() or not _is_line(name)):
+        message = f"a run's name is a line of at most {NAME_LENGTH} characters: {name!r:.100}"
+        raise UsageError("bad-run-name", message, hint="art help bad-run-name")
+
+
+def check_words(*words: str | None) -> None:
+    """Raise `UsageError` (`bad-run-name`) if a job type or a group is too long, or no text."""
+    for word in words:
+        if word is not None and not _is_line(word):
+            message = f"a job type or group is a line of at most {NAME_LENGTH} characters: {word!r:.100}"
+            raise UsageError("bad-run-name", message, hint="art help bad-run-name")
+
+
+def _is_line(word: str) -> bool:
+    return len(word) <= NAME_LENGTH and "\n" not in word and not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def _change(run: str, field: str, old: Text | None, new: Text | None) -> dict[str, Any]:
+    data = {"run": run, "field": field, "from": texts.value(old), "to": texts.value(new)}
     return {key: value for key, value in data.items() if value is not None}
 
 
@@ -117,7 +142,8 @@ def _tags(catalog: Catalog, run: str) -> list[str]:
 def inverse(catalog: Catalog, event: Event) -> Draft | None:
     """The fact that takes back an event about a run; None if what it set has changed since."""
     kind, data = event.fact.kind, event.fact.data
-    run = Register(catalog.database).run(str(data["run"]))
+    register = Register(catalog.database)
+    run = register.run(str(data["run"]))
     if run is None:
         return None
     about = {"run": run.id}
@@ -129,6 +155,7 @@ def inverse(catalog: Catalog, event: Event) -> Draft | None:
         there = data["tag"] in _tags(catalog, run.id)
         return Draft("untag" if there else "tag", {**about, "tag": data["tag"]}) if there == (kind == "tag") else None
     field = data["field"]
-    if field not in FIELDS or getattr(run, field) != (data.get("to") or None):
+    if field not in FIELDS or texts.value(getattr(run, field)) != (data.get("to") or None):
         return None
-    return Draft("edit", _change(run.id, field, data.get("to"), data.get("from")))
+    old, new = texts.named(data.get("to")), texts.named(data.get("from"))
+    return Draft("edit", _change(run.id, field, old, new)) if register.has_text(run.id, new) else None

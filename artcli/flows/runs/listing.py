@@ -95,7 +95,7 @@ FIELDS: Mapping[str, Callable[[Row], Any]] = {
     "group": lambda row: row.view.run.group,
     "tag": lambda row: row.view.tags,
     "tags": lambda row: row.view.tags,
-    "notes": lambda row: row.view.run.notes,
+    "notes": lambda row: row.view.notes,
     "exit": lambda row: row.view.run.exit,
     "time": lambda row: row.view.run.time,
     "finished": lambda row: row.view.run.finished,

@@ -10,11 +10,11 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from artcli.catalog import spec
+from artcli.catalog import spec, texts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
@@ -23,9 +23,10 @@ from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.runs.spool import Owner, Spool, new_head
 from artcli.errors import ConflictError, LockedError, NotFoundError, SpaceError
-from artcli.flows.runs import names
+from artcli.flows.runs import changes, names
 from artcli.flows.runs.rows import FSYNC_EVERY, SEAL_SIZE, history
 from artcli.flows.runs.seal import end, seal, settle
+from artcli.flows.texts import kept
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Beginning:
     group: str | None = None
     notes: str | None = None
     tags: Sequence[str] = ()
-    config: Mapping[str, Any] | None = None
-    recorded: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Mapping[str, Any] = field(default_factory=dict)
     """What was recorded by itself: argv, host, git, …"""
     id: str | None = None
     owner: Owner | None = None
@@ -68,32 +69,17 @@ class Recorder:
     def begin(cls, repository: Repository, beginning: Beginning) -> Recorder:
         """A new run; it is in the log when this returns.
 
-        Raises `UsageError` (`bad-project`, `bad-tag`, `bad-run`), `ConflictError` (`run-exists`).
+        Raises `UsageError` (`bad-project`, `bad-tag`, `bad-run`, `bad-run-name`, `text-too-long`, `unfit-value`),
+        `ConflictError` (`run-exists`), `SpaceError`.
         """
         settle(repository)
         run = spec.check_run(beginning.id or new_id())
-        spec.check_project(beginning.project)
-        for tag in beginning.tags:
-            spec.check_tag(tag)
-
-        def plan(catalog: Catalog, make: Make) -> list[Fact]:
-            register = Register(catalog.database)
-            if register.run(run) is not None:
-                raise ConflictError("run-exists", f"there is a run '{run}' already", hint=f"art run show {run}")
-            name = beginning.name or names.readable(len(register.runs(beginning.project, ("live", "trash", "purged"))))
-            data: dict[str, Any] = {"run": run, "project": beginning.project, "name": name}
-            for field in ("job_type", "group", "notes"):
-                if (value := getattr(beginning, field)) is not None:
-                    data[field] = value
-            if beginning.tags:
-                data["tags"] = list(dict.fromkeys(beginning.tags))
-            return [make(Draft("run", data, beginning.reason))]
-
+        _check(beginning)
         # the spool comes first: whoever sees the run in the log sees its owner too
         head = new_head(run, beginning.project, beginning.owner)
         spool = Spool.create(journal.spool_root(repository), head)
         try:
-            repository.commit(plan)
+            _commit(repository, run, beginning)
         except BaseException:
             if spool.head.writer == head.writer:
                 spool.remove()
@@ -185,6 +171,34 @@ class Recorder:
         end(self.repository, self.spool, [Draft("finish", data)])
 
 
+def _check(beginning: Beginning) -> None:
+    spec.check_project(beginning.project)
+    for tag in beginning.tags:
+        spec.check_tag(tag)
+    changes.check_name(beginning.name)
+    changes.check_words(beginning.job_type, beginning.group)
+    texts.check(beginning.notes)
+
+
+def _commit(repository: Repository, run: str, beginning: Beginning) -> None:
+    """Put the run into the log."""
+    with kept(repository, beginning.notes) as ((notes,), news):
+
+        def plan(catalog: Catalog, make: Make) -> list[Fact]:
+            register = Register(catalog.database)
+            if register.run(run) is not None:
+                raise ConflictError("run-exists", f"there is a run '{run}' already", hint=f"art run show {run}")
+            name = beginning.name or names.readable(len(register.runs(beginning.project, ("live", "trash", "purged"))))
+            data: dict[str, Any] = {"run": run, "project": beginning.project, "name": name}
+            said = {"job_type": beginning.job_type, "group": beginning.group, "notes": texts.value(notes)}
+            data |= {key: value for key, value in said.items() if value is not None}
+            if beginning.tags:
+                data["tags"] = list(dict.fromkeys(beginning.tags))
+            return [make(draft) for draft in (*news, Draft("run", data, beginning.reason))]
+
+        repository.commit(plan)
+
+
 def find(repository: Repository, run: str) -> Run:
     """The live run of this id; raises `NotFoundError` (`no-such-run`)."""
     known = Register(repository.follower.database).run(run)
@@ -210,7 +224,7 @@ def _take_up(repository: Repository, run: str, owner: Owner | None) -> Spool:
 
 def _beginning_records(beginning: Beginning) -> list[Record]:
     now = time.time()
-    records = [Record("start", now, {"pid": os.getpid(), **(beginning.recorded or {})})]
+    records = [Record("start", now, {"pid": os.getpid(), **beginning.recorded})]
     if beginning.config:
         records.append(Record("config", now, beginning.config))
     return records

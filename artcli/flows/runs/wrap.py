@@ -138,7 +138,7 @@ class _Wrapping:
         environ = {**job.environ, **places}
         if self.recorder is not None:
             began(self.recorder.run)
-            environ |= active.environment(self.recorder.run, self.repository.path, job.wish.config)
+            environ |= active.environment(self.recorder.run, self.repository.path, job.wish.beginning.config)
         try:
             child = Child(argv, environ, self.scroll.add if self._is_heard else None, self.wake)
         except OSError as error:
@@ -154,6 +154,10 @@ class _Wrapping:
         return Ended(ending, self.recorder.run if self.recorder else None, logged, self.problem)
 
     @property
+    def _project(self) -> str:
+        return self.job.wish.beginning.project
+
+    @property
     def _is_heard(self) -> bool:
         return self.job.capture and self.recorder is not None
 
@@ -163,7 +167,7 @@ class _Wrapping:
         """The versions, and where they are, by variable."""
         versions, places = [], {}
         for ref, variable in self.job.uses:
-            request = use.Request(ref, self.job.wish.project, self.job.directory, workers=self.job.workers)
+            request = use.Request(ref, self._project, self.job.directory, workers=self.job.workers)
             with self.progress() as progress:
                 used = use.use(self.repository, request, progress)
             versions.append(used.version)
@@ -194,7 +198,7 @@ class _Wrapping:
         """What was asked for, before places were filled in: so it can be done again at another place."""
         uses = {}
         for (ref, variable), version in zip(self.job.uses, versions, strict=True):
-            path = resolve.version(self.repository.catalog, ref, self.job.wish.project).path
+            path = resolve.version(self.repository.catalog, ref, self._project).path
             pinned = f"{version.project}/{version.name}@{version.digest}"
             uses[variable] = f"{pinned}/{os.fsdecode(path)}" if path else pinned
         logs = [made._asdict() for made in self.job.logs]
@@ -248,7 +252,7 @@ class _Wrapping:
 
     def _log_one(self, made: Made, path: str) -> log_artifact.Logged:
         request = log_artifact.Request(
-            made.name, self.job.wish.project, arrange.sources([path], str(self.job.directory)), type=made.type,
+            made.name, self._project, arrange.sources([path], str(self.job.directory)), type=made.type,
             aliases=made.aliases, run=self.recorder.run if self.recorder else None, workers=self.job.workers,
         )  # fmt: skip
         with self.progress() as progress:

@@ -46,7 +46,8 @@ def life(machine: str, run: str) -> list[Fact]:
     edge = {**about, "version": V, "digest": D}
     return [
         begins(run, tags=["a"]), segment(run, machine, 0), fact("input", edge), fact("tag", {**about, "tag": machine}),
-        segment(run, machine, 1), fact("edit", {**about, "field": "notes", "to": "n"}), fact("output", edge),
+        segment(run, machine, 1), fact("edit", {**about, "field": "notes", "to": {"text": D}}), fact("output", edge),
+        fact("edit", {**about, "field": "notes", "from": {"text": D}, "to": "n"}),
         fact("finish", {**about, "outcome": "failed", "exit": 3}), fact("untag", {**about, "tag": "a"}),
         fact("delete", about),
     ]  # fmt: skip
@@ -67,7 +68,8 @@ def tables(fold: Fold) -> dict[str, object]:
     segments = {run: [(part.writer, part.n) for part in register.segments(run)] for run in runs}
     edges = [sorted(map(tuple, database.execute(f"SELECT * FROM {name}"))) for name in ("outputs", "run_tags")]
     inputs = sorted(map(repr, database.execute("SELECT run, version, digest, uri, role FROM inputs")))
-    return {"runs": runs, "segments": segments, "edges": edges, "inputs": inputs}
+    texts = sorted(register.texts(("live", "trash")))
+    return {"runs": runs, "segments": segments, "edges": edges, "inputs": inputs, "texts": texts}
 
 
 A, B, C = life("here", "run-a"), life("there", "run-b"), taken_up("run-a")
@@ -113,7 +115,9 @@ def test_a_run_that_begins_after_other_facts_of_it_has_them_all(made: list[Fact]
     register = Register(fold.database)
     run = register.run("run-a")
     assert run is not None
-    assert (run.outcome, run.exit, run.notes, run.state) == ("failed", 3, "n", "trash")
+    assert (run.outcome, run.exit, run.state) == ("failed", 3, "trash")
+    assert run.notes in ("n", bytes.fromhex(D))  # whichever was said later
+    assert [text.digest.hex() for text in register.texts(("trash",))] == [D]
     assert [(part.writer, part.n) for part in register.segments("run-a")] == [("here", 0), ("here", 1)]
     assert len(register.inputs("run-a")) == len(register.outputs("run-a")) == 1
 
@@ -122,6 +126,25 @@ def test_a_late_segment_of_an_earlier_writer_comes_before_those_of_later_ones() 
     run = [begins("r"), fact("resume", {"run": "r"}), segment("r", "second", 0, 1, "2027"), segment("r", "first", 7)]
     found = Register(folded([run]).database).segments("r")
     assert [(part.writer, part.n) for part in found] == [("first", 7), ("second", 0)]
+
+
+def test_long_notes_are_named_until_the_run_is_purged() -> None:
+    long, about = {"text": D}, {"run": "r"}
+    made = [begins("r", notes=long), fact("edit", {**about, "field": "notes", "from": long, "to": {"text": "ef" * 32}})]
+    register = Register(folded([made]).database)
+    run = register.run("r")
+    assert run is not None
+    assert run.notes == bytes.fromhex("ef" * 32)
+    assert [text.digest.hex() for text in register.texts(("live",))] == [D, "ef" * 32]
+    assert register.has_text("r", bytes.fromhex(D))
+    gone = [fact("delete", about), fact("purge", about)]
+    late = fact("edit", {**about, "field": "notes", "to": long})
+    register = Register(folded([[*made, *gone, late]]).database)
+    run = register.run("r")
+    assert run is not None
+    assert (run.state, run.notes) == ("purged", None)
+    assert list(register.texts(("live", "trash", "purged"))) == []
+    assert not register.has_text("r", bytes.fromhex(D))
 
 
 ODD: list[Any] = [None, True, 1.5, -1, 2**70, "", "x" * 100_000, "\ud800", [], [None], {}, {"a": []}, "../../x", "a\nb"]
@@ -151,6 +174,7 @@ def test_hostile_facts_do_no_harm(kind: str) -> None:
     for run in register.runs():
         assert register.tags(run.id) is not None
         assert len(list(register.segments(run.id))) + len(register.inputs(run.id)) + len(register.outputs(run.id)) < 40
+        assert run.notes is None or isinstance(run.notes, str)
         (run.name + (run.notes or "")).encode()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,16 @@ from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal
 from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.runs.spool import this_process
-from artcli.errors import ConflictError
+from artcli.catalog.runs.view import view
+from artcli.content import digest_of
+from artcli.errors import ConflictError, UsageError
 from artcli.flows.collect import GRACE, Request, collect
 from artcli.flows.fsck.examination import Examination
 from artcli.flows.fsck.repair import repair
 from artcli.flows.fsck.store_check import Level
 from artcli.flows.runs import changes
 from artcli.flows.runs.recorder import Beginning, Recorder
+from artcli.flows.undo import undo
 
 SIZE = 20_000
 
@@ -113,6 +117,72 @@ def test_a_run_that_lives_is_not_deleted(repository: Repository) -> None:
     with pytest.raises(ConflictError) as caught:
         changes.remove(repository, [run])
     assert caught.value.slug == "run-running"
+
+
+NOTES = "What it is about: äöü.\n" * 500
+
+
+def chunks(repository: Repository) -> set[bytes]:
+    return {row.digest for index in repository.store.indexes for row in index.rows()}
+
+
+def test_long_notes_are_chunks_that_come_and_go_with_the_run(repository: Repository) -> None:
+    run = Recorder.begin(repository, Beginning("home", id="run-1", notes=NOTES))
+    first = known(repository, "run-1").notes
+    assert (first, view(repository, "run-1").notes) == (digest_of(NOTES.encode()), NOTES)
+    (made,) = changes.edit(repository, known(repository, "run-1"), changes.Edits(notes=NOTES[1:]))
+    second = known(repository, "run-1").notes
+    assert made.data["from"] == {"text": digest_of(NOTES.encode()).hex()}
+    assert changes.edit(repository, known(repository, "run-1"), changes.Edits(notes=NOTES[1:])) == []
+    assert b"What it is about" not in b"".join(path.read_bytes() for path in repository.path.glob("log/*/*"))
+    collect(repository, Request(empty_trash=True))
+    undo(repository)  # the old text is there, too
+    assert view(repository, "run-1").notes == NOTES
+    run.finish()
+    changes.remove(repository, [known(repository, "run-1")])
+    collect(repository)
+    changes.restore(repository, [known(repository, "run-1")])
+    assert view(repository, "run-1").notes == NOTES
+    assert {first, second} <= chunks(repository)
+    changes.remove(repository, [known(repository, "run-1")])
+    collect(repository, Request(empty_trash=True))
+    assert known(repository, "run-1").notes is None
+    assert not {first, second} & chunks(repository)
+
+
+def test_lost_notes_are_told_and_mended(repository: Repository, tmp_path: Path) -> None:
+    Recorder.begin(repository, Beginning("home", id="run-1", notes=NOTES)).finish()
+    shutil.copytree(repository.path, tmp_path / "copy" / ".art")
+    for pack in (repository.path / "packs").rglob("*"):
+        if pack.is_file():
+            pack.unlink()
+    findings = [finding for finding in Examination(repository.path).run() if finding.what == "text"]
+    assert [finding.version for finding in findings] == ["run:run-1"]
+    with closing(Repository(repository.path)) as other:
+        found = view(other, "run-1")
+        assert (found.notes, found.fault and found.fault.slug) == (None, "missing-chunk")
+    list(repair(repository.path, Level.DEFAULT, [tmp_path / "copy"]))
+    with closing(Repository(repository.path)) as other:
+        assert view(other, "run-1").notes == NOTES
+
+
+@pytest.mark.parametrize(
+    ("beginning", "slug"),
+    [
+        ({"name": "x" * 257}, "bad-run-name"), ({"name": " "}, "bad-run-name"), ({"name": "\udcff"}, "bad-run-name"),
+        ({"job_type": "x" * 70_000}, "bad-run-name"), ({"group": "a\nb"}, "bad-run-name"),
+        ({"notes": "x" * (1024 * 1024 + 1)}, "text-too-long"), ({"notes": "\ud800"}, "unfit-value"),
+    ],
+)  # fmt: skip
+def test_what_no_run_can_be_said_to_be(repository: Repository, beginning: dict[str, str], slug: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Recorder.begin(repository, Beginning("home", **beginning))  # type: ignore[arg-type]
+    assert caught.value.slug == slug
+    assert list(journal.spool_root(repository).glob("*")) == []
+    run = done(repository, "run-1")
+    with pytest.raises(UsageError) as caught:
+        changes.edit(repository, run, changes.Edits(**beginning))
+    assert caught.value.slug == slug
 
 
 def test_fsck_finds_what_runs_have_lost(repository: Repository, tmp_path: Path) -> None:
