@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,23 @@ def test_the_python_of_a_command(tmp_path: Path) -> None:
     assert said.packages == program.this_python().packages
     assert any(name.startswith("blake3==") for name in said.packages)
     assert program.ask("/bin/false") is None
+
+
+def test_the_packages_of_this_python_are_those_that_importlib_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {f"{name}=={one.version}" for one in metadata.distributions() if (name := one.metadata["Name"])}
+    assert set(program.this_python().packages) == known
+    for path, text in {
+        "one-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nSummary: a\n  Name: not this\nName: One\nVersion: 1.0\n",
+        "two.egg-info/PKG-INFO": "name: two\nversion: 2\n\nName: of the text\n",
+        "three.egg-info": "Name: three\nVersion: 3\n",
+        "broken.dist-info/RECORD": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert set(program.this_python().packages) == known | {"One==1.0", "two==2", "three==3"}
 
 
 def test_only_variables_that_are_allowed(tmp_path: Path) -> None:

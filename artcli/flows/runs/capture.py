@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from artcli import __version__
 from artcli.catalog.facts import this_machine
 from artcli.flows.runs import git, mask, program
 from artcli.flows.runs.program import Python
@@ -61,7 +62,7 @@ def capture(
         "os": platform.platform(),
         "cpus": os.cpu_count(),
         "memory": _memory(),
-        "art": _version(),
+        "art": __version__,
     }
     captured = Captured(start, {})
     found = git.checkout(directory) if use_git else None
@@ -116,15 +117,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return f"uid{os.getuid()}"  # a container without a passwd entry
-
-
-def _version() -> str | None:
-    from importlib import metadata
-
-    try:
-        return metadata.version("artcli")
-    except metadata.PackageNotFoundError:
-        return None  # run from its source
 
 
 def _memory() -> int | None:
