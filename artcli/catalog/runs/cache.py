@@ -3,6 +3,7 @@
     parts     a sealed segment, or what the spool of this machine holds of one (with how far it was read): what it
               adds up to (`runs.said`)
     points    for each part and metric, arrays of steps, values and times: 24 bytes a point, checksummed
+    steps     for each part the steps of its rows, 8 bytes each: where several wrote at once, rows are counted by them
     files     files of the run that records name
     said      for each run what its parts add up to: `settled` those up to a place, the other columns all of them
 
@@ -32,7 +33,7 @@ from artcli.errors import IntegrityError
 
 R = TypeVar("R")
 
-FORMAT = 2
+FORMAT = 3
 """Raise it whenever the tables or what they hold changes."""
 SLICE = 2.0
 """Seconds of reading after which what was read is kept, and other processes get their turn."""
@@ -51,6 +52,9 @@ CREATE TABLE points (
     crc INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE INDEX points_key ON points (run, stream, key);
 CREATE INDEX points_part ON points (part);
+CREATE TABLE steps (part INTEGER NOT NULL, run TEXT NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE INDEX steps_run ON steps (run);
+CREATE INDEX steps_part ON steps (part);
 CREATE TABLE files (part INTEGER NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, size INTEGER);
 CREATE INDEX files_run ON files (run);
 CREATE INDEX files_part ON files (part);
@@ -176,7 +180,7 @@ class RunCache:
         return {(run, writer, n): live.place(resumes, since, writer, n) for run, writer, n, resumes, since in rows}
 
     def _drop(self, part: Part) -> str:
-        for table, column in (("points", "part"), ("files", "part"), ("parts", "id")):
+        for table, column in (("points", "part"), ("steps", "part"), ("files", "part"), ("parts", "id")):
             self.database.execute(f"DELETE FROM {table} WHERE {column} = ?", (part.id,))
         return part.key[0]
 
@@ -233,6 +237,9 @@ class RunCache:
                 "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(id, run, stream, bindable(key), *_packed(points)) for key, points in found.items()],
             )
+        if batch.steps:
+            data = _little(batch.steps)
+            self.database.execute("INSERT INTO steps VALUES (?, ?, ?, ?)", (id, run, zlib.crc32(data), data))
         sizes = ((bindable(path), size if isinstance(size, int) else None) for path, size in batch.files.items())
         self.database.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", [(id, run, *item) for item in sizes])
 
@@ -267,11 +274,23 @@ class RunCache:
     def _put(self, run: str, settled: tuple[str, int, str], said: Said) -> None:
         rest = {key: value for key, value in said.document.items() if key not in _BESIDE}
         first, last = said.times or (None, None)
+        rows = self._distinct(run) if said.crossed else said.rows
         row = (
-            run, *settled, records.to_json(said.settings), records.to_json(said.outcome), said.rows, first, last,
-            said.spent, records.to_json(rest),
+            run, *settled, records.to_json(said.settings), records.to_json(said.outcome), rows, first, last, said.spent,
+            records.to_json(rest),
         )  # fmt: skip
         self.database.execute(f"INSERT OR REPLACE INTO said VALUES ({', '.join('?' * len(row))})", row)
+
+    def _distinct(self, run: str) -> int:
+        """How many steps the rows of a run have."""
+        import numpy
+
+        pieces = []
+        for crc, data in self.database.execute("SELECT crc, data FROM steps WHERE run = ?", (run,)):
+            if zlib.crc32(data) != crc:
+                raise sqlite3.DatabaseError("steps are damaged")
+            pieces.append(numpy.frombuffer(data, "<i8"))
+        return len(numpy.unique(numpy.concatenate(pieces))) if pieces else 0
 
 
 _CACHES: weakref.WeakKeyDictionary[Repository, RunCache] = weakref.WeakKeyDictionary()

@@ -58,6 +58,8 @@ class Said:
         self.rows = 0
         self.steps: list[int] = []
         """First and last step of a row; empty if there is none."""
+        self.crossed = False
+        """Whether several wrote at once, so that steps of theirs may be the same: then `rows` may be too many."""
         self.next = 0
         self.times: list[float] = []
         """When it was first and last heard."""
@@ -110,7 +112,9 @@ class Said:
         _join(self.system, later.system)
         shared = bool(self.steps and later.steps and self.steps[1] == later.steps[0])
         self.rows += later.rows - shared
-        self.steps = _span(self.steps, later.steps)
+        ends = self.steps + later.steps
+        self.crossed = self.crossed or later.crossed or ends != sorted(ends)
+        self.steps = [min(ends), max(ends)] if ends else []
         self.next = max(self.next, later.next)
         if self.times and later.times and not later.began:
             self.spent += max(0.0, later.times[0] - self.times[1])
@@ -156,12 +160,10 @@ class Said:
             self.next = record.next
 
     def _row(self, record: Record, step: int, batch: Batch) -> None:
-        if not self.steps:
-            self.steps = [step, step]
-            self.rows = 1
-        elif step != self.steps[1]:
-            self.steps[1] = step
+        if not self.steps or step != self.steps[1]:
+            self.steps = [self.steps[0] if self.steps else step, step]
             self.rows += 1
+            batch.steps.append(step)
         _scatter(batch.history, batch.others, "", record.data, step, record.time)
         for key, value in record.data.items():
             self.summary[key] = _over(self.summary.get(key), [value, True])
@@ -190,6 +192,8 @@ class Batch:
     """What some records hold that is kept elsewhere."""
 
     def __init__(self) -> None:
+        self.steps = array("q")
+        """Steps of rows that had none before."""
         self.history: dict[str, Points] = {}
         self.system: dict[str, Points] = {}
         self.others: dict[str, tuple[str, int, int]] = {}

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artcli.catalog.facts import Draft
 from artcli.catalog.runs import cache
 from artcli.catalog.runs.cache import cache_of
-from artcli.catalog.runs.records import Record
+from artcli.catalog.runs.records import Record, encode
 from artcli.catalog.runs.said import Said
 from artcli.catalog.runs.series import points
-from artcli.catalog.runs.view import RunView, files, view, views
+from artcli.catalog.runs.view import RunView, files, rows, view, views
 from artcli.flows.runs.seal import seal
 from tests.catalog.runs.gauge import Gauge
 
@@ -105,6 +106,41 @@ def test_without_its_file_nothing_is_lost(gauge: Gauge) -> None:
     gauge.cache.unlink()
     with gauge.another() as repository:
         assert told(view(repository, run.run)) == before
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_rows_of_several_writers_are_counted_as_the_history_shows_them(gauge: Gauge, sealed: bool) -> None:
+    run = gauge.begin()
+    for step in (0, 1, 2, 5, 9):
+        gauge.log(run, {"loss": 1.0, "n": step}, step)
+    gauge.log(run, {"word": "end"}, 11)
+    seal(gauge.repository, run.spool)
+    others = [("other", 0, [1, 2, 3, 9, 9, 20]), ("third", 0, [0, 3, 4]), ("third", 1, [4, 30])]
+    for writer, n, steps in others:
+        _say_as_another(gauge, run.run, writer, n, steps)
+        if not sealed:
+            view(gauge.repository, run.run)  # by and by
+    if not sealed:
+        gauge.log(run, {"loss": 0.0}, 20)
+    found = view(gauge.repository, run.run)
+    history = [row["_step"] for row in rows(gauge.repository, run.run)]
+    assert history == [0, 1, 2, 3, 4, 5, 9, 11, 20, 30]
+    assert found.rows == len(history)
+    gauge.cache.unlink()
+    with gauge.another() as repository:
+        assert view(repository, run.run).rows == len(history)
+
+
+def _say_as_another(gauge: Gauge, run: str, writer: str, n: int, steps: list[int]) -> None:
+    """Rows as another machine has said them in this run at the same time."""
+    repository = gauge.repository
+    lines = [encode(Record("history", 1e9 + step, {"acc": step}, step, step)) for step in steps]
+    with repository.writing(), repository.store.writer() as writing:
+        chunk = writing.put(b"".join(lines)).hex()
+        flushed = writing.flush()
+        data = {"run": run, "writer": writer, "n": n, "resumes": 0, "since": "2020", "records": [chunk]}
+        drafts = [Draft("index", {"add": flushed.add, "remove": flushed.remove}), Draft("segment", data)]
+        repository.commit(lambda _, make: [make(draft) for draft in drafts])
 
 
 def damage_header(path: Path) -> None:
@@ -196,8 +232,6 @@ def test_long_readings_are_kept_slice_by_slice(gauge: Gauge, monkeypatch: pytest
 
 
 def test_a_run_that_is_purged_is_forgotten(gauge: Gauge) -> None:
-    from artcli.catalog.facts import Draft
-
     run = gauge.begin(config={"lr": 0.1})
     run.finish()
     assert len(views(gauge.repository)) == 1
