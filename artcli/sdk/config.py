@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from artcli.errors import ConflictError, UsageError
-from artcli.flows.runs import config_file, overrides
+from artcli.flows.runs import config_file, mask, overrides
 from artcli.sdk.values import plain
 from artcli.sdk.voice import say
 
@@ -82,12 +82,13 @@ class Config(Mapping[str, Any]):
         ruled = overrides.apply({**self._items, **wanted}, self._outside)
         for key in wanted:
             if ruled[key] != wanted[key] and not _same(ruled[key], wanted[key]):
-                say(f"config {key} is set from outside: {ruled[key]!r} stays, not {wanted[key]!r}")
+                stays, other = _told(key, ruled[key]), _told(key, wanted[key])
+                say(f"config {key} is set from outside: {stays} stays, not {other}")
                 wanted[key] = ruled[key]
             elif not allow_change and key in self._items and not _same(self._items[key], wanted[key]):
+                there, other = _told(key, self._items[key]), _told(key, wanted[key])
                 raise ConflictError(
-                    "config-changed",
-                    f"config {key} is {self._items[key]!r} already and would become {wanted[key]!r}",
+                    "config-changed", f"config {key} is {there} already and would become {other}",
                     facts=["run.config.update({…}, allow_val_change=True) changes it"], hint="art help config-changed",
                 )  # fmt: skip
         new = {key: value for key, value in wanted.items() if key not in self._items or self._items[key] != value}
@@ -135,6 +136,11 @@ def _from_file(path: Path) -> dict[str, Any]:
         for key, value in found.items()
         if key != "wandb_version"
     }
+
+
+def _told(key: str, value: Any) -> str:
+    """The value as a message tells it, which may be recorded as part of the console."""
+    return repr(mask.settings({key: value})[key])
 
 
 def _same(first: Any, second: Any) -> bool:
