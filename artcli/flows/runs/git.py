@@ -22,9 +22,11 @@ SECONDS = 10.0
 UNTRACKED = 200
 """Names of files that git does not know, which are kept."""
 
+QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+
 
 class Checkout(NamedTuple):
-    """The state of a checkout; `diff` applies to `commit` with `git apply`."""
+    """The state of a checkout; `diff` applies to `commit`, or to nothing before the first, with `git apply`."""
 
     root: Path
     commit: str | None
@@ -35,7 +37,7 @@ class Checkout(NamedTuple):
     """The URL of the remote, without its user."""
     dirty: bool
     diff: bytes | None
-    """None where there is none, and where it is left out."""
+    """None where there is none, where it is left out, and where it speaks of nothing but secrets."""
     left_out: bool
     """It is too large, or took too long."""
     untracked: list[str]
@@ -48,26 +50,36 @@ def checkout(directory: Path) -> Checkout | None:
     if not root:
         return None
     place = Path(root)
-    commit = _line(place, "rev-parse", "--verify", "-q", "HEAD")
-    diff = _diff(place) if commit else b""
-    there = _ask(place, ANSWER_SIZE, "ls-files", "--others", "--exclude-standard", "-z") or b""
-    names = [os.fsdecode(name) for name in there.split(b"\0")[:UNTRACKED] if name]
+    commit = _line(place, "rev-parse", "--verify", "-q", "HEAD^{commit}")
+    diff = _diff(place, commit)
+    there = _ask(place, ANSWER_SIZE, "ls-files", "--others", "--exclude-standard", "-z", cut=True) or b""
+    names = [os.fsdecode(name) for name in there.split(b"\0")[:-1]]
+    known = [name for name in names if not mask.is_secret_file(name)]
     return Checkout(
         place, commit, _line(place, "symbolic-ref", "--short", "-q", "HEAD"), _remote(place),
-        diff is None or bool(diff or names), mask.patch(diff) if diff else None, diff is None,
-        [name for name in names if not mask.is_secret_file(name)],
+        diff is None or bool(diff or names), mask.patch(diff) or None if diff else None, diff is None,
+        known[:UNTRACKED],
     )  # fmt: skip
 
 
-def _diff(root: Path) -> bytes | None:
-    """What differs from the last commit; None if it is too much."""
-    return _ask(root, DIFF_SIZE, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--no-textconv")
+def _diff(root: Path, commit: str | None) -> bytes | None:
+    """What differs from the last commit; None if it is too much.
+
+    Its form is the one that `git apply` reads and `mask.patch` understands, whatever the user's settings.
+    """
+    before = commit or _line(root, "hash-object", "-t", "tree", "--stdin")  # no commit: all that is known is new
+    if before is None:
+        return None
+    return _ask(
+        root, DIFF_SIZE, "diff", before, "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative",
+        "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--unified=3", "--find-renames",
+    )  # fmt: skip
 
 
 def _remote(root: Path) -> str | None:
     url = _line(root, "config", "--get", "remote.origin.url")
     if not url:
-        names = (_line(root, "remote") or "").split()
+        names = (_line(root, "remote") or "").splitlines()
         url = _line(root, "config", "--get", f"remote.{names[0]}.url") if names else None
     return mask.text(url) if url else None
 
@@ -77,16 +89,15 @@ def _line(directory: Path, *question: str) -> str | None:
     return os.fsdecode(answer).rstrip("\n") or None if answer is not None else None
 
 
-def _ask(directory: Path, most: int, *question: str) -> bytes | None:
-    """git's answer of at most `most` bytes; None if there is none, or it is longer."""
-    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def _ask(directory: Path, most: int, *question: str, cut: bool = False) -> bytes | None:
+    """git's answer of at most `most` bytes; None if there is none, or it is longer. `cut`: then its beginning."""
     try:
         process = subprocess.Popen(
-            ["git", *question], cwd=directory, env=quiet,
+            ["git", "-c", "core.fsmonitor=false", *question], cwd=directory, env={**os.environ, **QUIET},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError:
-        return None
+        return None  # no git, or no such directory
     watch = threading.Timer(SECONDS, process.kill)
     watch.start()
     try:
@@ -97,4 +108,6 @@ def _ask(directory: Path, most: int, *question: str) -> bytes | None:
                 process.kill()
     finally:
         watch.cancel()
+    if cut and process.returncode <= 0:  # it was ended when that was enough, or took too long
+        return answer[:most]
     return answer if process.returncode == 0 and len(answer) <= most else None
