@@ -36,6 +36,8 @@ MOST_STEPS = 2**53
 """Steps are below it: what every database and every program that reads JSON can count."""
 
 _CHECKSUM = 8
+_BEGIN = b'{"k":"'
+_KINDS = {_BEGIN + kind.encode() + b'"': kind for kind in KINDS}
 
 
 class Record(NamedTuple):
@@ -94,6 +96,20 @@ def decode(line: bytes) -> Record | None:
     return record if sane and steps else None
 
 
+def kind(line: bytes) -> str | None:
+    """The kind of a line of `encode`, which begins with it, in a third of the time of `decode`; None as there.
+
+    The rest is not read: whoever reads it passes over what makes no sense.
+    """
+    body = line.rstrip(b"\n")[2 * _CHECKSUM + 1 :]
+    if len(body) > LIMIT or line[: 2 * _CHECKSUM] != _checksum(body):
+        return None
+    if found := _KINDS.get(body[: body.find(b'"', len(_BEGIN)) + 1]):
+        return found
+    record = decode(line)
+    return record.kind if record else None
+
+
 def decode_all(data: bytes) -> Iterator[Record]:
     """The records of many lines; what is torn or damaged is passed over."""
     for line in data.split(b"\n"):
@@ -114,7 +130,8 @@ def decode_sealed(data: bytes) -> Iterator[Record]:
         found = list(decode_all(data))
     for record in found:
         steps = _is_step(record.next) and (record.step is None or _is_step(record.step))
-        if steps and isinstance(record.data, dict) and isinstance(record.time, float | int):
+        timed = isinstance(record.time, float | int) and abs(record.time) < math.inf
+        if steps and timed and isinstance(record.kind, str) and isinstance(record.data, dict):
             yield record
 
 

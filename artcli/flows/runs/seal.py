@@ -199,10 +199,10 @@ def _put_records(writer: Writer, events: Path) -> tuple[list[str], list[str]]:
         sizes[kind] = 0
 
     for line in _lines(events):
-        record = records.decode(line)
-        if record is None:
+        named = records.kind(line)
+        if named is None:
             continue
-        kind = int(record.kind == "console")
+        kind = int(named == "console")
         if sizes[kind] + len(line) > MAX_LENGTH:
             put(kind)
         lines[kind].append(line)

@@ -256,7 +256,17 @@ def test_the_last_sign_is_that_of_the_run_not_of_who_seals(root: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_checksum_is_no_proof_of_sense(body: bytes) -> None:
-    assert records.decode(records._checksum(body) + b" " + body) is None
+    line = records._checksum(body) + b" " + body
+    assert records.decode(line) is None
+    good = Record("history", 1.0, {"x": 1}, 0, 1)
+    assert [one.data for one in records.decode_sealed(line + b"\n" + records.encode(good))] == [{"x": 1}]
+
+
+@pytest.mark.parametrize("name", [*records.KINDS, "of a later age", ""])
+def test_the_kind_of_a_line(name: str) -> None:
+    line = records.encode(Record(name, 1.5, {"k": "console"}, 3, 4))
+    assert records.kind(line) == records.kind(line.rstrip()) == name
+    assert records.kind(line[:-5]) is records.kind(b"0" + line[1:-1] + b"x") is None
 
 
 def test_what_no_record_can_be() -> None:
