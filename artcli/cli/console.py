@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -302,6 +302,24 @@ class Console:
         self.err.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise ArtError("not-confirmed", "nothing was done")
+
+    @property
+    def wraps(self) -> bool:
+        """Whether this is `art run -- CMD`, which ends as its command does."""
+        return "--" in self.arguments and "run" in self.words()
+
+    def die(self, number: int) -> None:
+        """Die of a signal, so that whoever waits for us sees that; returns where it kills nobody."""
+        import resource
+        import signal
+
+        self.close()
+        with suppress(OSError):  # nobody reads it: the signal says more
+            self.out.flush()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the core that counts is the command's
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def words(self) -> list[str]:
         """The arguments that are art's own: those before `--`."""

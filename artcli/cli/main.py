@@ -31,7 +31,10 @@ def run(arguments: Sequence[str]) -> int:
         _drop_stdout()
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        return _stopped(console, "interrupted", INTERRUPTED)
+        code = _stopped(console, "interrupted", INTERRUPTED)
+        if console.wraps:  # `for lr in …; do art run …; done`: a shell ends its loop only if what it runs dies of it
+            console.die(signal.SIGINT)
+        return code
     except Terminated:
         return _stopped(console, "terminated", TERMINATED)
     except Exception as failure:
@@ -44,7 +47,13 @@ def main() -> None:
     """The `art` command."""
     _prepare_streams()
     signal.signal(signal.SIGTERM, _on_terminate)
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is done: Ctrl-C kills the interpreter's own end
+    except KeyboardInterrupt:  # it came when all was said
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise
     # A full disk or a closed pipe under stdout would otherwise be met again, and shown, by the interpreter's exit.
     try:
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
@@ -58,11 +59,22 @@ def run(
     _told_end(console, ended)
     code = ended.ending.code
     if ended.problem is not None:
-        console.warn(f"not all is recorded: {str(ended.problem) or type(ended.problem).__name__}")
+        word = "interrupted" if isinstance(ended.problem, KeyboardInterrupt) else type(ended.problem).__name__
+        console.warn(f"not all is recorded: {str(ended.problem) or word.lower()}")
         code = code or (getattr(ended.problem, "exit_code", 1) if strict else 0)
-    if ended.ending.signal is not None:
-        _die(console, ended.ending.signal)
+    if (number := _death(ended)) is not None:
+        console.die(number)
     raise typer.Exit(code)
+
+
+def _death(ended: Ended) -> int | None:
+    """The signal of which we die: the command's, or one that came for us when the command had ended well.
+
+    Else a shell's loop over commands would go on after Ctrl-C, with what the command made perhaps not logged.
+    """
+    if ended.ending.signal is not None or ended.problem is None or isinstance(ended.problem, Exception):
+        return ended.ending.signal or ended.stop
+    return signal.SIGINT if isinstance(ended.problem, KeyboardInterrupt) else signal.SIGTERM
 
 
 def _began(console: Console, run: str, word: str) -> None:
@@ -94,8 +106,6 @@ def _opened(console: Console, cmd: Sequence[str] | None) -> Repository:
 
 def _unrecorded(console: Console, cmd: Sequence[str]) -> int:
     """Become the command; returns only if there is none."""
-    import signal
-
     console.out.flush()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
@@ -104,18 +114,6 @@ def _unrecorded(console: Console, cmd: Sequence[str]) -> int:
     except OSError as error:
         console.warn(f"{cmd[0]}: {(error.strerror or str(error)).lower()}")
         return 127 if isinstance(error, FileNotFoundError) else 126
-
-
-def _die(console: Console, number: int) -> None:
-    """Die of the same signal as the command, so that whoever waits for us sees what it would have seen of it."""
-    import resource
-    import signal
-
-    console.close()
-    console.out.flush()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the core that counts is the command's
-    signal.signal(number, signal.SIG_DFL) if number not in (signal.SIGKILL, signal.SIGSTOP) else None
-    os.kill(os.getpid(), number)
 
 
 def _used(word: str) -> Used:

@@ -394,3 +394,38 @@ def test_a_repository_that_is_damaged(home: Path) -> None:
 def test_without_capture(home: Path) -> None:
     assert ran(home, "-q", "--no-capture", "--", "echo", "hi")[:2] == (0, b"hi\n")
     assert not [item for item in last_run(home)[1] if item.kind == "console"]
+
+
+MOMENTS = {
+    "the command line is read": ("artcli.cli.main", "_parse_and_invoke", "sleep 9"),
+    "what is recorded by itself is gathered": ("artcli.flows.runs.wrap.Gathering", "done", "sleep 9"),
+    "the run begins": ("artcli.flows.runs.wrap", "begin", "sleep 9"),
+    "its name is said": ("artcli.cli.running", "_began", "sleep 9"),
+    "the command is being started": ("artcli.flows.runs.child.Child", "_spawn", "sleep 9"),
+    "the command runs": ("artcli.flows.runs.wrap._Wrapping", "_watch", "sleep 9"),
+    "the command has ended": ("artcli.flows.runs.wrap._Samples", "last", "true"),
+    "what it made is logged": ("artcli.flows.runs.wrap._Wrapping", "_log_one", "true"),
+    "the run ends": ("artcli.flows.runs.wrap.Recorder", "finish", "true"),
+    "its end is said": ("artcli.cli.running", "_told_end", "true"),
+    "all is done": ("artcli.cli.console.Console", "close", "true"),
+    "the interpreter ends": ("atexit", "_run_exitfuncs", "true"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_at_any_moment_is_what_we_die_of(moment: str, home: Path) -> None:
+    """Whoever waits for us, such as a shell's loop, sees that it was Ctrl-C, and not an exit code."""
+    where, name, command = MOMENTS[moment]
+    script = (
+        "import os, pkgutil, sys, atexit\nfrom artcli.cli.main import main\n"
+        f"place = pkgutil.resolve_name({where!r})\noriginal = getattr(place, {name!r})\n"
+        "def interrupted(*words, **more):\n"
+        f"    setattr(place, {name!r}, original)\n    os.kill(os.getpid(), {signal.SIGINT:d})\n"
+        "    return original(*words, **more)\n"
+        f"setattr(place, {name!r}, interrupted)\n"
+        "atexit.register(lambda: place is atexit and interrupted())\n"
+        f"sys.argv = ['art', 'run', *{QUIET!r}, '--log', 'made=data', '--', *{command.split()!r}]\nmain()"
+    )
+    done = subprocess.run([PYTHON, "-c", script], cwd=home, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, b""), done.stderr
+    assert b"Traceback" not in done.stderr

@@ -106,10 +106,14 @@ class Child:
     ) -> None:
         """Starts it; `wake` is set when it has ended. Raises FileNotFoundError, PermissionError, OSError."""
         self.ending: Ending | None = None
+        self.late: set[int] = set()
+        """Signals that came when it had ended."""
         self._wake = wake
         self._channels = _channels() if heard else []
         self._alive = threading.Lock()
         """Held by who needs the pid to be the child's, and by who ends that."""
+        self._ended = threading.Event()
+        self._passing: threading.Thread | None = None
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
         self._handlers = self._handle()
         try:
@@ -123,13 +127,16 @@ class Child:
         self._threads = [
             threading.Thread(target=channel.pass_through, args=(heard,), daemon=True) for channel in self._channels
         ]
-        works = (self._wait_for_end, self._pass_signals)
-        for thread in (*self._threads, *(threading.Thread(target=work, daemon=True) for work in works)):
+        self._passing = threading.Thread(target=self._pass_signals, daemon=True)
+        waiting = threading.Thread(target=self._wait_for_end, daemon=True)
+        for thread in (*self._threads, self._passing, waiting):
             thread.start()
 
     def release(self) -> None:
-        """Signals mean again what they meant before; those that came for the child and still wait are forgotten."""
-        _forget_waiting()
+        """Signals mean again what they meant before; those that came since the child has ended are in `late`."""
+        if self._passing is not None:
+            self._passing.join()  # it waits for signals, and would take those that are ours from now on
+        self.late |= _waiting()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
@@ -181,12 +188,14 @@ class Child:
             for channel in self._channels:
                 channel.last = time.monotonic()
             self.ending = ending
+        self._ended.set()
+        os.kill(os.getpid(), signal.SIGWINCH)  # harmless; who waits for signals sees the end now, not in half a second
         self._wake.set()
 
     def _pass_signals(self) -> None:
         """A thread's work, until the child has ended."""
         while self.ending is None:
-            found = _next_signal()
+            found = _next_signal(self._ended)
             if found is not None:
                 self._pass_on(*found)
 
@@ -199,14 +208,17 @@ class Child:
         with self._alive:
             if self.ending is None:
                 os.kill(self.pid, number)
+            else:
+                self.late.add(number)
 
 
-def _next_signal() -> tuple[int, bool] | None:
+def _next_signal(ended: threading.Event) -> tuple[int, bool] | None:
     """The next signal, and whether the terminal sent it to all who are in the foreground; None if none comes."""
     if sys.platform != "darwin":
         info = signal.sigtimedwait(_PASSED_ON, LOOK)
         return (info.si_signo, info.si_code > 0) if info else None
-    time.sleep(LOOK)
+    if ended.wait(LOOK):
+        return None
     number = next(iter(signal.sigpending() & set(_PASSED_ON)), None)
     if number is None:
         return None
@@ -214,13 +226,12 @@ def _next_signal() -> tuple[int, bool] | None:
     return number, _is_from_terminal(number)
 
 
-def _forget_waiting() -> None:
-    if sys.platform != "darwin":
-        while signal.sigtimedwait(_PASSED_ON, 0) is not None:
-            continue
-        return
+def _waiting() -> set[int]:
+    """The signals that wait to be taken; they do not any more."""
+    taken: set[int] = set()
     while waiting := signal.sigpending() & set(_PASSED_ON):
-        signal.sigwait(waiting)
+        taken.add(signal.sigwait(waiting))
+    return taken
 
 
 def _is_from_terminal(number: int) -> bool:

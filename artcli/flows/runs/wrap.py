@@ -33,7 +33,7 @@ from artcli.flows.runs import active, edges, mask
 from artcli.flows.runs.begin import Gathering, Wish, begin
 from artcli.flows.runs.child import Child
 from artcli.flows.runs.console import SECONDS, Scroll
-from artcli.flows.runs.ending import Ending
+from artcli.flows.runs.ending import STOPPED, Ending
 from artcli.flows.runs.recorder import Recorder
 from artcli.flows.runs.rows import QUIET_EVERY
 from artcli.progress import Progress
@@ -97,6 +97,8 @@ class Ended(NamedTuple):
     logged: Sequence[log_artifact.Logged]
     problem: BaseException | None
     """The first thing that went wrong with recording."""
+    stop: int | None = None
+    """A signal that was to end us when the command had already ended well."""
 
 
 class CannotStart(Exception):
@@ -151,7 +153,8 @@ class _Wrapping:
         child.release()
         if child.failure is not None and ending.code == 0:
             ending = Ending(1)  # it believes that what it wrote has arrived
-        return Ended(ending, self.recorder.run if self.recorder else None, logged, self.problem)
+        stop = min(STOPPED & child.late, default=None) if ending.code == 0 else None
+        return Ended(ending, self.recorder.run if self.recorder else None, logged, self.problem, stop)
 
     @property
     def _project(self) -> str:
@@ -239,8 +242,8 @@ class _Wrapping:
         wanted = [made for made in self.job.logs if made.always or ending.code == 0]
         if not wanted:
             return logged
-        child.release()
         try:
+            child.release()
             for made in wanted:
                 with self._careful():
                     logged.append(self._log_one(made, _filled(made.path, places)))
