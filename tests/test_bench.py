@@ -388,7 +388,7 @@ class TestCommand:
             f"import os, signal, sys; sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
             "from pathlib import Path; from benchmark.measure import run\n"
             "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
-            "run('echo $$ > pid; sleep 60', cwd=Path('.'), env=os.environ)\n"
+            "run('sleep 0.2; echo $$ > pid; sleep 60', cwd=Path('.'), env=os.environ)\n"
         )
         process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():

@@ -55,11 +55,11 @@ def run(command: Command, *, cwd: Path, env: Mapping[str, str], timeout: float =
         process = subprocess.Popen(
             argv, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-        sampler = _Sampler(process.pid)
         alarm = threading.Timer(timeout, lambda: _kill_group(process.pid))
         alarm.daemon = True
-        alarm.start()
         try:
+            sampler = _Sampler(process.pid)
+            alarm.start()
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:  # the harness is told to end: the command must not go on
             _kill_group(process.pid)
