@@ -73,27 +73,6 @@ def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path)
     assert git.checkout(checkout) is None
 
 
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("python train.py --lr 1", "train.py"),
-        ("python3.11 -u train.py", "train.py"),
-        ("python -m train", None),
-        ("python -c train.py", None),
-        ("bash go.sh", "go.sh"),
-        ("./go.sh train.py", "go.sh"),
-        ("torchrun --nproc 2 train.py", "train.py"),
-        ("cat data.bin", None),
-        ("", None),
-    ],
-)
-def test_the_script_of_a_command(words: str, found: str | None, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text("pass\n")
-    (tmp_path / "go.sh").write_text("#!/bin/sh\n")
-    (tmp_path / "data.bin").write_bytes(b"\0")
-    assert program.script(words.split(), tmp_path) == (tmp_path / found if found else None)
-
-
 def test_the_python_of_a_command(tmp_path: Path) -> None:
     (tmp_path / "run.py").write_text(f"#!{sys.executable}\n")
     assert program.interpreter([sys.executable, "x"], tmp_path, {}) == sys.executable

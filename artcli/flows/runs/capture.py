@@ -123,7 +123,7 @@ def _memory() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
-        return None
+        return None  # a system that does not tell
 
 
 def _gpus() -> list[str]:
@@ -133,13 +133,13 @@ def _gpus() -> list[str]:
         try:
             lines = path.read_text().splitlines()
         except OSError:
-            continue
+            continue  # a driver that is just being unloaded
         found += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
     if not found and Path("/etc/nv_tegra_release").exists():
         try:
             found.append(Path("/proc/device-tree/model").read_text().strip("\0\n "))
         except OSError:
-            pass
+            pass  # a container that hides the board's name
     return found
 
 

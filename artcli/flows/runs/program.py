@@ -17,13 +17,29 @@ SECONDS = 10.0
 """How long a Python may take to say what it is."""
 
 _PYTHON = re.compile(r"pypy\d?(\.\d+)?|python(\d(\.\d+)?)?w?")
-_INTERPRETER = re.compile(r"(bash|dash|zsh|ksh|sh|fish|perl|ruby|node|julia|Rscript|lua|octave)(-?[\d.]+)?")
+_SHELL = re.compile(r"(bash|dash|zsh|ksh|sh|fish)(-?[\d.]+)?")
+_INTERPRETER = re.compile(r"(perl|ruby|node|julia|Rscript|lua|octave)(-?[\d.]+)?")
 _SOURCE = (".py", ".sh", ".bash", ".zsh", ".r", ".jl", ".pl", ".rb", ".js", ".lua", ".ipynb", ".m")
+_MODULE = re.compile(r"-[bBdEhiIOPqsSuvx]*m(.*)")
+_INLINE = (
+    (_PYTHON, re.compile(r"-[bBdEhiIOPqsSuvx]*c.*", re.DOTALL)),
+    (_SHELL, re.compile(r"-[A-Za-z]*c[A-Za-z]*")),
+    (_INTERPRETER, re.compile(r"-[A-Za-z]*[eEp]|--(eval|print)(=.*)?", re.DOTALL)),
+)
+"""By interpreter, the option with which the program is a word of the command."""
 _ASK = """
-import importlib.metadata as m, json, sys
-found = sorted({f"{d.metadata['Name']}=={d.version}" for d in m.distributions() if d.metadata['Name']}, key=str.lower)
-print(json.dumps([sys.version.split()[0], sys.executable, found]))
+import sys
+sys.path[:] = [place for place in sys.path if place]
+import json
+try:
+    import importlib.metadata as m
+    all = [(d.metadata.get("Name"), d.version) for d in m.distributions()]
+except ImportError:
+    all = []
+found = sorted({"==".join(one) for one in all if one[0] and one[1]}, key=str.lower)
+print("\\n" + json.dumps([sys.version.split()[0], sys.executable, found]))
 """
+"""The working directory is not searched: a `json.py` that lies there is not what is asked."""
 
 
 class Python(NamedTuple):
@@ -39,22 +55,31 @@ def script(argv: Sequence[str], directory: Path) -> Path | None:
     if not argv:
         return None
     name = Path(argv[0]).name
-    if _PYTHON.fullmatch(name) or _INTERPRETER.fullmatch(name):
-        return _interpreted(argv[1:], directory)
+    inline = next((option for kind, option in _INLINE if kind.fullmatch(name)), None)
+    if inline is not None:
+        return _interpreted(argv[1:], directory, inline, is_python=bool(_PYTHON.fullmatch(name)))
     if "/" in argv[0] and _first_line(directory / argv[0]) is not None:
         return Path(os.path.abspath(directory / argv[0]))
     return next((path for path in _files(argv[1:], directory) if path.suffix.lower() in _SOURCE), None)
 
 
-def _interpreted(words: Sequence[str], directory: Path) -> Path | None:
-    """The first word that is no option, if it is a text."""
-    for word in words:
-        if word in ("-c", "-m", "-e"):
+def _interpreted(words: Sequence[str], directory: Path, inline: re.Pattern[str], *, is_python: bool) -> Path | None:
+    """The first word that is no option, if it is a text; of Python's modules, one that lies in the directory."""
+    for index, word in enumerate(words):
+        if is_python and (module := _MODULE.fullmatch(word)):
+            return _module(module[1] or "".join(words[index + 1 : index + 2]), directory)
+        if inline.fullmatch(word):
             return None
         path = Path(os.path.abspath(directory / word))
-        if not word.startswith("-") and path.is_file():
+        if not word.startswith("-") and os.path.isfile(path):
             return path if _is_text(path) else None
     return None
+
+
+def _module(name: str, directory: Path) -> Path | None:
+    base = directory.joinpath(*name.split("."))
+    found = (Path(os.path.abspath(path)) for path in (base / "__main__.py", base.with_name(base.name + ".py")))
+    return next((path for path in found if os.path.isfile(path)), None) if name else None
 
 
 def interpreter(argv: Sequence[str], directory: Path, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -76,9 +101,9 @@ def ask(executable: str) -> Python | None:
         done = subprocess.run(
             [executable, "-c", _ASK], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True
         )
-        version, where, packages = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
+        version, where, packages = json.loads(done.stdout.splitlines()[-1])  # what a sitecustomize prints comes first
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None  # no Python, or one that is broken or too old to answer
     return Python(str(version), str(where), [str(name) for name in packages])
 
 
@@ -132,11 +157,12 @@ def _described(path: str) -> str | None:
 
 def _executable(word: str, directory: Path) -> Path | None:
     path = directory / word if "/" in word else Path(shutil.which(word) or "")
-    return Path(os.path.abspath(path)) if path.is_file() else None
+    return Path(os.path.abspath(path)) if os.path.isfile(path) else None
 
 
 def _files(words: Sequence[str], directory: Path) -> list[Path]:
-    return [directory / word for word in words if not word.startswith("-") and (directory / word).is_file()]
+    found = (Path(os.path.abspath(directory / word)) for word in words if not word.startswith("-"))
+    return [path for path in found if os.path.isfile(path)]
 
 
 def _is_text(path: Path) -> bool:
@@ -146,7 +172,7 @@ def _is_text(path: Path) -> bool:
         with path.open("rb") as file:
             return b"\0" not in file.read(8192)
     except OSError:
-        return False
+        return False  # gone, or not to be read: what it is cannot be told
 
 
 def _first_line(path: Path) -> str | None:
@@ -155,7 +181,7 @@ def _first_line(path: Path) -> str | None:
         with path.open("rb") as file:
             start = file.read(256)
     except OSError:
-        return None
+        return None  # no file, or none that we may read
     return os.fsdecode(start[2:].split(b"\n")[0]).strip() if start.startswith(b"#!") else None
 
 
