@@ -18,3 +18,5 @@ def test_reproduce(art: Art) -> None:
     assert art("reproduce", "dataset:v0", "--json").error["code"] == "no-run-made-it"
     assert art("reproduce", "run:drive", "--json").error["code"] == "no-command-recorded"
     assert art("reproduce", "run:drive", "--check", "--run").code == 2
+    assert art("rm", "-y", "run:train-2").code == 0
+    assert art("reproduce", "model:v1", "--json").error["code"] == "run-deleted"

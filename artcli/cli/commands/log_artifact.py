@@ -20,6 +20,7 @@ from artcli.files.ignore import Rules
 from artcli.flows import log_artifact
 from artcli.flows.log_artifact import Request
 from artcli.flows.revise import Changes
+from artcli.flows.runs import pins
 
 EXAMPLES = """
 art log-artifact dataset ./data                           # dataset:v0, then v1, v2 …; only new chunks are stored
@@ -81,6 +82,7 @@ def command(
     """
     console: Console = ctx.obj
     repository = console.repository()
+    active = recording.recorded_in(console, repository, run, no_record)
     local, taken = sources.added(add or [])
     request = Request(
         name=name,
@@ -88,7 +90,7 @@ def command(
         sources=sources.sources([*(paths or []), *local], files_from, zero),
         rules=Rules(tuple(include or ()), tuple(exclude or ()), not no_ignore),
         stream=(os.fsencode(stdin_as), sources.blocks()) if stdin_as is not None else None,
-        base=base,
+        base=base and pins.meant(repository.catalog, base, console.project, active),
         changes=Changes(tuple(map(os.fsencode, rm or ())), tuple(map(sources.move, mv or ())), taken),
         type=type,
         aliases=alias or (),
@@ -96,7 +98,7 @@ def command(
         description=description,
         metadata=values.pairs(metadata or ()),
         reason=message,
-        run=recording.recorded_in(console, repository, run, no_record),
+        run=active,
         new_version=new_version,
         allow_empty=allow_empty,
         keep_going=keep_going,

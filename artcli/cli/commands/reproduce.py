@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from artcli.catalog.runs.lineage import RUN
+from artcli.catalog.runs import resolve as runs
+from artcli.catalog.runs.lineage import OUTPUT, RUN, Lineage
 from artcli.catalog.runs.register import Register
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
@@ -83,7 +84,11 @@ def _run_of(console: Console, what: str) -> str:
         console.say(focus.note)
     if focus.node.kind == RUN:
         return focus.node.id
-    makers = Register(repository.follower.database).producers(focus.node.id)
-    if not makers:
-        raise NotFoundError("no-run-made-it", f"no run has logged {focus.ref}", hint=f"art why {focus.ref}")
-    return makers[0].id
+    register = Register(repository.follower.database)
+    if makers := register.producers(focus.node.id):
+        return makers[0].id
+    arrows = Lineage(repository.follower.database).before([focus.node])
+    for arrow in arrows:
+        if arrow.kind == OUTPUT:
+            return runs.run(repository.catalog, f"run:{arrow.source.id}", console.project).id  # it says what it is
+    raise NotFoundError("no-run-made-it", f"no run has logged {focus.ref}", hint=f"art why {focus.ref}")

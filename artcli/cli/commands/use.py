@@ -13,7 +13,7 @@ from artcli.cli.recording import NoRecord, Role, RunOption
 from artcli.errors import UsageError
 from artcli.flows import use
 from artcli.flows.meant import given
-from artcli.flows.runs import edges
+from artcli.flows.runs import edges, pins
 from artcli.flows.use import Request
 
 EXAMPLES = """
@@ -59,7 +59,7 @@ def command(
     results = []
     for ref in refs:
         request = Request(
-            ref=ref,
+            ref=pins.meant(repository.catalog, ref, console.project, active),
             project=console.project,
             directory=Path.cwd(),
             root=root if root is None else Path(given(root)),

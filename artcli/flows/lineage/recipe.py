@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ class Obstacle(NamedTuple):
     """What stands in the way of doing it again."""
 
     kind: str
-    """`command`, `commit`, `diff`, `input`, `package`, `code`."""
+    """`command`, `commit`, `diff`, `config`, `input`, `package`, `code`."""
     text: str
     fatal: bool
     """It cannot be done, rather than that it may come out different."""
@@ -69,13 +70,18 @@ class Recipe(NamedTuple):
     uses: Mapping[str, str]
     """Pinned references by variable."""
     inputs: Sequence[Pin]
-    """All versions that it used, in order."""
+    """All versions that it used, in order, but for those that it had logged itself by then."""
     uris: Sequence[str]
     logs: Sequence[Mapping[str, Any]]
     """What was to be logged when the command had ended."""
     python: str | None
     packages: Sequence[str]
     """`name==version`, of that Python."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The config, as far as it can be set from outside."""
+        return {key: value for key, value in self.config.items() if _is_json(value)}
 
 
 def recipe(repository: Repository, run: str) -> Recipe:
@@ -126,10 +132,16 @@ def obstacles(found: Recipe, *, packages: bool = True) -> Iterator[Obstacle]:
         yield Obstacle("code", "no commit was recorded: of the code there is only the script itself", False)
     else:
         yield Obstacle("code", "no code was recorded", False)
+    for key in sorted(found.config.keys() - found.settings.keys()):
+        yield Obstacle("config", f"config {key} has a number that JSON cannot hold: the program has to say it", False)
     for pin in found.inputs:
         if pin.state in (TRASH, PURGED, UNKNOWN):
-            gone = {TRASH: "is in the trash", PURGED: "was deleted and is gone", UNKNOWN: "is not in this repository"}
+            gone = {TRASH: f"is in the trash (back with: art restore {pin.ref})", PURGED: "was deleted and is gone",
+                    UNKNOWN: "is not in this repository"}  # fmt: skip
             yield Obstacle("input", f"{pin.ref} {gone[pin.state]}", True)
+    for name, refs in _several(found.inputs).items():
+        text = f"it used {', '.join(refs)}: names such as {name}:latest in its code mean what they mean by now"
+        yield Obstacle("input", text, False)
     for uri in found.uris:
         yield Obstacle("input", f"what lay at {uri} is not pinned by its content", False)
     if packages and found.packages:
@@ -167,17 +179,31 @@ def _package_obstacles(found: Recipe) -> Iterator[Obstacle]:
 def _inputs(repository: Repository, run: str) -> tuple[list[Pin], list[str]]:
     pins: dict[str, Pin] = {}
     uris = []
-    for item in Register(repository.follower.database).inputs(run):
+    register, catalog = Register(repository.follower.database), repository.catalog
+    made = {item.version: item.time for item in register.outputs(run)}
+    for item in register.inputs(run):
         if item.version is None:
             uris.append(str(item.uri))
             continue
-        version = repository.catalog.version(item.version)
+        if item.version in made and made[item.version] < item.time:
+            continue
+        version = catalog.version(item.version)
         if version is None:
             pins[item.version] = Pin(f"version {item.version[:12]}", f"@{item.digest}", UNKNOWN)
         else:
             pinned = f"{version.project}/{version.name}@{version.digest}"
-            pins[item.version] = Pin(version.ref, pinned, version.state)
+            same = catalog.with_digest(version.digest, version.artifact)  # live ones: they will do
+            pins[item.version] = Pin(version.ref, pinned, same[0].state if same else version.state)
     return list(pins.values()), uris
+
+
+def _several(inputs: Sequence[Pin]) -> dict[str, list[str]]:
+    """Artifacts of which there are several contents among the inputs, with the references of those."""
+    found: dict[str, dict[str, str]] = {}
+    for pin in inputs:
+        name, _, digest = pin.pinned.partition("@")
+        found.setdefault(name, {})[digest] = pin.ref
+    return {name: list(refs.values()) for name, refs in found.items() if name and len(refs) > 1}
 
 
 def _file(repository: Repository, run: str, path: str) -> bytes | None:
@@ -216,6 +242,15 @@ def _git(directory: Path, *words: str) -> bool:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON can hold it: not a number that is none or infinite."""
+    try:
+        json.dumps(value, allow_nan=False, default=str)
+    except ValueError:
+        return False
+    return True
 
 
 def _words(value: Any) -> list[str]:

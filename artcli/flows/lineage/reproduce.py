@@ -27,7 +27,9 @@ from artcli.flows.lineage.why import metrics
 
 SHARED = ("packs", "index", "log", "segments")
 """Folders of files that are written once."""
-_OURS = ("ART_DIR", "ART_RUN_ID", "ART_CONFIG_OVERRIDES", "ART_RUN_NAME", "ART_JOB_TYPE", "ART_RUN_GROUP")
+_OURS = ("ART_DIR", "ART_RUN_ID", "ART_CONFIG_OVERRIDES", "ART_RUN_NAME", "ART_JOB_TYPE", "ART_RUN_GROUP", "ART_PINS")
+_SETTINGS = ("local/config.toml", "../art.toml", "../pyproject.toml")
+"""Files that settings are read from, such as the project that is meant where none is named."""
 SAME, DIFFERENT, MISSING, NEW = "same", "different", "missing", "new"
 
 
@@ -172,6 +174,9 @@ def _copy(repository: Repository) -> Iterator[Path]:
             for name in OWN:
                 (folder / name).mkdir()
             shutil.copyfile(repository.path / CONFIG, folder / CONFIG)
+            for name in _SETTINGS:
+                if (repository.path / name).is_file():
+                    shutil.copyfile(repository.path / name, folder / name)
         yield folder
     finally:
         shutil.rmtree(holder, ignore_errors=True)

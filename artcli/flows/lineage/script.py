@@ -3,7 +3,7 @@
     sh again.sh [DIRECTORY]
 
 The directory is made by it. What was not committed, and the script itself, are in it as base64; inputs are named by
-their digests, so that they are the same bytes whatever their names mean by then.
+their digests, so that they are the same bytes whatever their names mean by then, also in the code (ART_PINS).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import re
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
+from artcli.catalog.runs.lineage import UNKNOWN
 from artcli.flows.lineage.recipe import Obstacle, Recipe, checkout
+from artcli.flows.runs import pins
 
 TAG = "again-of-"
 """The tag of a run that does another one again is this and its id."""
@@ -56,11 +58,13 @@ def _lines(found: Recipe, obstacles: Sequence[Obstacle], folder: str) -> Iterato
             yield f"# {pin.ref}  {pin.pinned}"
         else:
             yield f"art use {quote(pin.pinned)} > /dev/null   # {pin.ref}"
-    if found.config:
+    if pinned := pins.environment(pin.pinned for pin in found.inputs if pin.state != UNKNOWN):
+        yield f"export {pins.PINS}={quote(pinned)}"
+    if found.settings:
         yield ""
         yield "# config"
         yield "config=$(mktemp -d)/config.json"
-        yield from _put("$config", json.dumps(found.config, default=str).encode())
+        yield from _put("$config", json.dumps(found.settings, default=str).encode())
     yield ""
     yield "# command"
     yield from _command(found)
@@ -116,7 +120,7 @@ def _command(found: Recipe) -> Iterator[str]:
         words.append(f"--job-type {quote(run.job_type)}")
     if run.group:
         words.append(f"--group {quote(run.group)}")
-    if found.config:
+    if found.settings:
         words.append('-c "@$config"')
     words += [f"--use {quote(f'{ref}={variable}')}" for variable, ref in found.uses.items()]
     words += [f"--use-ref {quote(uri)}" for uri in found.uris]

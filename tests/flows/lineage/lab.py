@@ -38,7 +38,7 @@ class Lab(Workshop):
 
     @contextmanager
     def run(self, name: str, recorded: Mapping[str, Any] | None = None, **beginning: Any) -> Iterator[Run]:
-        recorder = Recorder.begin(self.repository, Beginning(PROJECT, name, recorded=recorded, **beginning))
+        recorder = Recorder.begin(self.repository, Beginning(PROJECT, name, recorded=recorded or {}, **beginning))
         yield Run(self, recorder)
         recorder.finish("finished", 0)
 

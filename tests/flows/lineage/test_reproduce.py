@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,13 +20,19 @@ from artcli.errors import ArtError, NotFoundError
 from artcli.flows.lineage import reproduce
 from artcli.flows.lineage.recipe import Recipe, obstacles, recipe
 from artcli.flows.lineage.script import script
-from tests.flows.workshop import PROJECT
 
+PROJECT = "cars"
 PROGRAM = """
 import os, subprocess, sys
 text = open(os.path.join(sys.argv[1], "a")).read()
 open("out.txt", "w").write(text * 2 + LINE)
 subprocess.run([sys.executable, "-m", "artcli", "log-metrics", f"letters={len(text)}"], check=True)
+"""
+GROW = f"""
+ask() {{ {shlex.quote(sys.executable)} -m artcli "$@"; }}
+cat "$(ask use start:latest)/a" > b
+ask log-artifact start --base start:latest --add b
+ask use start:latest --root grown
 """
 
 
@@ -61,6 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = Shop(tmp_path_factory.mktemp("shop") / "it's")
     shop.call("git", "init", "-q")
     shop.art("init")
+    (shop.directory / "art.toml").write_text(f'project = "{PROJECT}"\n')
     folder = shop.directory / "src"
     folder.mkdir()
     (folder / "train it.py").write_text("LINE = ''" + PROGRAM)
@@ -76,9 +84,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop.art("run", "--name", "first", *words, "model=out.txt", "--", *command, cwd="src")
     other = ["sh", "-c", "date +%N > out.txt"]
     shop.art("run", "--name", "clock", "--no-git", "--log", "clock=out.txt", "--", *other, cwd="src")
+    shop.art("log-artifact", "start", "data/a")
+    (folder / "grow.sh").write_text(GROW)
+    shop.art("run", "--name", "grow", "--no-git", "--", "sh", "grow.sh", cwd="src")
     shop.call("git", "checkout", "-q", "--", "src")
     (data / "a").write_text("something else by now")
     shop.art("log-artifact", "data", "data")
+    shop.art("log-artifact", "start", "data/a")
     return shop
 
 
@@ -133,6 +145,28 @@ def test_it_comes_out_the_same_and_nothing_is_left(repository: Repository, shop:
     assert len(shop.call("git", "worktree", "list").splitlines()) == 1
     assert shop.call("git", "status", "--short", "-uno") == ""
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("art-again")] == []
+
+
+def test_names_mean_what_they_meant(repository: Repository) -> None:
+    """In the code, too; in the project that is meant where none is named; and what it made itself is no input."""
+    found = of(repository, "grow")
+    assert [pin.ref for pin in found.inputs] == ["start:v0"]
+    told_again = reproduce.check(repository, found)
+    assert told(told_again) == {
+        "outcome outcome": "same", "outcome exit": "same", "input start": "same", "output start": "same"
+    }  # fmt: skip
+    several = found._replace(inputs=[*found.inputs, *(pin._replace(pinned=f"cars/start@{'0' * 64}", ref="start:v1")
+                                                      for pin in found.inputs)])  # fmt: skip
+    assert any("it used start:v0, start:v1" in item.text for item in obstacles(several))
+
+
+def test_a_setting_that_json_cannot_hold_is_left_to_the_program(repository: Repository) -> None:
+    found = of(repository, "grow")._replace(config={"lr": 1, "net": {"odd": [float("nan")]}})
+    assert found.settings == {"lr": 1}
+    assert [item.text for item in obstacles(found) if item.kind == "config"] == [
+        "config net has a number that JSON cannot hold: the program has to say it"
+    ]
+    assert "NaN" not in script(found, [], "/x")
 
 
 def test_it_comes_out_different(repository: Repository) -> None:
