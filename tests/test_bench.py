@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchmark import data, limits, report, works  # noqa: E402
+from benchmark import data, limits, recorders, report, works  # noqa: E402
 from benchmark.compare import difference  # noqa: E402
 from benchmark.measure import Failed, quietly, run, tree_size  # noqa: E402
 from benchmark.plan import Plan, Row  # noqa: E402
@@ -232,9 +232,10 @@ def bench(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 class TestWorks:
     def test_tools_take_turns_and_rows_tell_what_the_store_gained(self, bench) -> None:
-        harness, rows = bench("W1", tools=("fake", "cp"), repeats=2)
+        harness, rows = bench("W1", tools=("fake", "cp"), repeats=3)
         harness.run()
-        assert [(row["tool"], row["round"]) for row in rows] == [("fake", 0), ("cp", 0), ("fake", 1), ("cp", 1)]
+        turns = [("fake", 0), ("cp", 0), ("cp", 1), ("fake", 1), ("fake", 2), ("cp", 2)]  # another is first each round
+        assert [(row["tool"], row["round"]) for row in rows] == turns
         size = tree_size([harness.data / "model"])[0]
         assert {row["stored"] for row in rows} == {row["added"] for row in rows} == {size}
 
@@ -283,6 +284,83 @@ class TestWorks:
         assert works.traced_calls("") == 0
 
 
+OFFLINE = """
+class Artifact:
+    def __init__(self, name, type): pass
+    def add_dir(self, folder): pass
+    def wait(self): pass
+class Run:
+    def log_artifact(self, artifact): return artifact
+    def use_artifact(self, name): raise TypeError("Cannot use artifact when in offline mode.")
+    def finish(self): print("done")
+init, log, finish = lambda project: Run(), lambda row: None, lambda: print("bye")
+"""
+
+
+class NoTrackio(Venvs):
+    """Has a made-up wandb, and nothing else."""
+
+    def program(self, name: str, requirement: Sequence[str], program: str) -> str:
+        if name == "wandb":
+            return sys.executable
+        raise Absent(f"{name} could not be installed")
+
+
+class TestRecorders:
+    @pytest.fixture
+    def recorded(self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data/tiny").symlink_to(tiny)
+        (tmp_path / "modules").mkdir()
+        (tmp_path / "modules/wandb.py").write_text(OFFLINE)
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}:{ROOT}")
+        art = tmp_path / "art"  # only its first line is read
+        art.write_text(f"#!{sys.executable}\n")
+        art.chmod(0o755)
+        monkeypatch.setenv("ART_BENCH_PROGRAM", str(art))
+
+        def run(*chosen: str, repeats: int = 1) -> tuple[works.Bench, list[Row]]:
+            rows: list[Row] = []
+            plan = Plan("tiny", tmp_path, chosen, ("art",), repeats=repeats)
+            harness = works.Bench(plan, NoTrackio(tmp_path / "venvs", print), rows.append)
+            harness.run()
+            return harness, rows
+
+        return run
+
+    def test_files_go_in_and_come_back_and_who_cannot_says_so(self, recorded) -> None:
+        harness, rows = recorded("run-download", "run-again", repeats=2)
+        told = [(row["work"], row["tool"], row["round"], row.get("differs"), row.get("failed")) for row in rows]
+        offline = "TypeError: Cannot use artifact when in offline mode."
+        assert told == [
+            ("run-download", "art", 0, None, None),
+            ("run-download", "copytree", 0, None, None),
+            ("run-download", "wandb", 0, None, offline),
+            ("run-download", "copytree", 1, None, None),
+            ("run-download", "art", 1, None, None),
+            ("run-again", "art", 0, None, None),
+            ("run-again", "wandb", 0, None, offline),
+            ("run-again", "art", 1, None, None),
+        ]
+        assert harness.absent == {"trackio": "trackio could not be installed"}
+        assert not harness.boxes.exists()
+
+    def test_calls_are_timed_without_the_start_of_the_interpreter(self, recorded) -> None:
+        _, rows = recorded("run-import", "run-short", "run-log", "run-whole", "run-artifact")
+        assert [row for row in rows if "failed" in row] == []
+        own = {row["work"]: row for row in rows if row["tool"] == "art"}
+        assert own.keys() == {"run-import", "run-short", "run-log", "run-whole", "run-artifact"}
+        assert 0 < own["run-import"]["wall"] < own["run-import"]["cpu"]
+        assert 0 < own["run-log"]["wall"] < own["run-whole"]["wall"]
+
+    def test_the_last_number_is_the_time(self) -> None:
+        assert recorders._answer("3\n/tmp/files\n0.25\nbye\n") == (Path("/tmp/files"), 0.25)
+        assert recorders._answer("hello\n\n1e-5") == (None, 1e-5)
+        assert recorders._answer("1") == (None, 1.0)
+        with pytest.raises(Failed, match="no time in"):
+            recorders._answer("bye")
+
+
 def row(work: str, tool: str, **values: object) -> Row:
     usual = {"round": 0, "wall": 1.0, "cpu": 1.0, "user": 1.0, "others": 0.0, "disturbed": False, "anon": 1, "rss": 1}
     return {"work": work, "tool": tool, **usual, **values}
@@ -301,8 +379,17 @@ class TestLimits:
         assert verdicts(*rows, row("W2", "borg", wall=10.0), row("W2", "hf-xet", wall=20.0))["W2", "wall"] == "pass"
         assert verdicts(*rows, row("W2", "borg", wall=20.0), row("W2", "hf-xet", wall=9.9))["W2", "wall"] == "MISS"
         assert verdicts(*rows)["W2", "wall"] == "no rival"
-        assert verdicts(*rows, row("W2", "borg", failed="x", wall=1.0))["W2", "wall"] == "no rival"
+        assert verdicts(*rows, row("W2", "borg", failed="x", wall=1.0))["W2", "wall"] == "it failed"
         assert verdicts(*rows, row("W2", "borg", wall=1.0), size="small")["W2", "wall"] == "not judged"
+        assert verdicts(*rows, row("W2", "borg", wall=20.0), row("W2", "restic", wall=1.0))["W2", "wall"] == "pass"
+        again = row("W3", "art"), row("W3", "borg", wall=9.0), row("W3", "restic", wall=2.0)
+        assert verdicts(*again)["W3", "wall"] == "MISS"
+
+    def test_a_recorder_is_compared_with_each_of_its_rivals(self) -> None:
+        rows = [row("run-again", "art"), row("run-again", "trackio", wall=0.9), row("run-again", "wandb", failed="x")]
+        told = [(line.against, line.verdict) for line in limits.judge(limits.Rows(rows), "full", RAW)]
+        assert told[:2] == [("wandb", "it failed"), ("trackio", "MISS")]
+        assert limits.judge(limits.Rows(rows[:2]), "full", RAW)[0].verdict == "no rival"
 
     def test_bytes_are_judged_at_every_size(self) -> None:
         kept = {"stored": 1_860_000_000, "added": 1_860_000_000}
@@ -344,7 +431,7 @@ class TestReport:
         text = report.markdown(rows, limits.judge(rows, "full", RAW), ["left out: restic"], {"command": "`x`"})
         assert "| W2 add many files | wall | 5.00 s * | borg | 12.00 s | 0.4167 × | ≤ 0.4 × | **MISS** |" in text
         assert "| art | 5.000 * | 4.000–90.000 | 3 |" in text
-        assert "| borg | 12.000 * |" in text
+        assert "| borg | 12.000 * | 12.000–12.000 | 1 | 1.000 | 0.00 | 0 | 0 |  |  | 0.417 |" in text
         assert "| dvc | failed: 'status 1: no' |" in text
         assert "- left out: restic" in text
         assert "- command: `x`" in text

@@ -6,6 +6,7 @@
     images/NNN/img_NNNNN.{jpg,txt}  pictures of 4 to 60 KB that do not compress, each with a label of 1 to 6 lines
     table/table.csv                 orders with the redundancy of real ones
     few/                            twenty files, for what a small command costs
+    files/NNN/…                     pictures of 0.5 to 3.5 KB with their labels, for the recorders of runs
     million/G/NNN/…                 ten groups of 100,000 small files, made when asked for
 
 Only the weights need numpy, so this file is also a program: `data.py SIZE DIRECTORY [million]`.
@@ -23,20 +24,23 @@ from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """How much of everything: tensors and floats in each, images and folders, bytes of CSV, files of a million."""
+    """How much of everything: tensors and floats in each, images and folders, bytes of CSV, files of the recorders' and
+    of the largest tree.
+    """
 
     tensors: int
     floats: int
     images: int
     folders: int
     table: int
+    files: int
     million: int
 
 
 SIZES = {
-    "full": Size(128, 1 << 22, 50_000, 100, 300_000_000, 1_000_000),
-    "small": Size(8, 1 << 22, 2_000, 20, 20_000_000, 100_000),
-    "tiny": Size(4, 1 << 16, 60, 6, 200_000, 1_000),  # for the harness's own tests
+    "full": Size(128, 1 << 22, 50_000, 100, 300_000_000, 20_000, 1_000_000),
+    "small": Size(8, 1 << 22, 2_000, 20, 20_000_000, 2_000, 100_000),
+    "tiny": Size(4, 1 << 16, 60, 6, 200_000, 40, 1_000),  # for the harness's own tests
 }
 WEIGHTS = "weights.safetensors"
 MIB = 1 << 20
@@ -50,6 +54,7 @@ def make(size: str, root: Path) -> None:
         "images": lambda path: _images(path, want.images, want.folders),
         "table": lambda path: _table(path, want.table),
         "few": lambda path: _images(path, 10, 1),
+        "files": lambda path: _images(path, want.files // 2, 20, 500, 3500),
     }
     for name, step in steps.items():
         _once(root / name, step)
@@ -142,12 +147,12 @@ def _label(chance: random.Random) -> bytes:
     return "".join("%d %.6f %.6f %.6f %.6f\n" % box for box in numbers).encode()  # noqa: UP031
 
 
-def _images(folder: Path, count: int, folders: int) -> None:
+def _images(folder: Path, count: int, folders: int, least: int = 4000, most: int = 60000) -> None:
     for number in range(folders):
         chance, place = random.Random(1000 + number), folder / f"{number:03d}"
         place.mkdir(exist_ok=True)
         for image in range(count // folders):
-            _write(place / f"img_{image:05d}.jpg", _picture(chance))
+            _write(place / f"img_{image:05d}.jpg", _picture(chance, least, most))
             _write(place / f"img_{image:05d}.txt", _label(chance))
 
 

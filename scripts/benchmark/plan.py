@@ -38,6 +38,9 @@ WORKS = {
     "run-short": Work("import, begin a run, end it", ("wandb", "trackio")),
     "run-log": Work("100,000 calls of log", ("wandb", "trackio")),
     "run-whole": Work("100,000 calls of log, and the end of the run", ("wandb", "trackio")),
+    "run-artifact": Work("log_artifact of 20,000 small files, from Python", ("wandb", "trackio")),
+    "run-download": Work("use_artifact().download() of them", ("wandb", "trackio")),
+    "run-again": Work("use_artifact().download() again, in place", ("wandb", "trackio")),
 }
 SCENES = {
     "model": ("W1", "W5-model", "tuned", "W4"),
@@ -46,7 +49,10 @@ SCENES = {
     "start": ("start",),
     "fsync": ("fsync",),
     "million": ("million",),
-    "recorders": ("run-import", "run-short", "run-log", "run-whole"),
+    "recorders": (
+        *("run-import", "run-short", "run-log", "run-whole"),
+        *("run-artifact", "run-download", "run-again"),
+    ),
 }
 
 

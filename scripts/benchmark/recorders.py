@@ -1,80 +1,121 @@
-"""The scene of runs recorded from Python: art beside wandb, offline, and trackio, each in an environment of its own."""
+"""The scene of runs recorded from Python: art beside wandb, offline, and trackio, each in an environment of its own.
+
+Each recorder has a box, which is its working directory and its home. What it logs there as an artifact it is asked to
+bring back; wandb cannot do that offline, and its row says so in its own words. `copytree`, Python's copy of a folder,
+is no rival, but what files cost without any record of them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from benchmark.measure import Failed, run
+from benchmark.compare import difference
+from benchmark.measure import Failed, Measured, run, warm
 from benchmark.plan import SCENES, Row
-from benchmark.tools import Absent, wipe
+from benchmark.tools import Absent, Trash
 
 if TYPE_CHECKING:
     from benchmark.works import Bench
 
 DRIVER = Path(__file__).with_name("run_driver.py")
 ROWS = {"full": 100_000, "small": 10_000, "tiny": 100}
-
-
-class Recorder(NamedTuple):
-    """A module with W&B's names, the packages that bring it, and what tells it to be quiet and to stay at home."""
-
-    module: str
-    requirement: Sequence[str]
-    environment: Mapping[str, str]
-
-
-RIVALS = {
-    "wandb": Recorder("wandb", ["wandb"], {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}),
-    "trackio": Recorder("trackio", ["trackio"], {}),
+RIVALS: Mapping[str, Mapping[str, str]] = {
+    "wandb": {"WANDB_MODE": "offline", "WANDB_SILENT": "true"},
+    "trackio": {},
 }
+"""Modules with W&B's names, and what tells each to be quiet and to stay at home."""
+FILES = ("artifact", "download")
+"""What can be done without a recorder, and what the next step needs."""
+
+
+class Recorder:
+    """A module, the interpreter that has it, and its box."""
+
+    def __init__(self, name: str, module: str, python: str, own: Mapping[str, str], box: Path) -> None:
+        self.name, self.module, self.python, self.own, self.box = name, module, python, own, box
+        self.trash = Trash(box.parents[2] / "trash")
+        self.brought: Path | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "HOME": str(self.box), **self.own}
+
+    def fresh(self) -> None:
+        """An empty box."""
+        self.trash.throw(self.box)
+        self.box.mkdir(parents=True)
+        self.brought = None
+
+    def call(self, step: str, *given: object, timeout: float) -> tuple[Measured, Path | None, float]:
+        """What the driver cost, where it says that files are, and the seconds it took. Raises Failed."""
+        os.sync()
+        command = [self.python, str(DRIVER), self.module, step, *map(str, given)]
+        measured = run(command, cwd=self.box, env=self.env, timeout=timeout)
+        if measured.status:
+            raise Failed(measured.output[-300:])
+        place, seconds = _answer(measured.output)
+        return measured, place, seconds
 
 
 def measure(bench: Bench) -> None:
     """Lets the recorders take turns; a row of each for each work that is wanted."""
+    source = bench.data / "files"
+    recorders = _recorders(bench)
+    given = {"log": ROWS[bench.plan.size], "whole": ROWS[bench.plan.size], "artifact": source}
+    works = SCENES["recorders"]
+    for place, work in enumerate(works):
+        step = work.partition("-")[2]
+        takes_part = [one for one in recorders if one.module != "copytree" or step in FILES]
+        take = partial(_take, bench, source, step, (given[step],) if step in given else ())
+        later = step in FILES and any(map(bench.wanted, works[place + 1 :]))
+        bench.rounds(work, takes_part, take, needed=later)
+    for one in recorders:
+        one.trash.throw(one.box)
+
+
+def _take(bench: Bench, source: Path, step: str, given: Sequence[object], one: Recorder, number: int) -> Row:
     from benchmark.works import figures
 
-    pythons = _pythons(bench)
-    box = bench.boxes / "recorders"
-    for number in range(bench.plan.repeats):
-        for work in filter(bench.wanted, SCENES["recorders"]):
-            for name, (recorder, python) in pythons.items():
-                wipe(box)
-                box.mkdir(parents=True)
-                command = [python, str(DRIVER), recorder.module, work.partition("-")[2], str(ROWS[bench.plan.size])]
-                environment = {**os.environ, "HOME": str(box), **recorder.environment}
-                row: Row = {"work": work, "tool": name, "round": number}
-                try:
-                    measured = run(command, cwd=box, env=environment, timeout=bench.plan.timeout)
-                    row |= figures(measured)
-                    row["wall"] = _seconds(measured.output) if not measured.status else 0.0
-                    if measured.status:
-                        row["failed"] = measured.output[-300:]
-                except Failed as problem:
-                    row["failed"] = str(problem)
-                bench.emit(row)
-    wipe(box)
+    kept = step in ("download", "again")  # these go on with what `artifact` has left
+    if not kept:
+        one.fresh()
+    elif step == "download" and one.brought:
+        one.trash.throw(one.brought)
+    if step == "artifact":
+        warm([source])
+    measured, place, seconds = one.call(step, *given, timeout=bench.plan.timeout)
+    row = {**figures(measured), "wall": round(seconds, 7)}
+    if kept:
+        one.brought = place
+        row["differs"] = difference(source, place) if place else "it does not say where the files are"
+    return row
 
 
-def _pythons(bench: Bench) -> dict[str, tuple[Recorder, str]]:
-    found = {"art": (Recorder("artcli", [], {"ART_QUIET": "1"}), bench.art().python)}
-    for name, recorder in RIVALS.items():
-        if bench.plan.chosen or bench.plan.size == "tiny":
+def _recorders(bench: Bench) -> list[Recorder]:
+    art = bench.art().python
+    found = [("art", "artcli", art, {"ART_QUIET": "1"}), ("copytree", "copytree", art, {})]
+    for name, own in RIVALS.items():
+        if bench.plan.chosen:
             continue  # these are not among the tools that can be named
         try:
-            found[name] = recorder, bench.venvs.program(name, recorder.requirement, "python")
+            found.append((name, name, bench.venvs.program(name, [name], "python"), dict(own)))
         except Absent as reason:
             bench.absent[name] = str(reason)
-    return found
+    return [Recorder(*each, bench.boxes / "recorders" / each[0]) for each in found]
 
 
-def _seconds(output: str) -> float:
-    """The last line that is a number: a recorder may say something when it ends."""
-    for line in reversed(output.splitlines()):
+def _answer(output: str) -> tuple[Path | None, float]:
+    """The folder and the seconds: the last number and the line above it; a recorder may say something when it ends."""
+    lines = ["", *output.splitlines()]
+    for place in range(len(lines) - 1, 0, -1):
         try:
-            return float(line)
+            seconds = float(lines[place])
         except ValueError:
             continue
+        above = lines[place - 1]
+        return (Path(above) if above.startswith("/") else None), seconds
     raise Failed(f"no time in {output[-300:]!r}")

@@ -10,7 +10,10 @@ from pathlib import Path
 from benchmark.limits import Rows, Verdict
 from benchmark.plan import WORKS, Row, median
 
-COLUMNS = ("wall s", "min–max", "n", "cpu s", "others' cpu s", "anonymous MiB", "RSS MiB", "stored", "added")
+COLUMNS = (
+    *("wall s", "min–max", "n", "cpu s", "others' cpu s", "anonymous MiB", "RSS MiB", "stored", "added"),
+    "art ÷ it",  # in wall time
+)
 
 
 def markdown(rows: Rows, verdicts: Sequence[Verdict], notes: Sequence[str], header: Mapping[str, str]) -> str:
@@ -69,9 +72,10 @@ def _works(rows: Rows) -> Iterator[str]:
         yield ""
         yield "| tool | " + " | ".join(COLUMNS) + " |"
         yield "|---" * (len(COLUMNS) + 1) + "|"
+        own = rows.median(work, "art", "wall")
         for tool in tools:
             for group in _groups(rows.of(work, tool)):
-                yield _figures_line(tool, group)
+                yield _figures_line(tool, group, None if tool == "art" else own)
         yield ""
 
 
@@ -80,7 +84,7 @@ def _groups(rows: list[Row]) -> list[list[Row]]:
     return [[row for row in rows if row.get("files", 0) == size] for size in sizes]
 
 
-def _figures_line(tool: str, rows: list[Row]) -> str:
+def _figures_line(tool: str, rows: list[Row], own: float | None) -> str:
     good = [row for row in rows if "failed" not in row]
     name = tool + (f", {rows[0]['files']:,} files" if "files" in rows[0] else "")
     if not good:
@@ -100,6 +104,8 @@ def _figures_line(tool: str, rows: list[Row]) -> str:
     for column in ("stored", "added"):
         value = median(good, column)
         cells.append("" if value is None else in_bytes(value))
+    wall = median(good, "wall")
+    cells.append(f"{own / wall:.3f}" if own is not None and wall else "")
     return f"| {name} | " + " | ".join(cells) + " |"
 
 

@@ -10,10 +10,11 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from benchmark import data, recorders
 from benchmark.compare import difference
@@ -22,8 +23,6 @@ from benchmark.plan import SCENES, WORKS, Plan, Row
 from benchmark.tools import TOOLS, Absent, Art, Tool, Trash, Venvs
 
 SLOW = 20.0  # seconds; a rival that needed more is not asked again within a work
-
-
 SCAN = """
 import os, sys, time
 began, todo = time.perf_counter(), [sys.argv[1]]
@@ -36,6 +35,9 @@ while todo:
                 entry.stat(follow_symlinks=False)
 print(time.perf_counter() - began)
 """
+
+
+Anyone = TypeVar("Anyone", Tool, recorders.Recorder)  # whoever takes part in a work
 
 
 @dataclass
@@ -96,8 +98,8 @@ class Bench:
     def rounds(
         self,
         work: str,
-        tools: Iterable[Tool],
-        step: Callable[[Tool, int], Row],
+        tools: Sequence[Anyone],
+        step: Callable[[Anyone, int], Row],
         *,
         times: int = 0,
         prepare: Callable[[int], object] = lambda number: None,
@@ -105,6 +107,8 @@ class Bench:
     ) -> None:
         """Lets the tools take turns at `step`, `times` rounds, each after one call of `prepare`.
 
+        Each round begins with the tool that was second in the one before: whoever comes first pays for memory that a
+        virtual machine has given back to its host meanwhile, and it is not always the same one who should.
         If `work` is not wanted but `needed` for a later one, it is done once and leaves no row.
         """
         wanted = self.wanted(work)
@@ -113,7 +117,9 @@ class Bench:
         slow: set[str] = set()
         for number in range((times or self.plan.repeats) if wanted else 1):
             prepare(number)
-            for tool in tools:
+            first = number % len(tools) if tools else 0
+            turns: list[Anyone] = [*tools[first:], *tools[:first]]
+            for tool in turns:
                 if tool.name in slow:
                     continue
                 row: Row = {"work": work, "tool": tool.name, "round": number}
