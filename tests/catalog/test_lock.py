@@ -46,7 +46,7 @@ def test_it_is_waited_for(tmp_path: Path) -> None:
     path, freed = tmp_path / "l", threading.Event()
 
     def hold() -> None:
-        with lock.held(path, alone=True, wait=0):
+        with lock.held(path, alone=True, wait=5):  # the looks below take it for a moment, too
             freed.wait(5)
 
     holder = threading.Thread(target=hold)
