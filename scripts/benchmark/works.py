@@ -118,8 +118,7 @@ class Bench:
         for number in range((times or self.plan.repeats) if wanted else 1):
             prepare(number)
             first = number % len(tools) if tools else 0
-            turns: list[Anyone] = [*tools[first:], *tools[:first]]
-            for tool in turns:
+            for tool in list(tools[first:]) + list(tools[:first]):
                 if tool.name in slow:
                     continue
                 row: Row = {"work": work, "tool": tool.name, "round": number}
