@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from artcli.catalog.runs.register import LIVE
 from artcli.cli.cards import card
 from artcli.cli.console import Console
 from artcli.cli.formatting import for_person, for_program
@@ -12,6 +13,8 @@ from artcli.flows.lineage.why import Change, Later, Why
 
 _VALUES, _CHANGES, _LATER = 8, 6, 3
 """How many values, changes and later runs the card has room for: it is ten lines long."""
+_SAID = {"argv": "the command", "script": "the script", "diff": "what was not committed"}
+"""What is too long to be shown."""
 
 
 def card_of(console: Console, known: Why, item: Mapping[str, Any]) -> str:
@@ -28,10 +31,11 @@ def card_of(console: Console, known: Why, item: Mapping[str, Any]) -> str:
         return "  ".join(filter(None, [*words, values(run.summary)]))
 
     run, names = known.made_by, f"  ({', '.join(known.aliases)})" if known.aliases else ""
-    made = f"by run {run.value('name')}, {run.state}" if run else "by hand: no run logged it"
+    gone = " (deleted)" if run and run.view.run.state != LIVE else ""
+    made = f"by run {run.value('name')}{gone}, {run.state}" if run else "by hand: no run logged it"
     again = f", and the same again by {known.again_by} more" if known.again_by else ""
     who = f"{console.when(item['time'])} by {for_person(item['actor'], 'person', 0.0)} on {item['machine']}"
-    told = [later(run) for run in known.later[:_LATER]]
+    told = [later(run) for run in _told_first(known.later)]
     if known.later_in_all > _LATER:
         told[-1] += f"  … {known.later_in_all - _LATER:,} more"
     since = [_change(change, value) for change in known.changes]
@@ -48,6 +52,12 @@ def card_of(console: Console, known: Why, item: Mapping[str, Any]) -> str:
             ("used by", "\n".join(told) or "no run yet"),
         ],
     )
+
+
+def _told_first(runs: Sequence[Later]) -> Sequence[Later]:
+    """As many as there is room for: those with a summary rather than others, in the order in which they came."""
+    chosen = sorted(range(len(runs)), key=lambda number: not runs[number].summary)[:_LATER]
+    return [runs[number] for number in sorted(chosen)]
 
 
 def _input(item: Mapping[str, Any]) -> str:
@@ -69,8 +79,8 @@ def _change(change: Change, value: Callable[[Any], str]) -> str:
     if change.section == "files":
         count = change.new
         return f"{count:,} file{' differs' if count == 1 else 's differ'}" if count else "files differ"
-    if change.key == "argv":
-        return "the command"
+    if change.section == "code" and change.key in _SAID:
+        return _SAID[change.key]
     old, new = ("none" if one is None else value(one) for one in (change.old, change.new))
     if change.key == "git.commit":
         old, new = old[:12], new[:12]

@@ -47,6 +47,20 @@ lr 0.1 → 0.01, val_mAP 0.5 → 0.8, 1 file differs
 
 
 @pytest.mark.usefixtures("lab")
+def test_why_has_room_for_those_that_tell_how_it_did(art: Art) -> None:
+    lab = Lab(art.directory)
+    for number in range(4):
+        with lab.run(f"look-{number}") as run:
+            run.use("model:v1")
+    lab.repository.close()
+    assert art("rm", "-y", "run:train-2").code == 0
+    lines = art("why", "model:v1").lines
+    assert lines[1].startswith("  made        by run train-2 (deleted), finished, ")
+    assert [line.split()[0] for line in lines[-2:]] == ["look-2", "drive"]
+    assert lines[-1].endswith("laps = 5  … 3 more")
+
+
+@pytest.mark.usefixtures("lab")
 def test_why_of_what_nobody_recorded(art: Art) -> None:
     assert (
         art("why", "dataset:v0").out

@@ -96,12 +96,12 @@ def recipe(repository: Repository, run: str) -> Recipe:
     git, name = _mapping(start.get("git")), start.get("program")
     code = None
     if git.get("commit"):
-        diff = _file(repository, run, str(git["diff"])) if git.get("diff") else None
+        diff = kept_file(repository, run, str(git["diff"])) if git.get("diff") else None
         code = Code(
             str(git.get("root") or ""), str(git["commit"]), git.get("remote"), diff, _words(git.get("untracked"))
         )
-    kept = _file(repository, run, str(start["code"])) if start.get("code") else None
-    packages = _file(repository, run, str(start["packages"])) if start.get("packages") else None
+    kept = kept_file(repository, run, str(start["code"])) if start.get("code") else None
+    packages = kept_file(repository, run, str(start["packages"])) if start.get("packages") else None
     python = _mapping(start.get("python"))
     inputs, uris = _inputs(repository, run)
     return Recipe(
@@ -206,7 +206,7 @@ def _several(inputs: Sequence[Pin]) -> dict[str, list[str]]:
     return {name: list(refs.values()) for name, refs in found.items() if name and len(refs) > 1}
 
 
-def _file(repository: Repository, run: str, path: str) -> bytes | None:
+def kept_file(repository: Repository, run: str, path: str) -> bytes | None:
     """A file of the run; None if it is not there. Raises `IntegrityError`."""
     repository.refresh()
     for place in reversed(journal.file_places(repository, run)):

@@ -18,7 +18,7 @@ from artcli.catalog.runs.said import is_media
 from artcli.catalog.runs.view import RunView, views
 from artcli.errors import IntegrityError
 from artcli.flows.lineage.graph import ANY_STATE
-from artcli.flows.runs.compare import compare, flat
+from artcli.flows.runs.compare import Line, compare, flat
 from artcli.flows.runs.listing import Row, plain, rows
 
 MOST_FILES = 10_000
@@ -82,7 +82,7 @@ def why(repository: Repository, version: Version) -> Why:
     run = makers[0] if makers else None
     older = (catalog.numbered(version.artifact, number) for number in range(version.number - 1, -1, -1))
     before = next((item for item in older if item and item.state == LIVE), None)
-    later, count = _later(repository, version)
+    later, count = _later(repository, version, run.view.run.id if run else None)
     return Why(
         version, catalog.aliases_of(version), run, max(0, len(makers) - 1),
         inputs(Lineage(database), run.view.run.id, version.project) if run else [],
@@ -120,15 +120,45 @@ def changes(repository: Repository, before: Version, version: Version, run: Row 
             section = "code" if line.section == "run" and line.key in _CODE else sections.get(line.section)
             if section and line.differs and not line.key.startswith("_"):
                 found.append(Change(section, line.key, *map(plain, line.values)))
+        found += _code(repository, earlier[0].view, run.view)
         order = ("data", "code", "config", "metrics")
         found.sort(key=lambda change: order.index(change.section))
+    said = [repr(change[1:]) for change in found if change.section == "config"]
     old, new = flat(before.metadata), flat(version.metadata)
     for key in dict.fromkeys((*old, *new)):
-        if old.get(key) != new.get(key):
-            found.append(Change("metadata", key, old.get(key), new.get(key)))
+        line = Line("metadata", key, (old.get(key), new.get(key)))
+        if line.differs and repr((key, *line.values)) not in said:  # a config that is metadata too is said once
+            found.append(Change("metadata", key, *line.values))
     if before.digest != version.digest:
         found.append(Change("files", "differ", None, _files(repository, before, version)))
     return found
+
+
+def _code(repository: Repository, old: RunView, new: RunView) -> list[Change]:
+    """Whether the script, or else what was not committed, is another, where the commit is not."""
+    from artcli.flows.lineage.recipe import kept_file
+
+    def git(view: RunView) -> Mapping[str, Any]:
+        said = view.start.get("git")
+        return said if isinstance(said, Mapping) else {}
+
+    if git(old).get("commit") != git(new).get("commit"):
+        return []
+    kept = {
+        "script": (old.start.get("code"), new.start.get("code")),
+        "diff": (git(old).get("diff"), git(new).get("diff")),
+    }
+    for key, paths in kept.items():
+        try:
+            before, after = (
+                kept_file(repository, view.run.id, str(path)) if path else None
+                for view, path in zip((old, new), paths, strict=True)
+            )
+        except IntegrityError:
+            continue  # what cannot be read cannot be compared; the rest is said
+        if before != after:
+            return [Change("code", key, *paths)]
+    return []
 
 
 def _files(repository: Repository, before: Version, version: Version) -> int | None:
@@ -147,11 +177,12 @@ def _makers(repository: Repository, version: Version) -> list[Row]:
     return rows(repository, sorted(found, key=lambda view: view.run.seq))
 
 
-def _later(repository: Repository, version: Version) -> tuple[list[Later], int]:
+def _later(repository: Repository, version: Version, maker: str | None) -> tuple[list[Later], int]:
+    """The runs that used it or what came of it, but for the one that made it, and how many there are."""
     lineage = Lineage(repository.follower.database)
     graph = lineage.around(Node(VERSION, version.id), 0)
     register = Register(lineage.database)
-    ids = {node.id: depth for node, depth in graph.nodes.items() if node.kind == RUN}
+    ids = {node.id: depth for node, depth in graph.nodes.items() if node.kind == RUN and node.id != maker}
     runs = [run for run in register.runs(states=ANY_STATE) if run.id in ids and run.state == LIVE]
     runs.sort(key=lambda run: (ids[run.id], -run.seq))
     nearest = [run.id for run in runs[:MOST_LATER]]

@@ -62,6 +62,24 @@ def test_a_version_that_no_run_logged(lab: Lab) -> None:
     assert found.config == {"camera": "imx219"}
 
 
+def test_what_is_said_once(tmp_path: Path) -> None:
+    """Config that was logged as metadata; and the run that made it is none of those that used it later."""
+    lab = Lab(tmp_path)
+    for number, (lr, script) in enumerate([(0.1, b"one"), (0.2, b"two")]):
+        recorded = {"code": "code/train.py", "git": {"commit": "a" * 40, "dirty": True, "diff": "code/diff.patch"}}
+        with lab.run(f"train-{number}", recorded, config={"lr": lr, "net": {"sizes": [number]}}) as run:
+            run.keep({"code/train.py": script, "code/diff.patch": b"diff of " + script})
+            metadata = {"lr": lr, "net": {"sizes": [number]}, "seen": number}
+            run.log_artifact("model", {"a": b"%d" % number}, metadata=metadata)
+            run.use("model:latest")
+    found = of(lab, "model:v1")
+    assert [change[:2] for change in found.changes] == [
+        ("data", "model"), ("code", "script"), ("config", "lr"), ("config", "net.sizes"), ("metadata", "seen"), ("files", "differ"),
+    ]  # fmt: skip
+    assert (found.later, found.later_in_all) == ([], 0)
+    lab.repository.close()
+
+
 def test_the_same_again(lab: Lab) -> None:
     with lab.run("again") as run:
         run.log_artifact("model", lab.tree("model:v1"))
