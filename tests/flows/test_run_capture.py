@@ -1,4 +1,4 @@
-"""What is recorded of a run by itself: git, scripts and Pythons, samples of machines."""
+"""What is recorded of a run by itself: git, Pythons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from artcli.flows.runs import capture, git, overrides, program
-from artcli.flows.runs.machine import Jetson, Machine
 
 
 @pytest.fixture
@@ -106,47 +105,6 @@ def test_only_variables_that_are_allowed(tmp_path: Path) -> None:
     environ = {"SEED": "1", "SECRET": "2"}
     assert "env" not in capture.capture([], tmp_path, environ=environ).start
     assert capture.capture([], tmp_path, env_allow=["SE?D"], environ=environ).start["env"] == {"SEED": "1"}
-
-
-def test_samples_of_this_machine() -> None:
-    found = Machine(directory=Path("/")).sample()
-    assert {"cpu", "memory_percent", "proc.memory.rssMB", "disk.usagePercent"} <= set(found)
-    assert found["proc.memory.rssMB"] > 1
-
-
-def test_a_process_that_is_gone_costs_only_its_own_numbers() -> None:
-    done = subprocess.Popen(["true"])
-    done.wait()
-    found = Machine(done.pid).sample()
-    assert "cpu" in found
-    assert "proc.memory.rssMB" not in found
-
-
-def test_a_jetson(tmp_path: Path) -> None:
-    files = {
-        "sys/devices/platform/gpu.0/load": "423",
-        "sys/class/thermal/thermal_zone0/type": "CPU-therm",
-        "sys/class/thermal/thermal_zone0/temp": "41500",
-        "sys/class/thermal/thermal_zone1/type": "GPU-therm",
-        "sys/class/thermal/thermal_zone1/temp": "39000",
-        "sys/class/thermal/thermal_zone2/type": "off",
-        "sys/class/thermal/thermal_zone2/temp": "-256000",
-        "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/in1_label": "VDD_IN",
-        "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/in1_input": "5000",
-        "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/curr1_input": "800",
-        "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/rail_name_0": "POM_5V_IN",
-        "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input": "2500",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    assert Jetson(tmp_path).sample() == {
-        "gpu.0.gpu": 42.3, "temp.CPU-therm": 41.5, "temp.GPU-therm": 39.0, "gpu.0.temp": 39.0,
-        "power.VDD_IN": 4.0, "power.POM_5V_IN": 2.5,
-    }  # fmt: skip
-    (tmp_path / "sys/devices/platform/gpu.0/load").unlink()
-    with pytest.raises(RuntimeError):
-        Jetson(tmp_path)
 
 
 def test_settings_from_outside_win() -> None:

@@ -3,6 +3,7 @@
     argv          the words of the command, masked (`runs.mask`)
     program       its script, relative to the checkout or the working directory
     cwd host user os cpus memory (bytes) gpus       where, who, on what
+    limits        {cpus?, memory?}: what of these a container or the like leaves to the run
     python        {version, executable}
     packages      code/requirements.txt: what that Python had installed
     git           {root, commit, branch, remote, dirty, diff?: code/diff.patch, diff_left_out?: true, untracked?}
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple
 
 from artcli import __version__
 from artcli.catalog.facts import this_machine
-from artcli.flows.runs import git, mask, program
+from artcli.flows.runs import git, limits, mask, program
 from artcli.flows.runs.program import Python
 
 CODE = "code"
@@ -61,7 +62,7 @@ def capture(
         "user": _user(),
         "os": platform.platform(),
         "cpus": os.cpu_count(),
-        "memory": _memory(),
+        "memory": limits.total_memory(),
         "art": __version__,
     }
     captured = Captured(start, {})
@@ -70,6 +71,8 @@ def capture(
         _add_git(captured, found)
     if (path := program.script(argv, directory)) is not None:
         _add_script(captured, path, [found.root, directory] if found else [directory])
+    if less := limits.limits():
+        start["limits"] = less
     if gpus := _gpus():
         start["gpus"] = gpus
     allowed = {name: value for name, value in sorted(environ.items()) if _fits(name, env_allow)}
@@ -117,13 +120,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return f"uid{os.getuid()}"  # a container without a passwd entry
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None  # a system that does not tell
 
 
 def _gpus() -> list[str]:

@@ -2,6 +2,7 @@
 
     cpu                    percent of all processors          memory_percent      percent of the memory in use
     proc.memory.rssMB      of the process and its children    proc.cpu.threads
+    proc.memory.percent    of what it may have (`limits`)     proc.memory.availableMB
     proc.cpu               percent of one processor           disk.usagePercent   of the file system it works on
     network.sent, network.recv, disk.in, disk.out             MB since sampling began
     gpu.0.gpu, gpu.0.memory (percent), gpu.0.memoryAllocatedBytes, gpu.0.temp (°C), gpu.0.powerWatts
@@ -12,11 +13,16 @@ NVIDIA's cards are asked through nvidia-ml-py where it is installed, a Jetson th
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from artcli.flows.runs import limits
 
 MB = 1024 * 1024
 
@@ -38,7 +44,12 @@ class Machine:
         for part in self._parts:
             with suppress(Exception):  # a device that went away must not cost the other numbers
                 found.update(part())
-        return {name: round(value, 2) for name, value in found.items()}
+        return {name: round(float(value), 2) for name, value in found.items() if _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    """Drivers have been seen to say None and NaN where they know nothing."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 class _System:
@@ -50,65 +61,113 @@ class _System:
         self._psutil: Any = psutil
         self._directory = str(directory)
         self._process: Any = None
-        with suppress(psutil.Error):  # it has ended already
+        with suppress(Exception):  # it has ended already, or /proc is hidden
             self._process = psutil.Process(pid)
+        self._has_lists = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
         self._known: dict[int, Any] = {}
-        self._network = psutil.net_io_counters()
-        self._disk = psutil.disk_io_counters()
-        psutil.cpu_percent()  # each asks for the time since it was asked last
+        self._most: float = 0.0
+        with suppress(Exception):
+            self._most = limits.limits().get("memory") or psutil.virtual_memory().total
+        self._network = self._disk = None
+        with suppress(Exception):  # a container without /proc/net, a kernel without /proc/diskstats
+            self._network = psutil.net_io_counters()
+        with suppress(Exception):
+            self._disk = psutil.disk_io_counters()
+        with suppress(Exception):
+            psutil.cpu_percent()  # each asks for the time since it was asked last
         self._family()
 
     def sample(self) -> Sample:
-        psutil = self._psutil
-        memory = psutil.virtual_memory()
-        found = {"cpu": psutil.cpu_percent(), "memory_percent": memory.percent}
-        found["proc.memory.availableMB"] = memory.available / MB
-        found["disk.usagePercent"] = psutil.disk_usage(self._directory).percent
-        found |= self._since_start()
-        return found | self._family()
-
-    def _since_start(self) -> Sample:
         found: Sample = {}
-        if self._network and (now := self._psutil.net_io_counters()):
-            found["network.sent"] = (now.bytes_sent - self._network.bytes_sent) / MB
-            found["network.recv"] = (now.bytes_recv - self._network.bytes_recv) / MB
-        if self._disk and (now := self._psutil.disk_io_counters()):
-            found["disk.in"] = (now.read_bytes - self._disk.read_bytes) / MB
-            found["disk.out"] = (now.write_bytes - self._disk.write_bytes) / MB
+        for part in (self._processors, self._memory, self._space, self._sent, self._written, self._family):
+            with suppress(Exception):  # each may be hidden from us, and comes back with the next sample
+                found.update(part())
         return found
+
+    def _processors(self) -> Sample:
+        return {"cpu": self._psutil.cpu_percent()}
+
+    def _memory(self) -> Sample:
+        memory = self._psutil.virtual_memory()
+        return {"memory_percent": memory.percent, "proc.memory.availableMB": memory.available / MB}
+
+    def _space(self) -> Sample:
+        return {"disk.usagePercent": self._psutil.disk_usage(self._directory).percent}
+
+    def _sent(self) -> Sample:
+        before, now = self._network, self._psutil.net_io_counters()
+        if not (before and now):
+            return {}
+        return {
+            "network.sent": (now.bytes_sent - before.bytes_sent) / MB,
+            "network.recv": (now.bytes_recv - before.bytes_recv) / MB,
+        }
+
+    def _written(self) -> Sample:
+        before, now = self._disk, self._psutil.disk_io_counters()
+        if not (before and now):
+            return {}
+        return {
+            "disk.in": (now.read_bytes - before.read_bytes) / MB,
+            "disk.out": (now.write_bytes - before.write_bytes) / MB,
+        }
 
     def _family(self) -> Sample:
         """The process with all that it started."""
-        if self._process is None:
+        if self._process is None or not self._process.is_running():
             return {}
-        try:
-            found = [self._process, *self._process.children(recursive=True)]
-        except self._psutil.Error:
-            return {}
-        self._known = {process.pid: self._known.get(process.pid, process) for process in found}
+        known: dict[int, Any] = {}
+        for pid in self._children():
+            old = self._known.get(pid)  # it knows when it was asked last
+            with suppress(self._psutil.Error):
+                known[pid] = old if old is not None and old.is_running() else self._psutil.Process(pid)
+        self._known = {self._process.pid: self._process, **known}
         processor = memory = threads = 0.0
         for process in self._known.values():
-            with suppress(self._psutil.Error), process.oneshot():
+            with suppress(self._psutil.Error, OSError), process.oneshot():
                 processor += process.cpu_percent()
                 memory += process.memory_info().rss
                 threads += process.num_threads()
-        return {"proc.cpu": processor, "proc.memory.rssMB": memory / MB, "proc.cpu.threads": threads}
+        found = {"proc.cpu": processor, "proc.memory.rssMB": memory / MB, "proc.cpu.threads": threads}
+        return {**found, "proc.memory.percent": 100 * memory / self._most} if self._most else found
+
+    def _children(self) -> list[int]:
+        if self._has_lists:
+            return _descendants(self._process.pid)
+        return [child.pid for child in self._process.children(recursive=True)]
+
+
+def _descendants(process: int) -> list[int]:
+    """The pids of what a process started, by Linux's lists of children (proc(5)).
+
+    psutil would ask every process of the machine for its parent, which takes long where there are thousands.
+    """
+    found: list[int] = []
+    for pid in itertools.chain([process], found):  # what is found on the way is looked at as well
+        with suppress(OSError):  # it has ended meanwhile
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children", "rb") as children:
+                    found += map(int, children.read().split())
+    return found
 
 
 class _Nvidia:
     """NVIDIA's cards, by the library of its driver."""
 
     def __init__(self) -> None:
-        import pynvml
+        with warnings.catch_warnings():  # another package of the same name tells to install this one
+            warnings.simplefilter("ignore")
+            import pynvml
 
         self._library: Any = pynvml
         pynvml.nvmlInit()
-        self._cards = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        self._cards: dict[int, Any] = {}
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            with suppress(Exception):  # one that is lost, or not ours, costs only itself
+                self._cards[index] = pynvml.nvmlDeviceGetHandleByIndex(index)
 
     def sample(self) -> Sample:
-        return {
-            f"gpu.{index}.{name}": value for index, card in enumerate(self._cards) for name, value in self._ask(card)
-        }
+        return {f"gpu.{index}.{name}": value for index, card in self._cards.items() for name, value in self._ask(card)}
 
     def _ask(self, card: Any) -> Iterator[tuple[str, float]]:
         library = self._library
@@ -127,7 +186,12 @@ class _Nvidia:
 class Jetson:
     """A Jetson's one GPU and its sensors, by sysfs below `root`; raises RuntimeError where there is none."""
 
-    LOADS = ("sys/devices/gpu.0/load", "sys/devices/platform/gpu.0/load", "sys/class/devfreq/*/device/load")
+    LOADS = (
+        "sys/devices/gpu.0/load",  # Nano, TX1, TX2, Xavier
+        "sys/devices/platform/gpu.0/load",  # Orin, JetPack 5
+        "sys/devices/platform/*/*.gpu/load",  # Orin, JetPack 6: bus@0/17000000.gpu
+        "sys/class/devfreq/*/device/load",
+    )
     RAILS = "sys/bus/i2c/drivers/ina3221*/*/hwmon/hwmon*/in*_label"
     OLD_RAILS = "sys/bus/i2c/drivers/ina3221x/*/iio:device*/rail_name_*"
     ZONES = "sys/class/thermal/thermal_zone*"
