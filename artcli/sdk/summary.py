@@ -70,7 +70,11 @@ class Summary(Mapping[str, Any]):
             found = self._now().get(key)
             return found if isinstance(found, dict) else {}
 
-        return Summary(now, lambda values: self.update({key: {**now(), **values}}))
+        def tell(values: Mapping[str, Any]) -> None:
+            gone = (UNSET, *values.get(UNSET, ()))
+            self.update({key: {name: value for name, value in {**now(), **values}.items() if name not in gone}})
+
+        return Summary(now, tell)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})

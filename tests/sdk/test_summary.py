@@ -66,3 +66,14 @@ def test_definitions_that_mean_nothing(name: str, options: dict[str, str]) -> No
     run = wandb.init(mode="disabled")
     with pytest.raises(wandb.Error):
         run.define_metric(name, **options)  # type: ignore[arg-type]
+
+
+def test_a_key_of_a_part_is_taken_away() -> None:
+    run = wandb.init()
+    run.summary["d"] = {"e": {"f": 1, "g": 2}, "h": 3}
+    del run.summary["d"]["e"]["f"]
+    del run.summary.d["h"]
+    assert dict(run.summary) == {"d": {"e": {"g": 2}}}
+    run.summary["d"]["h"] = 4
+    run.finish()
+    assert run.summary["d"]["h"] == 4
