@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,8 @@ def _other(value: Any, run: Run | None, key: str, unknown: Unknown | None) -> An
         found = value.isoformat()
     elif isinstance(value, os.PathLike):
         found = os.fspath(value) if isinstance(os.fspath(value), str) else os.fsdecode(value)
+    elif isinstance(value, numbers.Number) and hasattr(value, "__float__"):
+        found = float(value)
     elif isinstance(value, complex):
         found = str(value)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -133,8 +136,10 @@ def _numpy(value: Any) -> Any:
     """The value as an array of numpy's."""
     import numpy
 
-    if hasattr(value, "detach"):  # a tensor of torch: perhaps on another device, perhaps of a type that numpy lacks
+    if hasattr(value, "detach"):  # a tensor of torch: perhaps elsewhere, sparse, or of a type that numpy lacks
         value = value.detach().cpu()
+        if getattr(value, "is_sparse", False):
+            value = value.to_dense()
         if "bfloat16" in str(value.dtype):
             value = value.float()
         value = value.numpy()
@@ -144,6 +149,8 @@ def _numpy(value: Any) -> Any:
 def _numbers(values: Any) -> Any:
     import numpy
 
+    if getattr(values, "is_sparse", False):  # of an embedding's gradient: written out, it may be far larger than memory
+        values = values.detach().coalesce().values()
     if hasattr(values, "__array__") or hasattr(values, "detach"):
         return _numpy(values).ravel()
     return numpy.asarray(list(values), dtype=float)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from artcli.errors import UsageError
 from artcli.sdk.values import Histogram
+from artcli.sdk.voice import warn
 
 if TYPE_CHECKING:
     from artcli.sdk.run import Run
@@ -40,10 +41,13 @@ class Watched:
             if count % self._every:
                 return
             found = {}
-            if self._log in ("gradients", "all"):
-                found[f"gradients/{self._prefix}{name}"] = Histogram(gradient).keep()
-            if self._log in ("parameters", "all"):
-                found[f"parameters/{self._prefix}{name}"] = Histogram(parameter).keep()
+            try:
+                if self._log in ("gradients", "all"):
+                    found[f"gradients/{self._prefix}{name}"] = Histogram(gradient).keep()
+                if self._log in ("parameters", "all"):
+                    found[f"parameters/{self._prefix}{name}"] = Histogram(parameter).keep()
+            except Exception as error:  # in the midst of backward(): a training is worth more than a histogram
+                warn(f"no histogram of {self._prefix}{name}: {error}", once=f"histogram of {name}")
             self._run._add_to_next_row(found)
 
         return heard

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
 import enum
+import fractions
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,26 @@ class Tensor:
         return self.values
 
 
+class Sparse:
+    """A sparse tensor: numpy takes it only when it is written out, and a histogram only what is not zero."""
+
+    is_sparse = True
+
+    def detach(self) -> Sparse:
+        return self
+
+    coalesce = cpu = detach
+
+    def to_dense(self) -> Tensor:
+        return Tensor([0.0, 2.0]).cpu()
+
+    def values(self) -> Tensor:
+        return Tensor([2.0])
+
+    def numpy(self) -> Any:
+        raise TypeError("can't convert Sparse layout tensor to numpy")
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -63,7 +85,8 @@ class Tensor:
         (numpy.array(3.5), 3.5), (numpy.array([[7]]), 7), (numpy.arange(3), [0, 1, 2]), (numpy.str_("s"), "s"),
         (Tensor(0.25), 0.25), (Tensor([1.0, 2.0]), [1.0, 2.0]), (Tensor(0.25, "torch.bfloat16"), 0.25),
         ({"a": {1: numpy.float32(1)}}, {"a": {"1": 1.0}}), ([{"a": numpy.arange(2)}], [{"a": [0, 1]}]),
-        (numpy.array(["a", "b"]), ["a", "b"]), ({numpy.int64(1): 2}, {"1": 2}),
+        (numpy.array(["a", "b"]), ["a", "b"]), ({numpy.int64(1): 2}, {"1": 2}), (decimal.Decimal("1.5"), 1.5),
+        (fractions.Fraction(1, 4), 0.25), (Sparse(), [0.0, 2.0]),
     ],
 )  # fmt: skip
 def test_values(value: Any, expected: Any) -> None:
@@ -89,6 +112,7 @@ def test_histograms() -> None:
     histogram = wandb.Histogram([1, 2, 2, 3], num_bins=3)
     assert (histogram.histogram, histogram.bins[0], histogram.bins[-1]) == ([1, 2, 1], 1.0, 3.0)
     assert wandb.Histogram(np_histogram=numpy.histogram([1, 2], bins=2)).histogram == [1, 1]
+    assert sum(wandb.Histogram(Sparse()).histogram) == 1
     for wrong in ({"num_bins": 1000, "sequence": [1]}, {"np_histogram": ([1], [0])}, {"np_histogram": ([1] * 600, [])}):
         with pytest.raises(ValueError):
             wandb.Histogram(**wrong)

@@ -73,3 +73,14 @@ def test_what_cannot_be_watched() -> None:
         run.watch(5)
     with pytest.raises(wandb.Error):
         run.watch(Module(), log="bogus")
+
+
+def test_a_gradient_without_a_histogram_does_not_end_a_training(capsys: pytest.CaptureFixture[str]) -> None:
+    module, run = Module(), wandb.init()
+    run.watch(module, log_freq=1)
+    for _ in range(2):
+        for hook in module.weight.hooks:
+            hook("no numbers")
+        run.log({"loss": 1})
+    assert capsys.readouterr().err.count("no histogram of weight") == 1
+    assert dict(run.summary) == {"loss": 1}
