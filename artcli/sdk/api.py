@@ -1,4 +1,8 @@
-"""`Api`: what was recorded, asked from anywhere: artifacts, runs, and what runs said. It changes no run's record."""
+"""`Api`: what was recorded, asked from anywhere: artifacts, runs, and what runs said.
+
+Runs whose process is gone come to their end in the log when it is made, as with every command of the shell; else it
+changes no run's record.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from artcli.catalog.runs.view import RunView, files, rows, view, views
 from artcli.errors import NotFoundError
 from artcli.flows import contents
 from artcli.flows.runs import listing
+from artcli.flows.runs.seal import settle
 from artcli.sdk import mongo, place
 from artcli.sdk.artifact import LoggedArtifact
 from artcli.sdk.exchange import check_type, find
@@ -27,8 +32,9 @@ class Api:
     """Questions to the repository of the current run or of the working directory."""
 
     def __init__(self, overrides: Mapping[str, Any] | None = None, timeout: int | None = None, api_key: Any = None):
-        """`overrides`: `project`, for names that are given without one. Raises `NoRepositoryError`."""
+        """`overrides`: `project`, for names that are given without one; raises `NoRepositoryError`."""
         self._path = place.for_reading()
+        settle(place.fresh(self._path))
         self._project = str((overrides or {}).get("project") or place.project(self._path))
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -71,7 +72,8 @@ def _hook() -> None:
 
     def leave(status: Any = None, /) -> NoReturn:
         global _ending
-        _ending = outcome_of(SystemExit(status))
+        if threading.current_thread() is threading.main_thread():  # another one ends itself alone
+            _ending = outcome_of(SystemExit(status))
         raise SystemExit(status)
 
     _hooks.update(excepthook=sys.excepthook, exit=sys.exit, ours=(excepthook, leave))
@@ -93,9 +95,23 @@ def _unhook() -> None:
 
 
 def _at_exit() -> None:
-    ending = _ending
-    for run in list(_open):
+    ending, ended = _ending, list(_open)
+    for run in ended:
         run._end(*ending)
+    if ended and ending == outcome_of(KeyboardInterrupt()):
+        _die_of_interrupt()
+
+
+def _die_of_interrupt() -> None:
+    """Let the program die of SIGINT as it would without us.
+
+    CPython notes that a KeyboardInterrupt ended the main module, and forgets it with the next text that `exec` runs,
+    as dataclasses and named tuples do when a module is loaded; a KeyboardInterrupt out of `exec` is noted again.
+    """
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        pass  # all that it was to do is done
 
 
 def _before_fork() -> None:

@@ -47,6 +47,24 @@ def test_the_end_of_the_program_ends_the_run() -> None:
     assert rows(runs()[0].id) == [(0, {"a": 1})]
 
 
+@pytest.mark.parametrize(
+    ("end", "code", "outcome", "exit"),
+    [
+        ("raise KeyboardInterrupt", -signal.SIGINT, "killed", 130),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, "killed", 130),
+        ("sys.exit('message')", 1, "failed", 1),
+        ("sys.exit(True)", 1, "failed", 1),
+        ("threading.Thread(target=sys.exit, args=(3,)).start()", 0, "finished", 0),
+        ("import atexit; atexit.register(lambda: wandb.log({'b': 2}))", 0, "finished", 0),
+        ("with wandb.run: sys.exit(9)", 9, "failed", 9),
+        ("with wandb.run: sys.exit(0)", 0, "finished", 0),
+    ],
+)
+def test_a_program_ends_as_it_would_without_us(end: str, code: int, outcome: str, exit: int) -> None:
+    program(f"import sys, threading\nwandb.init().log({{'a': 1}})\n{end}", code=code)
+    assert [(run.outcome, run.exit) for run in runs()] == [(outcome, exit)]
+
+
 def test_a_killed_program_leaves_a_crashed_run_with_what_it_wrote() -> None:
     lines = (
         "import artcli, time",
@@ -62,10 +80,12 @@ def test_a_killed_program_leaves_a_crashed_run_with_what_it_wrote() -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    repository = Repository.open(Path.cwd())
-    assert seal_dead(repository) == [run]
-    repository.close()
+    api = artcli.Api()
+    assert [one.id for one in api.runs(filters={"state": "crashed"})] == [run]
     assert runs()[0].outcome == "crashed"
+    repository = Repository.open(Path.cwd())
+    assert seal_dead(repository) == []
+    repository.close()
     assert rows(run) == [(0, {"a": 1})]
 
 
