@@ -28,17 +28,20 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "jpg", "jpeg", "bmp")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+GRID, LINE = 8, 2
+"""Pictures of a batch that stand beside each other, and pixels between them."""
 POSITION = "a box has a position of middle, width and height, or of minX, maxX, minY and maxY"
 
 
 class Image(Media):
     """A picture to be logged.
 
-    `data_or_path`: an array of height × width, perhaps × 1, 3 or 4; a tensor of torch, channels first; an image of
-    Pillow's; a figure of matplotlib's; a path, whose file is kept as it is; another `Image`. Axes of one element are
-    left out. Whole numbers are values up to 255; floats are values from 0 to 1 if none is above 1, and stretched if one
-    is below 0. `boxes`: {name: {"box_data": [box …], "class_labels": {id: name}}}; a box has `position` (in fractions,
-    or in pixels with `domain="pixel"`), `class_id`, perhaps `scores`, `box_caption`. `classes`: [{"id", "name"} …].
+    `data_or_path`: an array of height × width, perhaps × 1, 3 or 4; a tensor of torch, channels first, of a batch of
+    several a grid; an image of Pillow's; a figure of matplotlib's; a path, whose file is kept as it is; another
+    `Image`. Axes of one element are left out. Whole numbers are values up to 255; floats are values from 0 to 1 if none
+    is above 1, and stretched if one is below 0. `boxes`: {name: {"box_data": [box …], "class_labels": {id: name}}}; a
+    box has `position` (in fractions, or in pixels with `domain="pixel"`), `class_id`, perhaps `scores`, `box_caption`.
+    `classes`: [{"id", "name"} …].
 
     Raises ValueError for another shape or format, TypeError for boxes that are none, FileNotFoundError. Formats but PNG
     need Pillow.
@@ -142,7 +145,8 @@ def _pixels(data: Any) -> Any:
         tensor = data.detach().cpu()
         found = numpy.asarray((tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy())
         found = _without_ones(found, keep=3)
-        found = numpy.moveaxis(found, 0, -1) if found.ndim == 3 else found
+        found = numpy.moveaxis(found, -3, -1) if found.ndim >= 3 else found
+        found = _grid(found) if found.ndim == 4 and found.shape[3] in MODES and 0 not in found.shape else found
     else:
         found = _without_ones(numpy.asarray(data.numpy() if hasattr(data, "numpy") else data), keep=3)
         if found.ndim == 3 and found.shape[2] not in MODES:
@@ -152,6 +156,22 @@ def _pixels(data: Any) -> Any:
     if found.ndim != 3 or found.shape[2] not in MODES or 0 in found.shape or found.dtype.kind not in "biuf":
         raise ValueError(f"not the shape of a picture: {list(numpy.shape(data))}")
     return _bytes(found)
+
+
+def _grid(batch: Any) -> Any:
+    """A batch of pictures as one: `GRID` beside each other, with black lines between, as torchvision's make_grid."""
+    import numpy
+
+    count, height, width, channels = batch.shape
+    columns = min(GRID, count)
+    shape = (-(-count // columns) * (height + LINE) + LINE, columns * (width + LINE) + LINE, channels)
+    found = numpy.zeros(shape, batch.dtype)
+    for index, picture in enumerate(batch):
+        top, left = (
+            LINE + place * (size + LINE) for place, size in zip(divmod(index, columns), (height, width), strict=True)
+        )
+        found[top : top + height, left : left + width] = picture
+    return found
 
 
 def _without_ones(found: Any, keep: int) -> Any:

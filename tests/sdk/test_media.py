@@ -64,6 +64,18 @@ def test_pixels_are_kept(data: Any, expected: Any) -> None:
     assert abs(found - expected).max() <= 1
 
 
+def test_a_batch_is_a_grid_of_eight_beside_each_other() -> None:
+    batch = numpy.stack([numpy.moveaxis(RGB, -1, 0) // (1 + number) for number in range(10)])
+    found = pixels(wandb.Image(Tensor(batch))).copy()
+    assert found.shape == (2 + 2 * (5 + 2), 2 + 8 * (7 + 2), 3)  # as torchvision's make_grid
+    for number in range(10):
+        top, left = 2 + number // 8 * 7, 2 + number % 8 * 9
+        assert (found[top : top + 5, left : left + 7] == RGB // (1 + number)).all()
+        found[top : top + 5, left : left + 7] = 0
+    assert not found.any()
+    assert (pixels(wandb.Image(Tensor(batch[:2]))).shape) == (9, 20, 3)
+
+
 @pytest.mark.parametrize("shape", [(3,), (4, 4, 5), (2, 3, 4, 5), (0, 3)])
 def test_shapes_that_are_no_picture(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError):
