@@ -59,6 +59,8 @@ def init(
 
     Raises `UsageError`, `ConflictError` (`run-exists`, `run-lives`), `NotFoundError` (`no-such-run`); `SpaceError`.
     """
+    if reinit not in (None, True, False, *REINIT):
+        raise UsageError("bad-reinit", f"reinit is {', '.join(REINIT)}, not {reinit!r}", hint="art help bad-reinit")
     if resume_from or fork_from:
         raise UsageError("no-rewind", "a run cannot begin in the middle of another one", hint="art help no-rewind")
     if tensorboard or sync_tensorboard or monitor_gym:
@@ -84,8 +86,6 @@ def _makes_way(reinit: bool | str | None) -> bool:
     """Whether another run may begin now; ends those that are in its way."""
     if reinit is True or reinit == "finish_previous":
         current.finish_all()
-    elif reinit not in (None, False, *REINIT):
-        raise UsageError("bad-reinit", f"reinit is {', '.join(REINIT)}, not {reinit!r}", hint="art help bad-reinit")
     return reinit is True or reinit in ("finish_previous", "create_new")
 
 
@@ -164,7 +164,8 @@ def _known(repository: Repository, wish: Settings) -> Known | None:
     known = register.run(spec.check_run(wish.id)) if wish.id else None
     if known is None:
         if wish.resume == "must":
-            raise NotFoundError("no-such-run", f"no run '{wish.id or ''}' that could go on", hint="art runs")
+            what = f"no run '{wish.id}'" if wish.id else "no id is given, so there is no run"
+            raise NotFoundError("no-such-run", f"{what} that could go on", hint="art runs")
         return None
     if known.state != "live":
         raise ConflictError("run-exists", f"run '{known.id}' was deleted", hint=f"art restore {known.id}")

@@ -186,7 +186,7 @@ class Run:
         if self._waiting:
             row, self._waiting = {**self._waiting, **row}, {}
         if step is not None:
-            step = operator.index(step)
+            step = _whole(step)
         if not self._recording.row(row, size, step, step is None if commit is None else bool(commit)):
             assert step is not None
             warn_of_step(step, self.step)
@@ -315,6 +315,11 @@ class Run:
     def _add_to_next_row(self, values: Mapping[str, Any]) -> None:
         self._waiting.update(values)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            raise AttributeError(f"a run has no {name!r} to be set; values of its own go into its config or summary")
+        object.__setattr__(self, name, value)
+
     def __reduce__(self) -> Any:
         raise TypeError("a run belongs to its process; hand its id to another one: init(id=…, resume='must')")
 
@@ -327,6 +332,12 @@ def outcome_of(error: BaseException | None) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         return "killed", 130
     return ("failed", 1) if error is not None else ("finished", 0)
+
+
+def _whole(step: Any) -> int:
+    if isinstance(step, bool):
+        raise TypeError("a step is a whole number, not a truth")
+    return operator.index(step)
 
 
 def weight(value: Any) -> int:

@@ -76,4 +76,11 @@ def check(settings: Settings) -> Settings:
     if resume is not None and resume not in RESUMES:
         raise UsageError("bad-resume", f"resume is {', '.join(RESUMES)}, not {resume!r}", hint="art help bad-resume")
     tags = [settings.tags] if isinstance(settings.tags, str) else list(settings.tags or ())
+    for name in ("project", "entity", "id", "name", "group", "job_type", "notes"):
+        if not isinstance(getattr(settings, name), str | None):
+            raise TypeError(f"{name} of a run is a text, not {getattr(settings, name)!r}")
+    if not all(isinstance(tag, str) for tag in tags):
+        raise TypeError(f"tags of a run are texts, not {tags!r}")
+    if settings.id == "":
+        raise UsageError("bad-run", "a run's id is empty: leave it out, and the run gets one", hint="art help bad-run")
     return Settings(resume=resume, tags=tags).over(settings)

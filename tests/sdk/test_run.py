@@ -125,7 +125,7 @@ def test_what_cannot_be_logged() -> None:
     run = wandb.init()
     for wrong, options in (
         (5, {}), ([("a", 1)], {}), ({1: 2}, {}), ({"a": object()}, {}), ({"a": 1}, {"step": 1.5}),
-        ({"a": 1}, {"step": "3"}),
+        ({"a": 1}, {"step": "3"}), ({"a": 1}, {"step": True}),
     ):  # fmt: skip
         with pytest.raises(TypeError):
             run.log(wrong, **options)  # type: ignore[arg-type]
@@ -218,7 +218,23 @@ def test_names_that_references_cannot_hold(capsys: pytest.CaptureFixture[str]) -
     assert "'My Project: cars' is kept as 'My-Project-cars'" in capsys.readouterr().err
     for nothing in ({"project": "//"}, {"tags": [""]}):
         with pytest.raises(UsageError):
-            wandb.init(**nothing)  # type: ignore[arg-type]
+            wandb.init(**nothing)
+
+
+def test_what_no_run_can_be() -> None:
+    for wrong in ({"name": 5}, {"notes": 5}, {"id": 5}, {"project": 5}, {"group": 5}, {"job_type": 5}, {"tags": [5]}):
+        with pytest.raises(TypeError):
+            wandb.init(**wrong)
+    for unfit in ({"id": ""}, {"id": "a/b"}, {"reinit": "bogus"}, {"mode": "bogus"}, {"resume": "bogus", "id": "x"}):
+        with pytest.raises(UsageError):
+            wandb.init(**unfit)  # type: ignore[arg-type]
+    with pytest.raises(NotFoundError, match="no id is given"):
+        wandb.init(resume="must")
+    assert wandb.run is None
+    run = wandb.init()
+    for unknown in ("sumary", "id", "step"):
+        with pytest.raises(AttributeError):
+            setattr(run, unknown, 1)
 
 
 def test_a_run_goes_on() -> None:
