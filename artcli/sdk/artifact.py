@@ -320,6 +320,9 @@ class LoggedArtifact:
         return f"<Artifact {self.qualified_name} {self.type}>"
 
 
+Artifact.register(LoggedArtifact)
+
+
 def _folder() -> Path:
     """Where artifacts are downloaded to."""
     return Path(os.environ.get("ART_ARTIFACT_DIR") or os.environ.get("WANDB_ARTIFACT_DIR") or use.ARTIFACTS).absolute()

@@ -11,6 +11,7 @@ answers for the version that it became.
 
 from __future__ import annotations
 
+import abc
 import datetime
 import math
 import os
@@ -41,8 +42,10 @@ OURS = "art."
 BLOCK = 1 << 20
 
 
-class Artifact:
-    """A draft. Raises ValueError for a name or a type that no artifact has, TypeError for metadata that is none."""
+class Artifact(metaclass=abc.ABCMeta):  # noqa: B024  # for `register` alone
+    """A draft; a version that is there (`sdk.artifact`) is an instance, too, for programs that ask.
+
+    Raises ValueError for a name or a type that no artifact has, TypeError for metadata that is none."""
 
     def __init__(
         self, name: str, type: str, description: str | None = None, metadata: Mapping[str, Any] | None = None,
@@ -222,6 +225,7 @@ class Artifact:
     ) -> Iterator[IO[Any]]:
         """A file to write to, which is added when the block ends; if that fails, nothing is.
 
+        It may also be written, and replaced, by its `name`, a path with the suffix of the artifact's.
         `mode`: x (the path must be free) or w (it is replaced), perhaps with b. Raises ValueError.
         """
         if mode.replace("t", "") not in ("x", "w", "xb", "wb", "x+", "w+", "xb+", "wb+", "x+b", "w+b"):
@@ -232,16 +236,15 @@ class Artifact:
             raise ValueError(f"there is a file {os.fspath(name)!r} already")
         binary = "b" in mode
         text = encoding or (None if binary else "utf-8")
-        folder = draft.repository.path / "tmp"
-        with tempfile.TemporaryFile("w+b" if binary else "w+", encoding=text, dir=folder) as file:
-            kept = os.dup(file.fileno())  # the block may close the file
-            try:
+        suffix = os.path.splitext(os.fsdecode(target))[1]  # libraries go by it
+        descriptor, path = tempfile.mkstemp(suffix, dir=draft.repository.path / "tmp")
+        os.close(descriptor)
+        try:
+            with open(path, "w+b" if binary else "w+", encoding=text) as file:
                 yield file
-                if not file.closed:
-                    file.flush()
-                draft.add_stream(target, _read(kept))
-            finally:
-                os.close(kept)
+            draft.add_stream(target, _read(path))
+        finally:
+            os.unlink(path)
 
     def add_reference(
         self, uri: str | ArtifactEntry, name: str | os.PathLike[str] | None = None, checksum: bool = True,
@@ -249,7 +252,8 @@ class Artifact:
     ) -> Sequence[ArtifactEntry]:  # fmt: skip
         """Add what lies elsewhere by its address: the bytes stay there, and only the address is kept.
 
-        Of a `file://` that is there size and time are kept, too. Raises ValueError for what has no scheme.
+        Of a `file://` size and time are kept, too, with `checksum`. Raises ValueError for what has no scheme, or a
+        file that is not there.
         """
         address = uri.ref_url() if isinstance(uri, ArtifactEntry) else str(uri)
         scheme, found, rest = address.partition("://")
@@ -257,6 +261,8 @@ class Artifact:
             raise ValueError("a reference is a URI; of a local file file://")
         reference: dict[str, Any] = {"uri": address}
         size = 0
+        if scheme == "file" and not os.path.exists(rest):
+            raise ValueError(f"there is no such file: {address}")
         if checksum and scheme == "file" and os.path.isfile(rest):
             stat = os.stat(rest)
             size = reference["size"] = stat.st_size
@@ -363,8 +369,7 @@ def _check_policy(policy: str | None) -> None:
         raise ValueError(f"policy is mutable or immutable, not {policy!r}")
 
 
-def _read(descriptor: int) -> Iterator[bytes]:
-    offset = 0
-    while block := os.pread(descriptor, BLOCK, offset):
-        yield block
-        offset += len(block)
+def _read(path: str) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            yield block

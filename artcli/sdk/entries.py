@@ -77,6 +77,10 @@ class ArtifactEntry:
             fresh.unlink(missing_ok=True)
         return str(target)
 
+    def parent_artifact(self) -> LoggedArtifact:
+        """The version that it is of; raises ValueError in a draft."""
+        return self._logged()
+
     def _logged(self) -> LoggedArtifact:
         if self._artifact is None:
             raise ValueError(f"{self.path} is in a draft; log the artifact first")

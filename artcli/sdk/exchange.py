@@ -14,8 +14,8 @@ from artcli.catalog.repository import Make
 from artcli.errors import NotFoundError
 from artcli.flows import alias as aliasing
 from artcli.flows.log_artifact import Request
-from artcli.flows.runs import edges
-from artcli.sdk import place
+from artcli.flows.runs import edges, pins
+from artcli.sdk import naming, place
 from artcli.sdk.artifact import LoggedArtifact
 from artcli.sdk.draft import TTL, Artifact, readable_name
 from artcli.sdk.voice import say
@@ -118,14 +118,16 @@ def use_artifact(
 ) -> LoggedArtifact:  # fmt: skip
     """`Run.use_artifact`."""
     path = place.of_run(run)
-    if isinstance(artifact_or_name, Artifact):
+    if isinstance(artifact_or_name, LoggedArtifact):
+        record = artifact_or_name
+    elif isinstance(artifact_or_name, Artifact):
         draft = artifact_or_name
         home = path or place.for_writing()
         record = draft._record or commit(draft, home, run.project, None, _names(aliases), draft._tags)
-    elif isinstance(artifact_or_name, LoggedArtifact):
-        record = artifact_or_name
+    elif not isinstance(artifact_or_name, str):
+        raise TypeError(f"an artifact is used, or a text that names one, not {artifact_or_name!r}")
     else:
-        record = find(path or place.for_reading(), artifact_or_name, run.project)
+        record = find(path or place.for_reading(), artifact_or_name, run.project, run.id)
     check_type(record, type)
     if path is not None:
         _check_same_place(path, record)
@@ -140,9 +142,16 @@ def use_reference(run: Run, uri: str, use_as: str | None) -> None:
         edges.use_uri(place.fresh(path), run.id, str(uri), use_as)
 
 
-def find(path: Path, ref: str, project: str) -> LoggedArtifact:
-    """The version that a reference names; raises `NotFoundError`, `UsageError` (`bad-reference`, `path-not-wanted`)."""
-    found = resolve.whole(place.fresh(path).catalog, ref.removeprefix("wandb-artifact://"), project)
+def find(path: Path, ref: str, project: str, run: str | None = None) -> LoggedArtifact:
+    """The version that a reference names (in a run, if one is given).
+
+    Raises `NotFoundError`, `UsageError` (`bad-reference`, `path-not-wanted`).
+    """
+    catalog, ref = place.fresh(path).catalog, ref.removeprefix("wandb-artifact://")
+    name, colon, alias = ref.rpartition(":")
+    if colon and " " in alias:
+        ref = f"{name}:{naming.alias(alias)}"
+    found = resolve.whole(catalog, pins.meant(catalog, ref, project, run) if run else ref, project)
     if found.note:
         say(found.note)
     return LoggedArtifact(path, found.version)
@@ -163,7 +172,7 @@ def _check_same_place(path: Path, record: LoggedArtifact) -> None:
 
 def _names(aliases: Sequence[str] | str | None) -> list[str]:
     """Aliases without `latest`, which is computed."""
-    return [word for word in _words(aliases) if word != "latest"]
+    return [naming.alias(word) for word in _words(aliases) if word != "latest"]
 
 
 def _words(words: Sequence[str] | str | None) -> list[str]:

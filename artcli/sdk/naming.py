@@ -1,4 +1,7 @@
-"""Names that W&B takes and references cannot hold: `My Project` becomes `My-Project`, and a line says so, once."""
+"""Names that W&B takes and references cannot hold: `My Project` becomes `My-Project`, and a line says so, once.
+
+An alias with a space would else fail at the end of a training, when its model is logged.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,11 @@ def project(name: str) -> str:
 def tag(name: str) -> str:
     """The tag that stands for this one; raises `UsageError` (`bad-tag`) if nothing is left."""
     return _kept(name, r"[^A-Za-z0-9._ -]+", spec.check_tag)
+
+
+def alias(name: str) -> str:
+    """The alias that stands for this one; raises `UsageError` (`bad-alias`) if nothing is left, or for `/` and `:`."""
+    return name if re.search("[/:]", name) else _kept(name, r"[^A-Za-z0-9._-]+", spec.check_alias)
 
 
 def _kept(name: str, strange: str, check: Callable[[str], str]) -> str:

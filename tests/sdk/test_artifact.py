@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy
 import pytest
 
 import artcli as wandb
@@ -97,6 +98,38 @@ def test_a_failure_inside_new_file_adds_nothing() -> None:
     assert [entry.size for entry in draft.files()] == [7]
 
 
+def test_a_new_file_may_be_written_by_its_name(place: Path) -> None:
+    draft = wandb.Artifact("a", type="dataset")
+    with draft.new_file("deep/a.npy", mode="wb") as file:
+        assert file.name.endswith(".npy")
+        numpy.save(file.name, numpy.arange(3))
+    with draft.new_file("closed.txt") as file:
+        file.write("whole")
+        file.close()
+    (place / "other").write_text("replaced")
+    with draft.new_file("moved.txt") as file:
+        (place / "other").replace(file.name)
+    assert {entry.path: entry.size for entry in draft.files()} == {"closed.txt": 5, "deep/a.npy": 152, "moved.txt": 8}
+    assert not list((place / ".art" / "tmp").iterdir())
+
+
+def test_what_is_logged_and_used_is_an_artifact_for_programs_that_ask() -> None:
+    with wandb.init() as run:
+        made = run.log_artifact(logged(a="1"), aliases=["best model"])
+        assert made.aliases == ["latest", "best-model"]
+        used = run.use_artifact("digits:best model")
+        assert isinstance(made, wandb.Artifact)
+        assert isinstance(used, wandb.Artifact)
+        assert used.get_entry("a.txt").parent_artifact() == made
+        assert run.use_artifact(used) is used
+        assert run.log_artifact(used, aliases="again").aliases == ["latest", "again", "best-model"]
+        for wrong in (5, None):
+            with pytest.raises(TypeError):
+                run.use_artifact(wrong)
+        with pytest.raises(UsageError):
+            run.log_artifact(logged(b="1"), aliases=["a/b"])
+
+
 def test_a_path_takes_another_content_only_when_told(place: Path) -> None:
     (place / "d").mkdir()
     (place / "d" / "a.txt").write_text("1")
@@ -135,8 +168,9 @@ def test_what_no_artifact_can_be() -> None:
         draft.add_dir("nowhere")
     with pytest.raises(UsageError), draft.new_file("../a"):
         pass
-    with pytest.raises(ValueError):
-        draft.add_reference("no-scheme")
+    for wrong in ("no-scheme", "file:///no/such/file"):
+        with pytest.raises(ValueError):
+            draft.add_reference(wrong)
 
 
 def test_a_logged_draft_takes_nothing_more() -> None:
