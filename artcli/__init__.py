@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from artcli import errors as errors
+    from artcli.errors import CommError as CommError
     from artcli.errors import Error as Error
+    from artcli.errors import UsageError as UsageError
     from artcli.sdk.api import Api as Api
     from artcli.sdk.beginning import init as init
     from artcli.sdk.config import Config as Config
@@ -40,12 +42,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Api": "artcli.sdk.api",
     "Artifact": "artcli.sdk.draft",
+    "CommError": "artcli.errors",
     "Config": "artcli.sdk.config",
     "Error": "artcli.errors",
     "Histogram": "artcli.sdk.values",
     "Image": "artcli.sdk.media",
     "Run": "artcli.sdk.run",
     "Settings": "artcli.sdk.settings",
+    "UsageError": "artcli.errors",
     "define_metric": "artcli.sdk.public",
     "finish": "artcli.sdk.public",
     "init": "artcli.sdk.beginning",
@@ -64,8 +68,9 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Api", "Artifact", "Config", "Error", "Histogram", "Image", "Run", "Settings", "config", "define_metric", "errors",
-    "finish", "init", "log", "log_artifact", "login", "run", "save", "summary", "unwatch", "use_artifact", "watch",
+    "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "UsageError", "config",
+    "define_metric", "errors", "finish", "init", "log", "log_artifact", "login", "run", "save", "summary", "unwatch",
+    "use_artifact", "watch",
 ]  # fmt: skip
 
 
