@@ -11,7 +11,7 @@ from artcli.cli.console import Console
 from artcli.cli.formatting import for_person, for_program
 from artcli.flows.lineage.why import Change, Later, Why
 
-_VALUES, _CHANGES, _LATER = 8, 6, 3
+_VALUES, _CHANGES, _LATER = 8, 8, 3
 """How many values, changes and later runs the card has room for: it is ten lines long."""
 _SAID = {"argv": "the command", "script": "the script", "diff": "what was not committed"}
 """What is too long to be shown."""

@@ -1,7 +1,7 @@
 """One SQL statement over the tables of a repository: it may read them, and nothing else, for so long.
 
 SQLite itself is asked which tables a statement reads, by its authorizer, before any is filled; and the same authorizer
-refuses whatever is not reading.
+refuses whatever is not reading. The time that it may take includes the filling.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def ask(
         for _ in _rows(database, plan, guard, None):
             pass
         database.set_authorizer(lambda *_: sqlite3.SQLITE_OK)  # None is understood from Python 3.11 on
-        scope = Scope(repository, project, None if refs is None else frozenset(refs))
+        clock = _Clock(seconds)
+        scope = Scope(repository, project, None if refs is None else frozenset(refs), clock.look)
         database.execute("BEGIN")
         for name in sorted(guard.read):
             tables.fill(database, name, scope)
@@ -60,14 +61,14 @@ def ask(
         if sys.version_info >= (3, 11):
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
         database.set_authorizer(guard)
-        return _answer(database, statement, guard, seconds)
+        return _answer(database, statement, guard, clock)
     except BaseException:
         database.close()
         raise
 
 
-def _answer(database: sqlite3.Connection, statement: str, guard: _Guard, seconds: float) -> Answer:
-    found = _rows(database, statement, guard, seconds)
+def _answer(database: sqlite3.Connection, statement: str, guard: _Guard, clock: _Clock) -> Answer:
+    found = _rows(database, statement, guard, clock)
     columns = next(found)
 
     def rows() -> Iterator[Sequence[Any]]:
@@ -79,14 +80,10 @@ def _answer(database: sqlite3.Connection, statement: str, guard: _Guard, seconds
     return Answer(_distinct([str(name) for name in columns]), rows())
 
 
-def _rows(
-    database: sqlite3.Connection, statement: str, guard: _Guard, seconds: float | None
-) -> Iterator[Sequence[Any]]:
+def _rows(database: sqlite3.Connection, statement: str, guard: _Guard, clock: _Clock | None) -> Iterator[Sequence[Any]]:
     """The names of the columns, then the rows."""
-    deadline = time.monotonic() + seconds if seconds is not None else None
-    if deadline is not None:
-        ends = deadline
-        database.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
+    if clock is not None:
+        database.set_progress_handler(clock.is_over, _STEPS)
     try:
         cursor = database.execute(statement)
         if cursor.description is None:
@@ -98,12 +95,30 @@ def _rows(
             raise UsageError(
                 "query-only-reads", f"a query only reads; refused: {guard.refused}", hint="art help query-only-reads"
             ) from error
-        if deadline is not None and time.monotonic() > deadline:
-            raise ArtError(
-                "query-too-long", f"the query was given up after {seconds:g} seconds", hint="art query --timeout 600 …"
-            ) from error
+        if clock is not None and str(error) == "interrupted":
+            clock.look()
+            raise KeyboardInterrupt from error  # it came while SQLite asked the time
         columns = [f"{name}: {', '.join(names)}" for name, (names, _) in tables.described().items()]
         raise UsageError("bad-query", f"SQLite says: {error}", facts=columns, hint="art query --schema") from error
+
+
+class _Clock:
+    """How long a statement may take, from now on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._ends = time.monotonic() + seconds
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._ends
+
+    def look(self) -> None:
+        """Raise `ArtError` (`query-too-long`) if the time is over."""
+        if self.is_over():
+            raise ArtError(
+                "query-too-long", f"the query was given up after {self.seconds:g} seconds",
+                hint="art query --timeout 600 …",
+            )  # fmt: skip
 
 
 class _Guard:

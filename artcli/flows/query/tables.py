@@ -21,6 +21,9 @@ from artcli.flows.history import tell
 from artcli.flows.ls import KINDS
 from artcli.flows.runs.listing import rows
 
+_LOOK_EVERY = 1000
+"""Rows between two looks at the clock."""
+
 
 class Scope(NamedTuple):
     """What the tables are filled from."""
@@ -29,6 +32,8 @@ class Scope(NamedTuple):
     project: str
     refs: frozenset[str] | None = None
     """Ids of the versions whose files are wanted; None: all."""
+    look: Callable[[], None] = lambda: None
+    """Called now and then; raises when it has taken too long."""
 
 
 class Table(NamedTuple):
@@ -61,8 +66,16 @@ def fill(database: sqlite3.Connection, name: str, scope: Scope) -> None:
         table = TABLES[name]
         marks = ", ".join("?" * len(table.columns))
         database.executemany(
-            f"INSERT INTO {name} VALUES ({marks})", ([_bound(value) for value in row] for row in table.fill(scope))
+            f"INSERT INTO {name} VALUES ({marks})", ([_bound(value) for value in row] for row in _watched(table, scope))
         )
+
+
+def _watched(table: Table, scope: Scope) -> Iterator[Sequence[Any]]:
+    """The rows of a table, for as long as there is time."""
+    for number, row in enumerate(table.fill(scope)):
+        if number % _LOOK_EVERY == 0:
+            scope.look()
+        yield row
 
 
 def described() -> Mapping[str, tuple[Sequence[str], str]]:
@@ -214,6 +227,7 @@ def _fill_files(database: sqlite3.Connection, scope: Scope) -> None:
             if scope.refs is not None and version.id not in scope.refs:
                 continue
             mine = []
+            scope.look()
             for leaf in manifest.leaves(repository.store, version.root):
                 name = digest_of(b"".join(entry.path + entry.digest for entry in leaf))
                 mine.append(name)

@@ -74,7 +74,8 @@ def test_what_is_said_once(tmp_path: Path) -> None:
             run.use("model:latest")
     found = of(lab, "model:v1")
     assert [change[:2] for change in found.changes] == [
-        ("data", "model"), ("code", "script"), ("config", "lr"), ("config", "net.sizes"), ("metadata", "seen"), ("files", "differ"),
+        ("data", "model"), ("code", "script"), ("config", "lr"), ("config", "net.sizes"), ("metadata", "seen"),
+        ("files", "differ"),
     ]  # fmt: skip
     assert (found.later, found.later_in_all) == ([], 0)
     lab.repository.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,3 +117,18 @@ def test_a_limit_of_time(shop: Workshop) -> None:
     with pytest.raises(ArtError) as raised:
         rows(shop, endless, seconds=0.1)
     assert raised.value.slug == "query-too-long"
+
+
+@pytest.mark.parametrize("table", ["files", "metrics", "audit"])
+def test_the_time_includes_what_filling_takes(shop: Workshop, table: str) -> None:
+    with pytest.raises(ArtError) as raised:
+        rows(shop, f"SELECT COUNT(*) FROM {table}", seconds=0)
+    assert raised.value.slug == "query-too-long"
+
+
+def test_ctrl_c(shop: Workshop) -> None:
+    """Also before there is a first row."""
+    endless = "WITH RECURSIVE t (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) SELECT COUNT(*) FROM t"
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        rows(shop, endless, seconds=20)
