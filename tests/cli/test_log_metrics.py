@@ -94,8 +94,32 @@ def test_rows_from_standard_input(art: Art, monkeypatch: pytest.MonkeyPatch) -> 
     lines = b'{"loss": 0.5}\n\n{"loss": 0.4, "_step": 10, "_timestamp": 5}\n[1]\n{"_step": -1}\n{"loss": 0.3}'
     result = piped(art, lines)
     assert (result.returncode, result.stdout) == (3, b"")
-    assert b"2 lines are no JSON objects" in result.stderr  # "lines-left-out"
+    assert b"lines left out, being no rows (JSON objects): 2, line 4 the first" in result.stderr  # "lines-left-out"
     assert rows(art, run) == [(0, {"loss": 0.5}), (10, {"loss": 0.4}), (10, {"loss": 0.3})]
+
+
+def test_rows_from_a_file_that_is_none(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    started(art, monkeypatch)
+    for word in ("nowhere.jsonl", "."):
+        result = art("log-metrics", "--jsonl", word, "--json")
+        assert (result.code, result.error["code"]) == (5, "no-such-path")
+
+
+def test_images_that_are_none(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = started(art, monkeypatch)
+    (art.directory / "notes.txt").write_text("no image")
+    (art.directory / "frame").write_bytes(PNG)
+    (art.directory / "noise").write_bytes(b"\xff\xfe")
+
+    def refused(*words: str) -> object:
+        return art("log-metrics", "--json", *words).error["code"]
+
+    assert refused("--image", "frame=notes.txt") == "bad-image"
+    assert refused("--image", "frame=.") == refused("--file", ".") == "no-such-path"
+    assert refused("--image", "frame=frame", "--boxes", "yolo:noise") == "bad-boxes"
+    assert refused("--image", "frame=frame", "--boxes", "noise") == "bad-boxes"
+    assert rows(art, run) == []
+    assert art("log-metrics", "--image", "frame=frame").code == 0
 
 
 def piped(art: Art, data: bytes) -> subprocess.CompletedProcess[bytes]:

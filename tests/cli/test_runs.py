@@ -78,6 +78,17 @@ def test_no_runs_yet(art: Art) -> None:
     assert (result.code, result.out, result.err) == (0, "", "no runs yet; art run -- COMMAND makes one\n")
 
 
+def test_keys_that_no_run_has_are_told_of(art: Art, runs: list[str]) -> None:
+    result = art("runs", "--sort", "-los", "--columns", "name,zzz,config.depth,used", "-q")
+    assert (result.code, result.lines) == (0, ["r1", "r0"])
+    assert result.err.splitlines() == [
+        "warning: none of these runs has 'los'; did you mean 'loss'?",
+        "warning: none of these runs has 'zzz'",
+    ]
+    assert "none of these runs has 'config.dept'; did you mean 'depth'?" in art("runs", "--group-by", "config.dept").err
+    assert art("runs", "--limit", "0").err == ""
+
+
 def test_the_card_of_a_run(art: Art, runs: list[str]) -> None:
     assert art("run", "show", "-2", "--field", "config.depth").out == "0\n"
     card = art("run", "show", "train-1").out

@@ -11,7 +11,7 @@ import typer
 from artcli.cli import recording, values
 from artcli.cli.console import Console
 from artcli.cli.recording import RunOption
-from artcli.errors import PartialError, UsageError
+from artcli.errors import NotFoundError, PartialError, UsageError
 from artcli.flows.runs import active
 from artcli.flows.runs.metrics import Voice
 
@@ -87,11 +87,15 @@ def _stream(console: Console, voice: Voice, path: Path) -> None:
     if str(path) == "-":
         from artcli.cli.sources import stdin
 
-        dropped, bad = stream(voice, stdin().fileno())
+        found = stream(voice, stdin().fileno())
     else:
-        with open(path, "rb") as file:
-            dropped, bad = stream(voice, file.fileno())
-    if dropped:
-        console.warn(f"{dropped} rows are dropped: their steps are over")
-    if bad:
-        raise PartialError("lines-left-out", f"{bad} lines are no JSON objects, and were left out")
+        try:
+            with open(path, "rb") as file:
+                found = stream(voice, file.fileno())
+        except (FileNotFoundError, IsADirectoryError):
+            raise NotFoundError("no-such-path", f"no such file: {str(path)!r}", hint="art log-metrics --help") from None
+    if found.dropped:
+        console.warn(f"rows dropped, their steps being over: {found.dropped:,}")
+    if found.bad:
+        message = f"lines left out, being no rows (JSON objects): {found.bad:,}, line {found.first:,} the first"
+        raise PartialError("lines-left-out", message)

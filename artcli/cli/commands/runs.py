@@ -73,7 +73,7 @@ def command(
     )  # fmt: skip
     repository = console.repository()
     found = listing.runs(repository, query)
-    if not found:
+    if not found and limit != 0:
         others = sorted({run.project for run in Register(repository.follower.database).runs()} - {query.project})
         if others and not all_projects:
             console.say(f"none in project '{console.project}'; --all-projects lists those of {', '.join(others)}")
@@ -81,6 +81,9 @@ def command(
             console.say("no runs yet; art run -- COMMAND makes one")
     if broken := sum(row.view.fault is not None for row in found):
         console.warn(f"what {broken} of these runs said cannot be read whole: art fsck")
+    asked = [(sort or "").removeprefix("-"), *_words(group_by), *_words(columns)]
+    for key, close in listing.unknown(found, [key for key in asked if key and key not in RUNS.names]):
+        console.warn(f"none of these runs has '{key}'" + (f"; did you mean '{close}'?" if close else ""))
     if group_by:
         keys = _words(group_by)
         metric = [] if sort is None or sort.removeprefix("-") in keys else [sort.removeprefix("-")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -181,6 +182,20 @@ def groups(found: Sequence[Row], keys: Sequence[str], metrics: Sequence[str], so
         sign = -1 if (sort or "").startswith("-") else 1
         made.sort(key=lambda g: (metric not in g.best, sign * g.best[metric].value if metric in g.best else 0))
     return made
+
+
+def unknown(found: Sequence[Row], keys: Sequence[str]) -> list[tuple[str, str | None]]:
+    """The keys at which no run has anything, each with a key that was perhaps meant; none if there are no runs."""
+    missing = [key for key in dict.fromkeys(keys) if found and key not in FIELDS and not _has(found, key)]
+    if not missing:
+        return []
+    names = {*FIELDS}.union(*(row.view.config for row in found), *(row.view.summary for row in found))
+    known = sorted(name for name in names if not name.startswith("_"))
+    return [(key, next(iter(get_close_matches(key.rpartition(".")[2], known, 1)), None)) for key in missing]
+
+
+def _has(found: Iterable[Row], key: str) -> bool:
+    return any(row.value(key) is not None for row in found)
 
 
 def plain(value: Any) -> Any:

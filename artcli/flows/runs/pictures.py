@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from artcli.content import digest_of
 from artcli.errors import NotFoundError, UsageError
 
 IMAGES = "media/images"
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".avif", ".heic"})
+"""Names of images whose first bytes need not be known here."""
 LABELS = ("classes.txt", "obj.names", "classes.names")
 """Files beside a YOLO label, or one folder above it, that name the classes, one a line."""
 
@@ -32,7 +35,7 @@ def pictures(
 ) -> dict[str, dict[str, Any]]:
     """The values of images given as (name, file); adds their files to `files`. `boxes` go with them in order.
 
-    Raises `NotFoundError` (`no-such-path`), `UsageError` (`bad-boxes`).
+    Raises `NotFoundError` (`no-such-path`), `UsageError` (`bad-image`, `bad-boxes`).
     """
     if len(boxes) > len(named):
         raise _bad("there are more boxes than images")
@@ -40,6 +43,8 @@ def pictures(
     for index, (name, file) in enumerate(named):
         path = _there(Path(file))
         content = path.read_bytes()
+        if path.suffix.lower() not in SUFFIXES and dimensions(content) is None:
+            raise UsageError("bad-image", f"no image: {file!r}", hint="art log-metrics --file " + shlex.quote(file))
         value = picture(name, content, path.suffix.lstrip(".").lower())
         files[value["path"]] = content
         if index < len(boxes):
@@ -106,7 +111,7 @@ def _jpeg(content: bytes) -> tuple[int, int] | None:
 def _boxes(word: str) -> dict[str, Any]:
     if word.startswith("yolo:"):
         return yolo(Path(word.removeprefix("yolo:")))
-    text = word if word.lstrip().startswith(("[", "{")) else _there(Path(word)).read_text("utf-8")
+    text = word if word.lstrip().startswith(("[", "{")) else _text(Path(word))
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -121,7 +126,7 @@ def _boxes(word: str) -> dict[str, Any]:
 def yolo(path: Path) -> dict[str, Any]:
     """The boxes of a YOLO label: lines of class, middle x, y, width, height, perhaps confidence; in fractions."""
     boxes = []
-    for number, line in enumerate(_there(path).read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         if not (words := line.split()):
             continue
         try:
@@ -148,7 +153,17 @@ def _labels(path: Path) -> Mapping[str, str]:
     return {}
 
 
+def _text(path: Path) -> str:
+    try:
+        return _there(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise _bad(f"no text: {str(path)!r}") from None
+
+
 def _there(path: Path) -> Path:
+    if path.is_dir():
+        message = f"a directory, where a file is wanted: {str(path)!r}"
+        raise NotFoundError("no-such-path", message, hint="art log-metrics --help")
     if not path.is_file():
         raise NotFoundError("no-such-path", f"no such file: {str(path)!r}", hint="art log-metrics --help")
     return path

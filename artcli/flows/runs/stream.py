@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from artcli.catalog.runs.records import LIMIT, MOST_STEPS
 from artcli.flows.runs.metrics import Voice
@@ -19,15 +19,32 @@ STEP, TIMESTAMP = "_step", "_timestamp"
 Row = tuple[dict[str, Any], "int | None", float]
 
 
-def stream(voice: Voice, descriptor: int) -> tuple[int, int]:
-    """Log what is read from `descriptor` to its end; (rows whose step was over, lines that are no rows)."""
-    dropped = bad = 0
+class Streamed(NamedTuple):
+    """What could not be logged."""
+
+    dropped: int
+    """Rows whose step was over."""
+    bad: int
+    """Lines that are no rows."""
+    first: int | None
+    """The number of the first of these, from 1."""
+
+
+def stream(voice: Voice, descriptor: int) -> Streamed:
+    """Log what is read from `descriptor` to its end."""
+    dropped = bad = before = 0
+    first = None
     for lines in _lines(descriptor):
-        rows = [row for line in lines if line.strip() and (row := _row(line))]
-        bad += sum(bool(line.strip()) for line in lines) - len(rows)
+        rows = []
+        for number, line in enumerate(lines, before + 1):
+            if (row := _row(line)) is not None:
+                rows.append(row)
+            elif line.strip():
+                bad, first = bad + 1, first or number
+        before += len(lines)
         if rows:
             dropped += voice.rows(rows)
-    return dropped, bad
+    return Streamed(dropped, bad, first)
 
 
 def _lines(descriptor: int) -> Iterator[list[bytes]]:
