@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from artcli.flows.runs.console import shown
+
 SIZE = 16 * 1024
 """Characters that are handed on at once; what is less waits for `drain`."""
 MOST = 64 * 1024 * 1024
@@ -76,11 +78,11 @@ class Ear:
         with self._lock:
             text = "".join(self._text)
             whole = len(text) if last or (len(text) > LONGEST and "\n" not in text) else text.rfind("\n") + 1
-            rest = _shown(text[whole:])
+            rest = shown(text[whole:]) + ("\r" if text.endswith("\r") and whole < len(text) else "")
             self._text, self._size = ([rest] if rest else []), 0
-        if shown := "\n".join(map(_shown, text[:whole].split("\n"))):
-            for start in range(0, len(shown), LONGEST):
-                piece = shown[start : start + LONGEST]
+        if said := "\n".join(map(shown, text[:whole].split("\n"))):
+            for start in range(0, len(said), LONGEST):
+                piece = said[start : start + LONGEST]
                 self._tell("console", {"stream": self._name, "text": piece}, len(piece))
 
     def fork(self) -> None:
@@ -95,8 +97,3 @@ class Ear:
                 else:
                     del self._stream.write
             self.drain(last=True)
-
-
-def _shown(line: str) -> str:
-    """What stands there after carriage returns."""
-    return line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line

@@ -1,7 +1,10 @@
 """What a command writes to its console, on the way to the run: taken in threads, given out as records.
 
-It never becomes more than a few megabytes: whoever writes faster than can be recorded waits for a moment, and a
-command that writes without end is recorded up to a limit.
+It never becomes more than a few megabytes: whoever writes faster than can be recorded waits for a moment, and of a
+command that writes without end the beginning is recorded, up to a limit, and the end, where its error stands.
+
+A line that is written over with carriage returns, as progress bars do, is recorded as it stands when it ends: an hour
+of them would be megabytes of what nobody could see any more.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import codecs
 import threading
 import time
-from typing import Any
+from collections import deque
 
 from artcli.catalog.runs.records import Record
 
@@ -22,7 +25,11 @@ MOST_PENDING = 4 * 1024 * 1024
 WAIT = 10.0
 """Seconds that it waits at most: a disk that hangs must not stop the command."""
 MOST = 64 * 1024 * 1024
-"""Bytes that are recorded of one command."""
+"""Characters that are recorded of one command."""
+LAST = 256 * 1024
+"""Characters from its end that are recorded beyond these."""
+LONGEST = 100_000
+"""Characters of a line that may still be written over."""
 PIECE = 32 * 1024
 """Characters of a record."""
 
@@ -36,7 +43,9 @@ class Scroll:
         self._texts: list[tuple[str, bytes, float]] = []
         self._size = 0
         self._left = most
-        self._decoders: dict[str, Any] = {}
+        self._last: deque[Record] = deque()
+        self._last_size = self._lost = 0
+        self._lines: dict[str, _Line] = {}
         self.since: float | None = None
         """When the oldest of what is not recorded came, by `time.monotonic`; None if there is nothing."""
 
@@ -45,12 +54,8 @@ class Scroll:
         with self._room:
             if self._size > MOST_PENDING:
                 self._room.wait_for(lambda: self._size <= MOST_PENDING, WAIT)
-            if not self._left or self._size > MOST_PENDING:
+            if self._size > MOST_PENDING:
                 return
-            data = data[: self._left]
-            self._left -= len(data)
-            if not self._left:
-                data += b"\n[art: no more of this console is recorded]\n"
             self._texts.append((stream, data, time.time()))
             self._size += len(data)
             if self.since is None:
@@ -75,19 +80,68 @@ class Scroll:
             else:
                 joined.append((stream, [data], at))
         if end:
-            joined += [(stream, [], time.time()) for stream in self._decoders]
+            joined += [(stream, [], time.time()) for stream in self._lines]
         found = []
         for index, (stream, parts, at) in enumerate(joined):
             last = end and all(stream != other for other, _, _ in joined[index + 1 :])
             found += self._records(stream, b"".join(parts), at, last)
-        return found
+        return found + self._end() if end else found
 
     def _records(self, stream: str, data: bytes, at: float, last: bool) -> list[Record]:
-        decoder = self._decoders.get(stream)
-        if decoder is None:
-            decoder = self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
-        text = decoder.decode(data, last)
-        return [
-            Record("console", at, {"stream": stream, "text": text[start : start + PIECE]})
-            for start in range(0, len(text), PIECE)
-        ]
+        text = self._lines.setdefault(stream, _Line()).take(data, last)
+        kept, self._left = text[: self._left], max(0, self._left - len(text))
+        for piece in _pieces(stream, text[len(kept) :], at):
+            self._last.append(piece)
+            self._last_size += len(piece.data["text"])
+            while self._last_size - len(self._last[0].data["text"]) >= LAST:
+                lost = len(self._last.popleft().data["text"])
+                self._last_size -= lost
+                self._lost += lost
+        return _pieces(stream, kept, at)
+
+    def _end(self) -> list[Record]:
+        found = list(self._last)
+        self._last.clear()
+        if not self._lost:
+            return found
+        gap = f"\n[art: {self._lost} characters are not recorded here]\n"
+        return [found[0]._replace(data={**found[0].data, "text": gap}), *found]
+
+
+class _Line:
+    """What a stream writes, from bytes to what is recorded."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        """The line that is being written over."""
+        self._told = False
+        """The beginning of the line is recorded already."""
+
+    def take(self, data: bytes, last: bool) -> str:
+        text = self._rest + self._decoder.decode(data, last)
+        whole = len(text) if last else text.rfind("\n") + 1
+        if "\r" not in text[whole:] or len(text) - whole > LONGEST:
+            whole = len(text)  # it may be a question to who sits there, so it is told at once
+        rest = text[whole:]
+        self._rest = "\r" + shown(rest) + ("\r" if rest.endswith("\r") else "") if rest else ""
+        said = text[:whole]
+        if "\r" in said:
+            first, *others = said.split("\n")
+            over = "\r" if self._told and "\r" in first.rstrip("\r") else ""
+            said = "\n".join([over + shown(first), *map(shown, others)])
+        if said:
+            self._told = not said.endswith("\n")
+        return said
+
+
+def shown(line: str) -> str:
+    """What stands there after carriage returns."""
+    return line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line
+
+
+def _pieces(stream: str, text: str, at: float) -> list[Record]:
+    return [
+        Record("console", at, {"stream": stream, "text": text[start : start + PIECE]})
+        for start in range(0, len(text), PIECE)
+    ]
