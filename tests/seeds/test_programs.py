@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 import artcli as wandb
 from artcli.catalog.repository import Repository
+from artcli.flows.demo.shots import TABLE, label, shipped
 
 HERE = Path(__file__).parent
 
@@ -59,19 +61,25 @@ def test_the_notebook(place: Path) -> None:
 
 
 def test_the_car(place: Path) -> None:
-    assert "doesn't exist yet" in run("collect_data", "0.jpg", "1.jpg")
-    assert "already exists" in run("collect_data", "2.jpg")
+    camera = [place / f"{number:05d}_x{x:03d}_y{y:03d}.jpg" for number in range(3) for x, y in [label(TABLE, number)]]
+    for number, path in enumerate(camera):
+        path.write_bytes(shipped(TABLE, number).jpeg)
+    assert "doesn't exist yet" in run("collect_data", *map(str, camera[:2]))
+    assert "already exists" in run("collect_data", str(camera[2]))
     api = wandb.Api(overrides={"project": "racecar"})
     versions = api.artifacts("dataset", "dataset")
     assert [(one.name, one.file_count) for one in versions] == [("dataset:v1", 3), ("dataset:v0", 2)]
     assert [one.id for one in versions[1].used_by()] == [versions[0].logged_by().id]  # type: ignore[union-attr]
+    run("train")
     run("optimize")
-    made = api.artifact("model-trt:latest")
-    assert made.metadata == {"architecture": "resnet18"}
-    with made.open("model_trt.pth") as file:
-        assert file.read() == b"weights for resnet18 of 2"
-    optimize = made.logged_by()
+    model, made = api.artifact("model:latest"), api.artifact("model-trt:latest")
+    assert made.metadata == {"architecture": "linear"}
+    with model.open("model.pth") as whole, made.open("model_trt.pth") as half:
+        assert numpy.array_equal(numpy.load(whole).astype(numpy.float16), numpy.load(half))
+    train, optimize = model.logged_by(), made.logged_by()
+    assert train is not None
     assert optimize is not None
+    assert 0 < train.summary["pixels_off"] < 10
     assert [one.name for one in optimize.used_artifacts()] == ["model:v0"]
 
 

@@ -4,11 +4,12 @@ The document has it in one line, and lost what stood in links and calls: such pl
 """
 
 import os
+import shutil
 import sys
 
 import artcli as wandb
 
-# lost: the parser of the arguments and the camera; two images are collected instead
+# lost: the parser of the arguments and the camera; what is named on the command line is collected instead
 run = wandb.init(project="racecar", job_type="collect-data", config={"dataset_name": "dataset"})
 config = wandb.config
 
@@ -23,9 +24,8 @@ except wandb.errors.CommError:
     os.makedirs(output_dir, exist_ok=False)
 
 # [...] collecting images and saving them to output_dir
-for name in sys.argv[1:]:
-    with open(os.path.join(output_dir, name), "wb") as image:
-        image.write(name.encode() * 1000)
+for path in sys.argv[1:]:
+    shutil.copy(path, output_dir)
 
 # creating a new version of the dataset
 dataset = wandb.Artifact(config.dataset_name, type="dataset")

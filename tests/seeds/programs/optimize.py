@@ -5,21 +5,17 @@ The document has it in one line, and lost what stood in links and calls: such pl
 
 import os
 
+import numpy
+
 import artcli as wandb
 
-# lost: the training, which logs a model, and the conversion with TensorRT
-with wandb.init(project="racecar", job_type="train", config={"architecture": "resnet18", "lr": 0.01}) as run:
-    run.use_artifact("dataset:latest").download()
-    with open("model.pth", "wb") as file:
-        file.write(b"weights")
-    trained = wandb.Artifact("model", type="model")
-    trained.add_file("model.pth")
-    run.log_artifact(trained)
 
-
+# lost: the conversion with TensorRT; half the bits of each number stand for it
 def convert(model_pth, model_architecture, classes):
-    with open(model_pth, "rb") as file:
-        return b"%s for %s of %d" % (file.read(), model_architecture.encode(), classes)
+    weights = numpy.load(model_pth)
+    assert model_architecture == "linear"
+    assert weights.shape[1] == classes
+    return weights.astype(numpy.float16)
 
 
 run = wandb.init(project="racecar", job_type="optimize")
@@ -39,5 +35,5 @@ model_trt = convert(model_pth, model_architecture, 2)
 # lost: what becomes of it
 optimized = wandb.Artifact("model-trt", type="model", metadata={"architecture": model_architecture})
 with optimized.new_file("model_trt.pth", mode="wb") as file:
-    file.write(model_trt)
+    numpy.save(file, model_trt)
 run.log_artifact(optimized)
