@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from artcli.cli.console import Console
 from artcli.cli.formatting import for_program
 from artcli.cli.formatting import size as human
 from artcli.cli.items import files
+
+_MOST = 6
+"""Runs that are named."""
 
 
 def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
@@ -34,6 +37,8 @@ def version(console: Console, item: dict[str, Any]) -> str:
             ("size", f"{_size(console, item['size'])} in {files(item['entries'])}"),
             ("added", f"{item['added']}, {_size(console, item['stored'])} stored"),
             ("logged", _who(console, item)),
+            ("by run", "  ".join(filter(None, (item["producer"]["name"], item["producer"]["job_type"])))),
+            ("used by", _some(item["used_by"])),
             ("tags", ", ".join(item["tags"])),
             ("metadata", "\n".join(metadata)),
             ("note", item["note"] or ""),
@@ -43,6 +48,12 @@ def version(console: Console, item: dict[str, Any]) -> str:
             ("files", "\n".join(item.get("files") or ())),
         ],
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The newest of many names."""
+    more = f", … {len(names) - _MOST:,} more" if len(names) > _MOST else ""
+    return ", ".join(names[: -_MOST - 1 : -1]) + more
 
 
 def entry(console: Console, item: dict[str, Any]) -> str:

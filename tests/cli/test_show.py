@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.shelf import TIME, fill
+from tests.flows.lineage.lab import Lab, car
 from tests.kit.command_line import Art
 
 
@@ -40,6 +41,23 @@ def test_show_a_version(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     document = art("show", "data", "--json", "--files").json
     assert (document["schema"], document["files"]) == ("art.version/1", ["a.txt", "dir/b"])
     assert document["artifact"]["description"] == "all of them"
+
+
+def test_show_who_made_and_used_it(art: Art) -> None:
+    car(Lab(art.directory)).repository.close()
+    result = art("show", "model:v1")
+    assert "  by run      train-2  train\n  used by     optimize\n" in result.out
+    assert art("show", "model:v1", "--field", "producer.config.net.depth").out == "3\n"
+    document = art("show", "model:v1", "--json").json
+    assert (document["producer"]["name"], document["used_by"]) == ("train-2", ["optimize"])
+    assert art("show", "dataset:v0", "--json").json["producer"]["run"] is None
+    lab = Lab(art.directory)
+    for number in range(7):
+        with lab.run(f"look-{number}") as run:
+            run.use("model:v1")
+    lab.repository.close()
+    newest = ", ".join(f"look-{number}" for number in (6, 5, 4, 3, 2, 1))
+    assert f"  used by     {newest}, … 2 more\n" in art("show", "model:v1").out
 
 
 def test_show_what_is_in_one(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:

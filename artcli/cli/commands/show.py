@@ -15,12 +15,14 @@ from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import EVENTS, VERSION_FIELDS, event_item, version_item
 from artcli.errors import NotFoundError, UsageError
 from artcli.flows import history, ls
+from artcli.flows.lineage.made import Made, made
 from artcli.flows.show import Shown, show
 from artcli.flows.texts import Reader
 
 EXAMPLES = """
 art show model:v0
 art show model:latest --field metadata.lr        # one raw value
+art show model:latest --field producer.name      # of the run that made it; producer.config.lr is a setting of that
 art show dataset:v0/classes.txt                  # a file in a version
 art show ./classes.txt                           # which version has a file of these bytes?
 art show dataset:v0 --files
@@ -31,7 +33,8 @@ VERSION = Schema(
     "version",
     fields=[
         *VERSION_FIELDS,
-        Field("producer", "object", "actor, machine, time, reason"),
+        Field("producer", "object", "actor, machine, time, reason; run, name, job_type, config of its run"),
+        Field("used_by", "words", "names of the runs that used it, oldest first"),
         Field("artifact", "object", "what is said of all its versions: description, note, keep_last"),
         Field("files", "words", "all paths in it; with --files only"),
     ],
@@ -88,6 +91,7 @@ def command(
             console.record(ENTRY, item, text=lambda: cards.entry(console, item))
         elif found.version:
             item = _version_item(found, console.project, reader)
+            _add_runs(item, made(repository, found.version))
             if files:
                 entries = manifest.entries(repository.store, found.version.root)
                 item["files"] = [os.fsdecode(entry.path) for entry in entries]
@@ -103,6 +107,16 @@ def _version_item(found: Shown, project: str, reader: Reader) -> dict[str, Any]:
         "producer": {name: item[name] for name in ("actor", "machine", "time", "reason")},
         "artifact": {name: getattr(artifact, name) for name in ("description", "note", "keep_last", "created")},
     }
+
+
+def _add_runs(item: dict[str, Any], known: Made) -> None:
+    """The run that made the version, and those that used it."""
+    run = known.run
+    item["producer"] |= {
+        "run": run.id if run else None, "name": run.name if run else None, "job_type": run.job_type if run else None,
+        "config": known.config,
+    }  # fmt: skip
+    item["used_by"] = [run.name for run in known.used_by]
 
 
 def _file_item(found: Shown, project: str, reader: Reader) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def svg(picture: Picture) -> str:
         left += wide + _BETWEEN
     body = [_arrow(line, places, sizes) for line in picture.lines]
     body += [_box(box, places[id], sizes[id]) for id, box in picture.boxes.items()]
-    x, y = f"{left - _BETWEEN + _GAP:.0f}", f"{tall + 2 * _GAP:.0f}"
+    x, y = f"{max(left - _BETWEEN, 0) + _GAP:.0f}", f"{tall + 2 * _GAP:.0f}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{x}" height="{y}" viewBox="0 0 {x} {y}">\n'
         f"<style>{_STYLE}</style>\n"

@@ -147,6 +147,11 @@ def test_as_svg(family: Family) -> None:
     assert len(boxes) == 11, "no two in one place"
 
 
+def test_nothing_as_svg() -> None:
+    root = xml.fromstring(svg(Picture({}, [], "type")))
+    assert float(root.get("width", "-1")) > 0
+
+
 def box(number: int) -> Box:
     return Box(str(number), "version", f"v{number}", "live", "", (), 1, 0, False, "", ("", number))
 
