@@ -1,6 +1,6 @@
 """What a program says, on its way to the spool: a list in memory, and a thread that writes it down.
 
-`row` and `say` take microseconds and never wait for the disk. The thread writes every 5 s or 64 KB, syncs every 30 s,
+`row` and `say` take microseconds and never wait for the disk. The thread writes every 5 s or 64 KB, syncs every 25 s,
 and seals the spool when it has grown. A process that is killed loses what it said in the last 5 s, a power cut the
 last 30 s.
 
@@ -34,6 +34,8 @@ FLUSH_SIZE = 64 * 1024
 """Bytes, as estimated, from which the thread is woken."""
 LIMIT = 32 * 1024 * 1024
 """Bytes, as estimated, of what is not written."""
+SYNC_EVERY = FSYNC_EVERY - FLUSH_EVERY
+"""Seconds after which what was written is synced with what is written next: all but the last 30 s is on the disk."""
 PATIENCE = 10.0
 """Seconds without any progress after which rows are dropped."""
 PIECE = 2000
@@ -78,6 +80,8 @@ class Buffer:
         """Called in the thread before it writes, every 5 s at least."""
         self._progress = self._synced = time.monotonic()
         self._unsynced = False
+        self._files: list[str] = []
+        """Those of the run that are not on the disk."""
         self._gone = False
         self.dropped = 0
         """Rows that are lost."""
@@ -124,6 +128,7 @@ class Buffer:
                 lambda step: [Record("file", time.time(), {"path": name, **data}, None, step)], files={name: finished}
             )
             self._unsynced = True
+            self._files.append(name)
 
     def close(self) -> bool:
         """Write what is left and stop; False if something could not be written."""
@@ -190,7 +195,9 @@ class Buffer:
             size = self.spool.append(make_fitting, durable=durable)
             numbered = fitting
         if durable:
-            self._synced, self._unsynced = time.monotonic(), False
+            if self._files:
+                self.spool.keep(self._files)
+            self._synced, self._unsynced, self._files = time.monotonic(), False, []
         else:
             self._unsynced = True
         self._heard(numbered, partial(setattr, self, "_taken", len(items)))
@@ -250,13 +257,13 @@ class Buffer:
                 self._attempt(round, "what is recorded by itself is not complete")
             if self._is_quiet():
                 continue
-            if not self._try_flush(durable=time.monotonic() - self._synced >= FSYNC_EVERY) and not self._gone:
+            if not self._try_flush(durable=time.monotonic() - self._synced >= SYNC_EVERY) and not self._gone:
                 time.sleep(0.2)  # woken at once again, since nothing got smaller
 
     def _is_quiet(self) -> bool:
         """Whether nothing waits but samples of the machine, and not for long."""
         now = time.monotonic()
-        overdue = now - self._progress >= QUIET_EVERY or (self._unsynced and now - self._synced >= FSYNC_EVERY)
+        overdue = now - self._progress >= QUIET_EVERY or (self._unsynced and now - self._synced >= SYNC_EVERY)
         if self._closed or overdue:
             return False
         with self._lock:

@@ -148,7 +148,7 @@ def test_steps_of_others_come_first(buffer: Buffer, disk: Disk, capsys: pytest.C
 
 def test_what_is_said_reaches_the_disk_in_time(buffer: Buffer, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FLUSH_EVERY", 0.02)
-    monkeypatch.setattr(module, "FSYNC_EVERY", 0.2)
+    monkeypatch.setattr(module, "SYNC_EVERY", 0.2)
     buffer.row({"a": 1}, 100)
     limit = time.monotonic() + 10
     while True not in disk.calls and time.monotonic() < limit:

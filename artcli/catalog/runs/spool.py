@@ -130,8 +130,8 @@ class Spool:
     ) -> int:
         """Append the records that `make(next step)` gives; returns the bytes of records that are not being sealed.
 
-        `durable`: on the disk when this returns. `files`: path in the run → a finished file below `incoming`, which
-        moves there. Raises `SpaceError` (`disk-full`): then nothing was said. ValueError, TypeError as `encode`.
+        `durable`: on the disk when this returns, with all that was said before in the same part. `files`: path in the
+        run → a finished file below `incoming`, which moves there. Raises `SpaceError` (`disk-full`): then nothing was said. ValueError, TypeError as `encode`.
         """
         with self.locked():
             lines = b"".join(records.encode(record) for record in make(self.next_step()))
@@ -139,7 +139,11 @@ class Spool:
             with told():
                 folder.mkdir(exist_ok=True)
                 for name, path in (files or {}).items():
-                    _move(path, _inside(folder / "files", name), durable)
+                    to = _inside(folder / "files", name)
+                    to.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(path, to)
+                    if durable:
+                        _sync_file(to, folder)
                 return _append(folder, lines, durable)
 
     def incoming(self) -> Path:
@@ -149,6 +153,15 @@ class Spool:
             raise FileNotFoundError(errno.ENOENT, "the spool is gone", str(self.folder))
         folder.mkdir(exist_ok=True)
         return folder / os.urandom(8).hex()
+
+    def keep(self, names: Iterable[str] = ()) -> None:
+        """Return when all that was said up to now is on the disk, and the files of these names."""
+        with told():
+            for number in self._numbers():
+                folder = self.folder / str(number)
+                for path in (_inside(folder / "files", name) for name in names):
+                    _sync_file(path, folder)
+                _sync_file(folder / "events", folder)
 
     def next_step(self) -> int:
         """The step of the next row that names none; for whoever holds the lock."""
@@ -212,12 +225,15 @@ class Spool:
     def begin_sealing(self) -> list[int]:
         """Numbers of what is to be sealed, to which nothing is added any more; for who holds `sealing`.
 
-        It is on the disk when this returns that they are: a segment that the log has is never continued.
+        It is on the disk when this returns that they are: a segment that the log has is never continued. What was said
+        in them is there, too: should they not be sealed for long, nobody appends to them who would see to that.
         """
         with self.locked():
             head = self._head()
             if any(path.exists() for path in self.part(head.segment)):
                 last_sign = self.last_sign()
+                events, _ = self.part(head.segment)
+                _sync_file(events, events.parent)
                 head = head._replace(next=self.next_step(), segment=head.segment + 1)
                 self._put(head, last_sign)
             return [number for number in self._numbers() if number < head.segment]
@@ -337,7 +353,7 @@ def _append(folder: Path, lines: bytes, durable: bool) -> int:
             raise
     finally:
         os.close(descriptor)
-    if durable and not end:
+    if not end:  # whoever makes a file durable later need not ask for its name
         for path in (folder, folder.parent):
             sync_folder(path)
     return end + len(lines)
@@ -357,14 +373,16 @@ def _inside(folder: Path, name: str) -> Path:
     return folder / path
 
 
-def _move(path: Path, to: Path, durable: bool) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    if durable:
+def _sync_file(path: Path, below: Path) -> None:
+    """Return when the file is on the disk, and its name from the folder `below` on; nothing is done if it is gone."""
+    try:
         with open(path, "rb") as file:
             sync(file.fileno())
-    os.replace(path, to)
-    if durable:
-        sync_folder(to.parent)
+        while path != below:
+            path = path.parent
+            sync_folder(path)
+    except FileNotFoundError:
+        pass  # sealed meanwhile
 
 
 def _last(path: Path) -> Record | None:

@@ -92,7 +92,7 @@ class Voice:
 
     def _said(self, spool: Spool, make: Make, files: Files | None) -> int:
         incoming = {name: _incoming(spool, content) for name, content in (files or {}).items()}
-        return spool.append(make, durable=is_due(spool.folder), files=incoming)
+        return spool.append(make, durable=bool(files) or is_due(spool.folder), files=incoming)
 
     def _seal(self, spool: Spool) -> None:
         from artcli.catalog.repository import Repository

@@ -64,6 +64,8 @@ class Recorder:
         self._clock = clock
         self._synced = time.monotonic()
         self._seal_at = SEAL_SIZE
+        self._kept = 0
+        """Bytes of what was not sealed when it was made durable last."""
 
     @classmethod
     def begin(cls, repository: Repository, beginning: Beginning) -> Recorder:
@@ -135,6 +137,22 @@ class Recorder:
             self._synced = time.monotonic()
         if size >= self._seal_at:
             self._seal(size)
+
+    def keep(self) -> None:
+        """See to it that what was said is on the disk within 30 s, by whatever process; to be called now and then.
+
+        Raises OSError, `SpaceError`.
+        """
+        now = time.monotonic()
+        if now - self._synced <= FSYNC_EVERY:
+            return
+        try:
+            size = self.spool.size()
+            if size != self._kept:
+                self.spool.keep()
+        except FileNotFoundError:
+            return  # another process has ended the run: all is sealed
+        self._synced, self._kept = now, size
 
     def _seal(self, size: int) -> None:
         try:

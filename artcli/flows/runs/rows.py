@@ -33,10 +33,10 @@ def is_due(folder: Path) -> bool:
     """
     lock = folder / "lock"
     try:
-        passed = time.time() - lock.stat().st_mtime
-        if 0 <= passed < FSYNC_EVERY:
+        now = time.time()
+        if 0 <= now - lock.stat().st_mtime < FSYNC_EVERY:
             return False
-        os.utime(lock)
+        os.utime(lock, (now, now))
     except FileNotFoundError:
         pass  # nobody said anything yet
     return True

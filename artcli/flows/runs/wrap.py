@@ -217,6 +217,7 @@ class _Wrapping:
             self.wake.clear()
             self._say_console()
             self._record(samples.due())
+            self._keep()
         while not child.is_drained:
             self._say_console()
             time.sleep(DRAIN)
@@ -233,6 +234,12 @@ class _Wrapping:
         if records and self.recorder is not None:
             with self._careful():
                 self.recorder.say(records)
+
+    def _keep(self) -> None:
+        """What the command says in its run, and ends, is on the disk in time."""
+        if self.recorder is not None:
+            with self._careful():
+                self.recorder.keep()
 
     # --- after ---
 
