@@ -124,12 +124,12 @@ class _Line:
         if "\r" not in text[whole:] or len(text) - whole > LONGEST:
             whole = len(text)  # it may be a question to who sits there, so it is told at once
         rest = text[whole:]
-        self._rest = "\r" + shown(rest) + ("\r" if rest.endswith("\r") else "") if rest else ""
+        self._rest = "\r" + _with_end(rest) if rest else ""
         said = text[:whole]
         if "\r" in said:
             first, *others = said.split("\n")
             over = "\r" if self._told and "\r" in first.rstrip("\r") else ""
-            said = "\n".join([over + shown(first), *map(shown, others)])
+            said = "\n".join([over + _with_end(first), *map(_with_end, others)])
         if said:
             self._told = not said.endswith("\n")
         return said
@@ -138,6 +138,11 @@ class _Line:
 def shown(line: str) -> str:
     """What stands there after carriage returns."""
     return line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line
+
+
+def _with_end(line: str) -> str:
+    """The same with the carriage return at its end, which makes a line of DOS, or is written over later."""
+    return shown(line) + ("\r" if line.endswith("\r") else "")
 
 
 def _pieces(stream: str, text: str, at: float) -> list[Record]:

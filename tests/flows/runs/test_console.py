@@ -31,9 +31,9 @@ def seen(text: str) -> str:
 
 def test_a_progress_bar_is_its_last_line() -> None:
     bar = [b"\rEpoch 1: %d%%" % number for number in range(101)]
-    assert recorded(b"begin\n", *bar, b"\n", b"a\r\nb\r\n", b"x\r", b"yes\n") == "begin\nEpoch 1: 100%\na\nb\nyes\n"
+    assert recorded(b"begin\n", *bar, b"\n", b"a\r\nb\r\n", b"x\r", b"yes\n") == "begin\nEpoch 1: 100%\na\r\nb\r\nyes\n"
     assert recorded(*bar) == "Epoch 1: 100%"
-    assert recorded(b"a\r", b"\n") == "a\n"
+    assert recorded(b"a\r", b"\n") == "a\r\n"
 
 
 def test_a_line_without_an_end_is_told_at_once() -> None:
@@ -74,7 +74,7 @@ def test_streams_do_not_mix() -> None:
         scroll.add("stdout", b"\xbc")
     found = scroll.take() + scroll.take(end=True)
     said = {name: "".join(r.data["text"] for r in found if r.data["stream"] == name) for name in ("stdout", "stderr")}
-    assert said == {"stdout": "üüü", "stderr": "e"}
+    assert said == {"stdout": "üüü", "stderr": "e\r"}
 
 
 def test_megabytes_a_second_take_less_than_one() -> None:
