@@ -140,6 +140,11 @@ class RunRecord:
         return [self.project, self._id]
 
     @property
+    def url(self) -> str | None:
+        """The address of its page, if one is served."""
+        return None
+
+    @property
     def job_type(self) -> str | None:
         return self._known.job_type
 
@@ -176,9 +181,9 @@ class RunRecord:
         return self._view.config
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> RecordedSummary:
         """The last value of each metric, or as `define_metric` says, and what the program set."""
-        return self._view.summary
+        return RecordedSummary(self._view.summary)
 
     summary_metrics = summary
 
@@ -255,6 +260,14 @@ class RunRecord:
 
     def __repr__(self) -> str:
         return f"<Run {self.project}/{self._id} {self.name}>"
+
+
+class RecordedSummary(dict[str, Any]):
+    """A summary that was read: a dictionary, of which W&B's own examples ask for `_json_dict`."""
+
+    @property
+    def _json_dict(self) -> dict[str, Any]:
+        return dict(self)
 
 
 class RunFile:

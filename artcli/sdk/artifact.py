@@ -17,6 +17,7 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.register import Register
 from artcli.flows import alias, edit, part, rm, tag, texts, use, verify
+from artcli.flows.verify import Difference
 from artcli.sdk import place
 from artcli.sdk.draft import OURS, TTL, Artifact, checked, checked_ttl
 from artcli.sdk.entries import ArtifactEntry, Manifest, clean
@@ -238,14 +239,25 @@ class LoggedArtifact:
     def verify(self, root: str | os.PathLike[str] | None = None) -> None:
         """Compare each byte of a directory, by default that of `download`, with it.
 
-        Raises ValueError where files differ, are missing, or do not belong to it.
+        Raises ValueError where files differ, are missing, or do not belong to it; empty folders are no matter.
         """
         directory = Path(root if root is not None else self._root()).absolute()
         if not directory.is_dir():
             raise ValueError(f"no directory to compare with {self.name}: {directory}")
         check = verify.Check(self._fresh(), str(directory), self.project, directory.parent, against=self.qualified_name)
+        extra = None
         for found in check.differences():
-            raise ValueError(f"{found.state}: {os.fsdecode(found.path)!r} is not as {self.name} has it {found.reason}")
+            if found.state != "extra":
+                raise self._is_not(found)
+            path = os.path.join(os.fsencode(directory), found.path)
+            if os.path.islink(path) or not os.path.isdir(path):
+                extra = extra or found
+        if extra is not None:
+            raise self._is_not(extra)
+
+    def _is_not(self, found: Difference) -> ValueError:
+        reason = f": {found.reason}" if found.reason else ""
+        return ValueError(f"{os.fsdecode(found.path)!r} is not as {self.name} has it, but {found.state}{reason}")
 
     def _bring(self, root: Any, prefix: Any, *, exact: bool) -> str:
         given = os.fspath(root) if root is not None else str(self._root())

@@ -37,17 +37,19 @@ def field(key: str) -> str:
 
 
 def fits(filters: Mapping[str, Any], values: Values) -> bool:
-    """Whether a run is let through; raises ValueError for an operator that there is none of."""
+    """Whether a run is let through; raises ValueError for what is no filter: an operator, a form, an expression."""
+    if not isinstance(filters, Mapping):
+        raise ValueError(f"a filter is a dictionary, not {filters!r}")
     return all(_clause(key, wanted, values) for key, wanted in filters.items())
 
 
 def _clause(key: str, wanted: Any, values: Values) -> bool:
     if key == "$and":
-        return all(fits(part, values) for part in wanted)
+        return all(fits(part, values) for part in _list(key, wanted))
     if key == "$or":
-        return any(fits(part, values) for part in wanted)
+        return any(fits(part, values) for part in _list(key, wanted))
     if key == "$nor":
-        return not any(fits(part, values) for part in wanted)
+        return not any(fits(part, values) for part in _list(key, wanted))
     if key == "$not":
         return not fits(wanted, values)
     if key.startswith("$"):
@@ -68,19 +70,33 @@ def _condition(word: str, wanted: Any, there: Sequence[Any], whole: Mapping[str,
     if word in _ORDERS:
         return any(_comparable(item, wanted) and _ORDERS[word](item, wanted) for item in there)
     if word in ("$in", "$nin"):
-        return any(_equal(there, item) for item in wanted) == (word == "$in")
+        return any(_equal(there, item) for item in _list(word, wanted)) == (word == "$in")
     if word == "$exists":
         return bool(there) == bool(wanted)
     if word == "$regex":
         flags = re.IGNORECASE if "i" in str(whole.get("$options", "")) else 0
-        return any(isinstance(item, str) and re.search(wanted, item, flags) for item in there)
+        expression = _expression(wanted, flags)
+        return any(isinstance(item, str) and expression.search(item) for item in there)
     if word == "$options":
         return True
     if word == "$not":
         return not all(_condition(inner, value, there, wanted) for inner, value in wanted.items())
     if word == "$all":
-        return all(item in there for item in wanted)
+        return all(item in there for item in _list(word, wanted))
     raise ValueError(f"no operator {word!r} in a condition")
+
+
+def _list(word: str, wanted: Any) -> Sequence[Any]:
+    if not isinstance(wanted, list | tuple | set | frozenset):
+        raise ValueError(f"{word} takes a list, not {wanted!r}")
+    return list(wanted)
+
+
+def _expression(text: Any, flags: int) -> re.Pattern[str]:
+    try:
+        return re.compile(text, flags)
+    except (re.error, TypeError) as error:
+        raise ValueError(f"no regular expression: {text!r}: {error}") from error
 
 
 def _equal(there: Sequence[Any], wanted: Any) -> bool:

@@ -60,9 +60,12 @@ def test_filters(api: wandb.Api) -> None:
 
 
 def test_operators_that_there_are_not() -> None:
-    for filters in ({"$xor": []}, {"a": {"$near": 1}}):
+    for filters in (
+        {"$xor": []}, {"a": {"$near": 1}}, {"a": {"$regex": "["}}, {"a": {"$regex": 5}}, {"$or": {}}, {"$and": [5]},
+        {"a": {"$in": 1}}, {"a": {"$all": "x"}}, 5,
+    ):  # fmt: skip
         with pytest.raises(ValueError):
-            mongo.fits(filters, lambda key: [1])
+            mongo.fits(filters, lambda key: [1])  # type: ignore[arg-type]
 
 
 def test_order(api: wandb.Api) -> None:
@@ -76,6 +79,7 @@ def test_a_run_as_it_was(api: wandb.Api) -> None:
     assert run == api.run(f"p/{run.id}")
     assert (run.name, run.project, run.job_type, run.state, run.tags) == ("r1", "p", "train", "finished", ["t", "t1"])
     assert (run.config["lr"], run.summary["best"], run.summary["other"], run.lastHistoryStep) == (0.01, -1, 9, 9)
+    assert run.summary._json_dict == dict(run.summary)
     assert "cwd" in run.metadata
     assert [row["loss"] for row in run.history(pandas=False)] == [0.01 * step for step in range(10)]
     assert [row["_step"] for row in run.history(samples=4, pandas=False)] == [0, 3, 6, 9]

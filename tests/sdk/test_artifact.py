@@ -229,6 +229,23 @@ def test_files_are_read_anywhere_without_being_written(place: Path) -> None:
     assert Path(made.download(path_prefix="m")).joinpath("m.bin").read_bytes() == content
 
 
+def test_verify_says_what_is_not_as_the_version_has_it() -> None:
+    with wandb.init() as run:
+        made = run.log_artifact(logged(**{"a": "1", "deep/b": "2"}))
+    folder = Path(made.download())
+    (folder / "empty").mkdir()
+    made.verify()  # W&B sees files alone
+    (folder / "0").write_text("")
+    with pytest.raises(ValueError, match="'0' is not as digits:v0 has it, but extra"):
+        made.verify()
+    (folder / "deep" / "b.txt").unlink()
+    with pytest.raises(ValueError, match=r"'deep/b\.txt' is not as digits:v0 has it, but missing"):
+        made.verify()
+    made.download()
+    (folder / "0").unlink()
+    made.verify()
+
+
 def test_checkout_leaves_what_belongs(place: Path) -> None:
     with wandb.init() as run:
         made = run.log_artifact(logged(a="1"))
