@@ -6,10 +6,11 @@ cost little more than one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.fold import LIVE
 from artcli.catalog.manifest import Entry, PageSource, Root
 from artcli.catalog.manifest.page import Inner, Leaf
 from artcli.catalog.manifest.read import open_child, open_root
@@ -22,14 +23,16 @@ class Found(NamedTuple):
     entry: Entry
 
 
-def find_file(catalog: Catalog, pages: PageSource, wanted: Callable[[Entry], bool]) -> Found | None:
-    """The newest live version with an entry that is `wanted`, and the entry.
+def find_file(
+    catalog: Catalog, pages: PageSource, wanted: Callable[[Entry], bool], states: Sequence[str] = (LIVE,)
+) -> Found | None:  # fmt: skip
+    """The newest version in one of these states with an entry that is `wanted`, and the entry.
 
     Versions whose manifest is damaged are passed over; only if no other has it, their first error is raised.
     """
     seen: set[Digest] = set()
     failure: IntegrityError | None = None
-    for version in sorted(catalog.versions(), key=lambda version: version.time, reverse=True):
+    for version in sorted(catalog.versions(states=states), key=lambda version: version.time, reverse=True):
         try:
             entry = _entry(pages, version.root, wanted, seen)
         except IntegrityError as error:

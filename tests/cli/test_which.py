@@ -20,5 +20,10 @@ def test_which(art: Art) -> None:
     assert (item["ref"], item["state"], item["differs"]) == ("model-trt:v0", "modified", "1 file added")
     unknown = art("which", "car/more")
     assert (unknown.code, unknown.out) == (1, "car/more\t\tunknown\n")
+    (folder / "more").unlink()
+    art("rm", "-y", "model-trt:v0")
+    item = art("which", "car", "--json").json["items"][0]
+    assert (item["state"], item["version_state"]) == ("unmodified", "trash")
+    assert item["differs"] == "in the trash: art restore model-trt:v0"
     assert art("which", "nowhere", "--json").error["code"] == "no-such-path"
     assert art("which", "-", "-").code == 2

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from artcli.catalog.fold import TRASH
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import files, ref_of
@@ -32,7 +33,8 @@ WHICH = Schema(
         Field("state", help="unmodified, modified or unknown"),
         Field("run", help="id of the run that made the version"),
         Field("run_name"),
-        Field("differs", help="what is different, in words"),
+        Field("version_state", help="of the version: live, or trash"),
+        Field("differs", help="what is different, in words; that the version is in the trash"),
         Field("added", "count", "files that the version lacks"),
         Field("modified", "count"),
         Field("deleted", "count", "files that only the version has"),
@@ -81,6 +83,7 @@ def _item(path: str, known: Known, project: str) -> dict[str, Any]:
     return item | {
         "path": path,
         "ref": ref_of(version, project) + inside if version else None,
+        "version_state": version.state if version else None,
         "differs": _differs(known),
         "id": version.id if version else None,
         "digest": version.digest if version else None,
@@ -88,7 +91,10 @@ def _item(path: str, known: Known, project: str) -> dict[str, Any]:
 
 
 def _differs(known: Known) -> str:
-    if known.shared is not None:
-        return f"{known.shared:.0%} of its bytes are the same"
     counts = ((known.added, "added"), (known.modified, "modified"), (known.deleted, "deleted"))
-    return ", ".join(f"{files(count)} {what}" for count, what in counts if count)
+    words = [f"{files(count)} {what}" for count, what in counts if count]
+    if known.shared is not None:
+        words.append(f"{known.shared:.0%} of its bytes are the same")
+    if known.version is not None and known.version.state == TRASH:
+        words.append(f"in the trash: art restore {known.version.ref}")
+    return ", ".join(words)

@@ -4,7 +4,8 @@
     a file          the version it was brought from, else the newest that has a file of these bytes, else the one that
                     has a large file with most of its chunks
 
-Nothing but the bytes is believed: that a directory once was made to hold a version only says where to look first.
+Nothing but the bytes is believed: that a directory once was made to hold a version only says where to look first. What
+no live version has may still be one that lies in the trash.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from blake3 import blake3
 from artcli.catalog import manifest
 from artcli.catalog.catalog import Version
 from artcli.catalog.finding import find_file
-from artcli.catalog.fold import PURGED
+from artcli.catalog.fold import PURGED, TRASH
 from artcli.catalog.manifest import Entry, chunk_list
 from artcli.catalog.repository import Repository
 from artcli.catalog.resolve import Resolved
@@ -128,9 +129,15 @@ def _of_bytes(repository: Repository, looked: Bytes, path: Path | None) -> Known
     if brought is not None and (brought[1].digest, brought[1].size) == (looked.digest, looked.size):
         return Known(UNMODIFIED, brought[0], brought[1].path)
     catalog, store = repository.catalog, repository.store
-    found = find_file(catalog, store, lambda entry: entry.digest == looked.digest and entry.size == looked.size)
+
+    def same(entry: Entry) -> bool:
+        return entry.digest == looked.digest and entry.size == looked.size
+
+    found = find_file(catalog, store, same)
     if found is not None:
         return Known(UNMODIFIED, found.version, found.entry.path)
+    if brought is None and (gone := find_file(catalog, store, same, (TRASH,))):
+        return Known(UNMODIFIED, gone.version, gone.entry.path)
     if brought is not None:
         shared = _shared(repository, looked, brought[1]) if is_large(brought[1]) else None
         return Known(MODIFIED, brought[0], brought[1].path, shared=shared)
@@ -180,7 +187,8 @@ def _directory(
 ) -> Known:  # fmt: skip
     pages = Unkept(repository.store)
     there = side.of_directory(repository, pages, path, str(path), workers=workers, progress=progress)
-    same = repository.catalog.with_digest(there.root.content.hex())
+    digest = there.root.content.hex()
+    same = repository.catalog.with_digest(digest)
     around = copy_around(repository, path)
     held = repository.catalog.version(around[0].version) if around else None
     if same and there.root.entries and (held is None or held.id not in {version.id for version in same}):
@@ -190,9 +198,17 @@ def _directory(
         try:
             return _compared(pages, there, held, inside)
         except NotFoundError:
-            pass  # the version has no such folder
+            pass  # the version has no such folder: what the directory is made of says more than where it lies
+    if there.root.entries and (gone := _in_trash(repository, digest)):
+        return Known(UNMODIFIED, gone)
     version = _nearest(repository, pages, there, most)
     return _compared(pages, there, version, None) if version else Known(UNKNOWN)
+
+
+def _in_trash(repository: Repository, digest: str) -> Version | None:
+    """The newest version in the trash that has this digest."""
+    found = [version for version in repository.catalog.versions(states=(TRASH,)) if version.digest == digest]
+    return max(found, key=lambda version: version.time, default=None)
 
 
 def _compared(pages: Unkept, there: Side, version: Version, path: bytes | None) -> Known:

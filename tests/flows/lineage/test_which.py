@@ -81,6 +81,15 @@ def test_a_file_from_anywhere(lab: Lab, tmp_path: Path) -> None:
         which(lab.repository, away / "gone")
 
 
+def test_what_is_in_the_trash(lab: Lab, tmp_path: Path) -> None:
+    """It is found if no live version has it."""
+    files = dict(lab.tree("big:v0"))
+    lab.remove("big:v0")
+    away = put(tmp_path / "car", files)
+    for path, ref in [(away, "big:v0"), (away / "w.bin", "big:v0/w.bin"), (away / "arch", "model:v1/arch")]:
+        assert told(which(lab.repository, path))[:2] == (UNMODIFIED, ref)
+
+
 def test_a_stream(lab: Lab) -> None:
     blocks = [LARGE[at : at + 100_000] for at in range(0, len(LARGE), 100_000)]
     assert told(which_bytes(lab.repository, iter(blocks))) == (UNMODIFIED, "big:v0/w.bin", "big")
