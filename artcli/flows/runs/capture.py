@@ -8,7 +8,7 @@
     packages      code/requirements.txt: what that Python had installed
     git           {root, commit, branch, remote, dirty, diff?: code/diff.patch, diff_left_out?: true, untracked?}
     code          code/<path of the script>
-    env           variables that an allow-list names; no others are ever looked at
+    env           variables that an allow-list names, masked; no others are ever looked at
     art           the version of art
     asked         by `art run --`: {command, uses: {variable: pinned reference}, logs}, before places were filled in
 
@@ -77,7 +77,7 @@ def capture(
         start["gpus"] = gpus
     allowed = {name: value for name, value in sorted(environ.items()) if _fits(name, env_allow)}
     if allowed:
-        start["env"] = allowed
+        start["env"] = mask.variables(allowed)
     return captured
 
 

@@ -88,6 +88,11 @@ def text(said: str) -> str:
     return _BEARER.sub(rf"\1{MASK}", said)
 
 
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables of the environment with secrets masked: `AWS_*` allows more than is meant."""
+    return {name: MASK if _is_secret(name) else text(value) for name, value in environ.items()}
+
+
 def settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """A config with the values masked whose keys say that they are secret."""
     return {key: _setting(str(key), value) for key, value in values.items()}

@@ -92,6 +92,13 @@ def test_words_of_any_length_are_masked_in_no_time() -> None:
         assert mask.arguments([word])
 
 
+def test_secrets_of_the_environment() -> None:
+    environ = {"AWS_SECRET_ACCESS_KEY": "a", "AWS_REGION": "b", "HTTPS_PROXY": "http://me:pw@host"}
+    assert mask.variables(environ) == {
+        "AWS_SECRET_ACCESS_KEY": "***", "AWS_REGION": "b", "HTTPS_PROXY": "http://***@host",
+    }  # fmt: skip
+
+
 def test_secrets_of_a_config() -> None:
     given = {
         "api_key": "a", "db": {"password": "b", "pin_secret": 1234}, "token": 7, "max_tokens": 5, "url": "s3://k:s@h",
@@ -129,7 +136,7 @@ def test_no_secret_is_found_below_the_repository(tmp_path: Path) -> None:
     _checkout(tmp_path)
     (tmp_path / "train.py").write_text(TRAIN)
     words = [
-        "run", "-c", f"api_key={S}1", "-c", f"db.password={S}2", "-c", f"url=https://me:{S}3@host/x",
+        "run", "--env-allow", "MY_*", "-c", f"api_key={S}1", "-c", f"db.password={S}2", "-c", f"url=https://me:{S}3@host/x",
         "--use-ref", f"https://me:{S}4@host/data?token={S}5", "--", sys.executable, "train.py",
         "--api-key", f"{S}6", f"--token={S}7", f"HF_TOKEN={S}8", f"ftp://me:{S}9@host", f"sh --my-secret {S}10",
         "-H", f"Authorization: Basic {S}11",
