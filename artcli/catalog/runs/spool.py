@@ -131,7 +131,8 @@ class Spool:
         """Append the records that `make(next step)` gives; returns the bytes of records that are not being sealed.
 
         `durable`: on the disk when this returns, with all that was said before in the same part. `files`: path in the
-        run → a finished file below `incoming`, which moves there. Raises `SpaceError` (`disk-full`): then nothing was said. ValueError, TypeError as `encode`.
+        run → a finished file below `incoming`, which moves there. Raises `SpaceError` (`disk-full`): then nothing was
+        said. ValueError, TypeError as `encode`.
         """
         with self.locked():
             lines = b"".join(records.encode(record) for record in make(self.next_step()))
