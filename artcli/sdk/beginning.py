@@ -101,9 +101,14 @@ def _begin(wish: Settings) -> Run:
     if outer is not None and outer not in _joined:
         _joined.add(outer)
         return _join(outer, wish)
-    repository = _repository(wish)
+    repository, told = _repository(wish), wish.project
     wish = _with_project(wish, repository)
     known = _known(repository, wish)
+    if known is not None and told and known.project != wish.project:
+        raise ConflictError(
+            "run-exists", f"there is a run '{known.id}' of project {known.project}, and none of {wish.project}",
+            hint=f"art run show {known.id}",
+        )  # fmt: skip
     beginning = Beginning(
         project=wish.project, name=wish.name, job_type=wish.job_type, group=wish.group, notes=wish.notes,
         tags=wish.tags, recorded={"argv": mask.arguments(noticing.words_of_command()), "cwd": os.getcwd()},
@@ -116,6 +121,8 @@ def _begin(wish: Settings) -> Run:
         recorder = Recorder.resume(repository, known.id, beginning)
     about = about_run(repository, recorder.run, said.next if said else 0, resumed=known is not None)
     live = Live(recorder, about, said, owns=True)
+    if known is not None:
+        _rename(live, wish)
     run = Run(live, wish, active.overrides(), said.settings if said else {})
     say(f"run {about.name} of {about.project}{' goes on' if known else ''}: art run show {about.id}")
     noticing.notice(live, wish)
@@ -123,6 +130,15 @@ def _begin(wish: Settings) -> Run:
         run._hears = True
         live.listen()
     return run
+
+
+def _rename(live: Live, wish: Settings) -> None:
+    """A run that goes on is called what `init` says now; what it says nothing of stays."""
+    for field in ("name", "job_type", "group", "notes"):
+        if (wanted := getattr(wish, field)) and wanted != getattr(live.about, field):
+            live.edit(field, wanted)
+    if wish.tags and set(wish.tags) != set(live.about.tags):
+        live.tag(wish.tags)
 
 
 def _join(outer: str, wish: Settings) -> Run:

@@ -253,8 +253,16 @@ def test_a_run_goes_on() -> None:
         assert dict(run.config) == {"lr": 2, "more": 3}
         assert dict(run.summary) == {"loss": 1.0, "best": 9}
         run.log({"loss": 0.5})
+    with wandb.init(id="abc", resume="must", name="renamed", notes="why", tags=["new"], job_type="train") as run:
+        assert (run.name, run.notes, run.tags, run.job_type, run.project) == (
+            "renamed", "why", ("new",), "train", "uncategorized",
+        )  # fmt: skip
+    with wandb.init(id="abc", resume="must") as run:
+        assert (run.name, run.notes, run.tags, run.job_type) == ("renamed", "why", ("new",), "train")
+    with pytest.raises(ConflictError, match="of project uncategorized"):
+        wandb.init(id="abc", resume="allow", project="other")
     assert rows("abc") == [(0, {"loss": 1.0}), (1, {"loss": 0.5})]
-    assert known("abc").resumes == 1
+    assert known("abc").resumes == 3
     with pytest.raises(UsageError):
         wandb.init(resume="bogus")
 
