@@ -1,53 +1,115 @@
 """Tells the story of `scripts/demo --pipeline`: five stages in Python, and then what the command line knows of them.
 
 The stages are those of a notebook written for W&B, on real handwritten digits with a softmax regression in numpy,
-trained twice; then come the car's programs as `tests/seeds` has them. It all happens in a temporary directory, which is
-removed.
+trained twice; then come the car's three programs as `tests/seeds` has them, on real photographs. All of it is recorded
+below a new folder, which stays.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy
+from demo_story import Show, Trouble, say, way_on
 
 import artcli as wandb
+from artcli.flows.demo.shots import DUSK, TABLE, Place, label, shipped
 from tests.kit.story.pipeline import digit_table
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-PROGRAMS = CHECKOUT / "tests" / "seeds" / "programs"
-PROJECT = "digits"
+PROGRAMS = Path(__file__).resolve().parent.parent / "tests" / "seeds" / "programs"
 SPLITS = ("training", "validation", "test")
-ASKED = (
-    ("art", "runs", "-p", PROJECT, "--group-by", "job_type"),
-    ("art", "graph", "-p", PROJECT, "--explode"),
-    ("art", "why", f"{PROJECT}/model:latest"),
-    ("art", "graph", "-p", "racecar", "--explode"),
-    ("art", "why", "racecar/model:latest"),
-)
+PROJECT = "digits"
+ASKED = (("graph", "--explode"), ("why", "model:latest"), ("runs", "--group-by", "job_type"))
+"""What a run and its outcome leave to be asked."""
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="art-demo-") as home:
-        os.chdir(home)
-        load()
-        preprocess()
-        for rate in (0.05, 0.5):
-            initialize()
-            train({"epochs": 15, "learning_rate": rate})
-            report()
-        for words in (["collect_data", "0.jpg", "1.jpg"], ["collect_data", "2.jpg"], ["optimize"]):
-            subprocess.run([sys.executable, PROGRAMS / f"{words[0]}.py", *words[1:]], check=True)
-        for command in ASKED:
-            print("\n$", " ".join(command), flush=True)
-            subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], check=True)
-        os.chdir("/")
+    home = Path(tempfile.mkdtemp(prefix="art-demo-"))
+    say("This is the story of a model of handwritten digits, told by a program that was written for W&B.")
+    say(f"It happens in {home}, a new folder, which stays when this has ended.")
+    try:
+        show = digits(home / "digits")
+        car(home / "car", show.number)
+    except Trouble as trouble:
+        print(f"demo: {trouble}", file=sys.stderr)
+        return 1
+    way_on(home / "digits", home, ("art runs", "art help run"))
     return 0
+
+
+def digits(place: Path) -> Show:
+    """The five stages, of which the last two happen twice, and what can be asked of them."""
+    show = Show(place)
+    place.mkdir()
+    os.chdir(place)  # as whoever types the commands that follow
+    for name in [name for name in os.environ if name.startswith("ART_")]:
+        del os.environ[name]
+    os.environ.update(show.environment)
+    show.heading("A folder for the digits becomes a repository.")
+    show.run("init", "--project", PROJECT)
+    stages: list[tuple[str, Callable[[], None]]] = [
+        ("Load: 1,797 digits, split in three, become the first artifact.", load),
+        ("Preprocess: the split is used, its pixels are scaled, and it is logged as another.", preprocess),
+        ("Initialize: a model that has learnt nothing yet.", initialize),
+        ("Train: slowly, with a curve.", lambda: train({"epochs": 15, "learning_rate": 0.05})),
+        ("Report: how it does on digits of other writers, and pictures of the 32 that it found hardest.", report),
+        ("Train again: ten times as fast.", lambda: train({"epochs": 15, "learning_rate": 0.5})),
+        ("Report again.", report),
+    ]
+    for title, stage in stages:
+        show.heading(title)
+        stage()
+    show.heading("The command line knows of all that; the last report first.")
+    show.run("run", "show", "-1")
+    show.heading("What came of what, how the last model came to be, and how each kind of run did.")
+    for words in ASKED:
+        show.run(*words)
+    return show
+
+
+def car(place: Path, number: int) -> None:
+    """The programs of the car: it collects pictures twice, learns where to steer, and makes its model small."""
+    show = Show(place)
+    show.number = number
+    show.heading("The programs of a car, each with one line changed, in a folder of their own.")
+    place.mkdir()
+    show.run("init", "--project", "racecar")
+    for folder, where, count in (("trip-1", TABLE, 12), ("trip-2", DUSK, 8)):
+        _take_pictures(place / folder, where, count)
+    for program in ("collect_data.py", "train.py", "optimize.py"):
+        shutil.copy(PROGRAMS / program, place)
+    show.heading("The car takes pictures; those of the second trip are added to those of the first.")
+    _run(show, "collect_data.py", "trip-1/*.jpg")
+    _run(show, "collect_data.py", "trip-2/*.jpg")
+    show.heading("A model learns from them where to steer, and is made smaller for the car.")
+    _run(show, "train.py")
+    _run(show, "optimize.py")
+    show.heading("The same questions.")
+    for words in ASKED:
+        show.run(*words)
+
+
+def _take_pictures(folder: Path, where: Place, count: int) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        x, y = label(where, number)
+        (folder / f"{where.name}{number:02d}_x{x:03d}_y{y:03d}.jpg").write_bytes(shipped(where, number).jpeg)
+
+
+def _run(show: Show, program: str, pictures: str = "") -> None:
+    """Raises Trouble if it fails."""
+    show.shell(f"python {program} {pictures}".rstrip())
+    words = sorted(str(path.relative_to(show.home)) for path in show.home.glob(pictures)) if pictures else []
+    done = subprocess.run([sys.executable, program, *words], cwd=show.home, env=show.environment, check=False)
+    if done.returncode:
+        raise Trouble(f"{program} ended with {done.returncode}; all is in {show.home}")
 
 
 def load() -> None:

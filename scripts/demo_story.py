@@ -264,10 +264,15 @@ def farewell(show: Show) -> None:
         f"The {len(sizes)} versions of the dataset hold {megabytes(sum(sizes))} of files. "
         f"All that art keeps in {home / '.art'} takes {megabytes(home_bytes(home))}."
     )
+    way_on(home, home, ("art ls", "art help"))
+
+
+def way_on(place: Path, home: Path, commands: tuple[str, ...]) -> None:
+    """How to go on by oneself in `place`, and how to remove `home`."""
     print("\nTo go on by yourself:")
     print(f'\n    export PATH={shlex.quote(str(BIN))}:"$PATH"')
-    print(f"    cd {shlex.quote(str(home))}")
-    print("    art ls\n    art help")
+    print(f"    cd {shlex.quote(str(place))}")
+    print("".join(f"    {command}\n" for command in commands), end="")
     print("\nTo remove all that this has made:\n")
     made = [home, BIN.parent] if BIN.parent == CHECKOUT / ".venv" else [home]
     print("    rm -rf " + " ".join(shlex.quote(str(path)) for path in made))

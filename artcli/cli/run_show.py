@@ -112,11 +112,22 @@ def _git(git: Mapping[str, Any]) -> str:
 
 def _values(console: Console, values: Mapping[str, Any], charts: Mapping[str, str]) -> str:
     def shown(value: Any) -> str:
-        return for_person(value, "object", 0.0) if console.for_person else for_program(value, "object")
+        if not console.for_person:
+            return for_program(value, "object")
+        return _pictures(value) or for_person(value, "object", 0.0)
 
     lines = [(f"{key} = {shown(value)}", charts.get(key, "")) for key, value in values.items()]
     wide = max((len(text) for text, chart in lines if chart), default=0)
     return "\n".join(f"{text:<{wide}}  {chart}".rstrip() for text, chart in lines)
+
+
+def _pictures(value: Any) -> str | None:
+    """What is said of pictures, whose own words are a screen full; their files are listed below."""
+    if not isinstance(value, Mapping) or value.get("_type") not in ("image-file", "images/separated"):
+        return None
+    count = value.get("count", 1)
+    sides = f", {value['width']} × {value['height']}" if value.get("width") and value.get("height") else ""
+    return f"{count} picture{'s' * (count != 1)}{sides}"
 
 
 def _some(lines: list[str]) -> str:

@@ -120,7 +120,14 @@ def test_the_demo_of_a_pipeline(place: Path) -> None:
     checkout = HERE.parent.parent
     done = subprocess.run(
         [sys.executable, checkout / "scripts" / "demo_pipeline.py"],
-        env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True, text=True, timeout=100,
+        env={**os.environ, "PYTHONPATH": str(checkout), "TMPDIR": str(place)},
+        capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "model:v1  (latest)" in done.stdout
+    asked = ["$ art graph --explode", "$ art why model:latest", "$ art runs --group-by job_type"]
+    assert [line for line in done.stdout.splitlines() if line in asked] == 2 * asked
+    assert "high-loss-examples = 32 pictures, 8 × 8" in done.stdout
+    assert "● model:v1  (latest)" in done.stdout  # of the digits
+    assert "● model-trt:v0  (latest)" in done.stdout  # of the car
+    [home] = place.glob("art-demo-*")
+    assert f"rm -rf {home}" in done.stdout
