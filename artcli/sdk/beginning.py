@@ -59,6 +59,7 @@ def init(
 
     Raises `UsageError`, `ConflictError` (`run-exists`, `run-lives`), `NotFoundError` (`no-such-run`); `SpaceError`.
     """
+    reinit = Settings().over(settings).reinit if reinit is None else reinit
     if reinit not in (None, True, False, *REINIT):
         raise UsageError("bad-reinit", f"reinit is {', '.join(REINIT)}, not {reinit!r}", hint="art help bad-reinit")
     if resume_from or fork_from:

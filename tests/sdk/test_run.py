@@ -179,6 +179,8 @@ def test_a_second_init_gives_the_open_run_unless_it_is_told_otherwise(capsys: py
     second = wandb.init(reinit=True)
     assert wandb.run is second
     assert (known(first.id).outcome, known(third.id).outcome) == ("finished", "finished")
+    fourth = wandb.init(settings=wandb.Settings(reinit="finish_previous"))
+    assert (wandb.run, known(second.id).outcome) == (fourth, "finished")
     with pytest.raises(UsageError):
         wandb.init(reinit="bogus")
 
