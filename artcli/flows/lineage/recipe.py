@@ -81,7 +81,7 @@ class Recipe(NamedTuple):
     @property
     def settings(self) -> dict[str, Any]:
         """The config, as far as it can be set from outside."""
-        return {key: value for key, value in self.config.items() if _is_json(value)}
+        return {key: value for key, value in self.config.items() if _is_json(value) and not mask.is_masked(value)}
 
 
 def recipe(repository: Repository, run: str) -> Recipe:
@@ -133,7 +133,8 @@ def obstacles(found: Recipe, *, packages: bool = True) -> Iterator[Obstacle]:
     else:
         yield Obstacle("code", "no code was recorded", False)
     for key in sorted(found.config.keys() - found.settings.keys()):
-        yield Obstacle("config", f"config {key} has a number that JSON cannot hold: the program has to say it", False)
+        why = "is a secret" if mask.is_masked(found.config[key]) else "has a number that JSON cannot hold"
+        yield Obstacle("config", f"config {key} {why}: the program has to say it", False)
     for pin in found.inputs:
         if pin.state in (TRASH, PURGED, UNKNOWN):
             gone = {TRASH: f"is in the trash (back with: art restore {pin.ref})", PURGED: "was deleted and is gone",

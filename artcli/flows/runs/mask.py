@@ -98,6 +98,15 @@ def settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _setting(str(key), value) for key, value in values.items()}
 
 
+def is_masked(value: Any) -> bool:
+    """Whether something of a recorded value was masked."""
+    if isinstance(value, Mapping):
+        return any(map(is_masked, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(is_masked, value))
+    return isinstance(value, str) and (value == MASK or f"://{MASK}@" in value)
+
+
 def patch(diff: bytes) -> bytes:
     """A diff of git without what it says of files that hold secrets, which it only names; empty if that was all.
 

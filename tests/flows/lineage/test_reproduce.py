@@ -204,6 +204,9 @@ def test_what_is_missing_is_named_first(repository: Repository, shop: Shop, tmp_
     ]
     secret = found._replace(command=["curl", "--token", "***"])
     assert next(obstacles(secret)).kind == "command"
+    private = found._replace(config={"lr": 1, "db": {"password": "***"}})
+    assert private.settings == {"lr": 1}
+    assert "config db is a secret: the program has to say it" in [item.text for item in obstacles(private)]
 
 
 def test_it_cannot_be_begun(repository: Repository) -> None:

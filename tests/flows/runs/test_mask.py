@@ -105,6 +105,8 @@ def test_secrets_of_a_config() -> None:
         "hfToken": "a", "monkey": "b", "key": "c", "tokenizer": "d", "nodes": [{"passwd": "e"}, "http://u:p@h"],
         "passwords": ["a", "b"], "has_password": True, "prompt": "the token: 'x'",
     }  # fmt: skip
+    masked = {key for key, value in mask.settings(given).items() if mask.is_masked(value)}
+    assert masked == {"api_key", "db", "url", "hfToken", "nodes", "passwords"}
     assert mask.settings(given) == {
         "api_key": "***", "db": {"password": "***", "pin_secret": "***"}, "token": 7, "max_tokens": 5,
         "url": "s3://***@h", "hfToken": "***", "monkey": "b", "key": "c", "tokenizer": "d",
