@@ -16,7 +16,7 @@ def lines(console: Console, picture: Picture, *, newest_first: bool = False, tim
             yield ""
         name = console.style(box.label, "bold") if box.focus else box.label
         state = drawing.said(box)
-        words = [f"{console.style(rails, 'dim')}{mark} {name}"]
+        words = [f"{console.style(rails, 'dim') if rails else ''}{mark} {name}"]
         words += [console.style(state, "red") if drawing.is_faint(box) else state] if state else []
         words += [console.when(box.time)] if times and box.time else []
         words += [console.style(beside, "dim")] if beside else []

@@ -108,6 +108,7 @@ def test_graph(art: Art) -> None:
     assert art("graph", "--as", "svg").out.startswith("<svg ")
     assert "drive" in art.on_terminal("graph", "--no-pager").out
     assert art("graph", "--as", "png", "--json").error["code"] == "bad-value"
+    assert art("graph", "-x", "--level", "type", "--json").error["code"] == "bad-usage"
     assert art("graph", "modle", "--json").error["code"] == "no-such-artifact"
 
 

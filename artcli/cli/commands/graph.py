@@ -62,6 +62,8 @@ def command(
         if value not in known:
             message = f"{option} is one of {', '.join(known)}, not '{value}'"
             raise UsageError("bad-value", message, hint="art graph --help")
+    if explode and chosen != INSTANCE:
+        raise UsageError("bad-usage", f"--explode is --level {INSTANCE}, not {chosen}", hint="art graph --help")
     repository = console.repository()
     focus = graph.focus(repository.catalog, about, console.project, active_run()) if about is not None else None
     if focus and focus.note:

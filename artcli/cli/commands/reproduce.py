@@ -59,6 +59,8 @@ def command(
     id = _run_of(console, what)
     found = recipe(repository, id)
     known = list(obstacles(found))
+    if run or check:
+        reproduce.refuse(found, known)
     for obstacle in known:
         console.warn(obstacle.text)
     if run:
