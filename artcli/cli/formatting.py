@@ -32,6 +32,12 @@ class Field(NamedTuple):
     name: str
     kind: Kind = "text"
     help: str = ""
+    is_verbatim: bool = False
+    """Its name is somebody's own word, such as a metric's: a header has it as it is."""
+
+    @property
+    def header(self) -> str:
+        return printable(self.name) if self.is_verbatim else self.name.replace("_", " ").upper()
 
 
 class Schema(NamedTuple):

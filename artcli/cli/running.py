@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -30,9 +30,17 @@ _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _OPTION = re.compile(r"(type|alias|on)=([^,]*)")
 
 
+class _Unfit(ArtError):
+    exit_code = 126
+
+
+class _NoCommand(ArtError):
+    exit_code = 127
+
+
 def run(
-    console: Console, wish: Wish, cmd: Sequence[str], uses: Sequence[str], uris: Sequence[str], logs: Sequence[str],
-    system_metrics: str, no_capture: bool, strict: bool,
+    console: Console, wanted: Callable[[], Wish], cmd: Sequence[str], uses: Sequence[str], uris: Sequence[str],
+    logs: Sequence[str], system_metrics: str, no_capture: bool, strict: bool,
 ) -> None:  # fmt: skip
     """Run a command; ends with its exit code, or as it ended."""
     from artcli.flows.runs import wrap
@@ -41,9 +49,10 @@ def run(
     if not cmd or list(cmd) != behind:
         raise UsageError("no-command", "say behind -- what to run", hint="art run -- python train.py")
     if active.is_disabled():
-        raise typer.Exit(_unrecorded(console, cmd))
-    word = "goes on" if wish.resume else "began"
+        _unrecorded(console, cmd)
     try:
+        wish = wanted()
+        word = "goes on" if wish.resume else "began"
         job = wrap.Job(
             cmd, wish, Path.cwd(), [_used(word) for word in uses], uris, [_made(word) for word in logs],
             _seconds(system_metrics), not no_capture, strict, workers=console.jobs,
@@ -51,8 +60,7 @@ def run(
         repository = _opened(console, None if strict or uses else cmd)
         ended = wrap.wrap(repository, job, console.progress, lambda run: _began(console, run, word))
     except wrap.CannotStart as failure:
-        console.warn(failure.message)
-        raise typer.Exit(failure.code) from None
+        raise _not_started(console, failure.code, failure.message) from None
     except (ArtError, OSError) as error:
         console.error(translated(error))
         raise typer.Exit(wrap.NOT_STARTED) from None
@@ -101,19 +109,24 @@ def _opened(console: Console, cmd: Sequence[str] | None) -> Repository:
         if cmd is None:
             raise
         console.warn(f"nothing is recorded: {translated(error).message}")
-        raise typer.Exit(_unrecorded(console, cmd)) from None
+        _unrecorded(console, cmd)
 
 
-def _unrecorded(console: Console, cmd: Sequence[str]) -> int:
-    """Become the command; returns only if there is none."""
+def _not_started(console: Console, code: int, message: str) -> typer.Exit:
+    console.error(_NoCommand("no-such-command", message) if code == 127 else _Unfit("not-executable", message))
+    return typer.Exit(code)
+
+
+def _unrecorded(console: Console, cmd: Sequence[str]) -> NoReturn:
+    """Become the command."""
     console.out.flush()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     try:
         os.execvp(cmd[0], list(cmd))
     except OSError as error:
-        console.warn(f"{cmd[0]}: {(error.strerror or str(error)).lower()}")
-        return 127 if isinstance(error, FileNotFoundError) else 126
+        code = 127 if isinstance(error, FileNotFoundError) else 126
+        raise _not_started(console, code, f"{cmd[0]}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _used(word: str) -> Used:
@@ -158,6 +171,8 @@ def wish(
 ) -> Wish:  # fmt: skip
     """What the options, and the environment where they are silent, want a run to be."""
     environ = os.environ
+    if not active.are_overrides_readable(environ):
+        console.warn(f"{active.OVERRIDES} is passed over: it is no JSON object")
     beginning = Beginning(
         project=console.project,
         name=name or environ.get("ART_RUN_NAME") or None,

@@ -33,7 +33,7 @@ def aligned(
     first = list(islice(rows, AHEAD))
     if not first:
         return
-    titles = [f.name.replace("_", " ").upper() for f in fields]
+    titles = [f.header for f in fields]
     widths = [max(map(width, column)) for column in zip(titles, *first, strict=True)]
     right = [f.kind in _RIGHT for f in fields]
     write(style(_line(titles, widths, right)) + "\n")

@@ -23,6 +23,11 @@ ITEM = {
 }
 
 
+def test_a_header_leaves_somebodys_own_word_as_it_is() -> None:
+    assert Field("job_type").header == "JOB TYPE"
+    assert Field("val_mAP\x1b", "object", is_verbatim=True).header == "val_mAP\\x1b"
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [

@@ -111,6 +111,8 @@ def test_exit_codes(words: list[str], code: int, outcome: str, home: Path) -> No
         (["--resume", "nobody", "--", "true"], 125),
         (["--use", "dataset:v0=1x", "--", "true"], 125),
         (["--tag", "/", "--", "true"], 125),
+        (["-c", "lr", "--", "true"], 125),
+        (["-c", "@nowhere.json", "--", "true"], 125),
         (["--"], 2),
         (["train.py", "--", "true"], 2),
         (["train.py"], 2),
@@ -130,6 +132,27 @@ def test_slugs_of_mistakes(art: Art, home: Path) -> None:
         error = art("run", "--json", "--log", word, "--", "true").error
         assert (error["code"], error["message"]) == ("bad-value", f"not NAME=PATH[,on=always]: '{word}'")
         assert error["hint"] == "art run --help"
+
+
+@pytest.mark.parametrize("disabled", ["0", "1"])
+def test_a_command_that_is_none_is_an_error(disabled: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ART_DISABLED", disabled)
+    for word, code, slug in (("nosuchcommand", 127, "no-such-command"), ("./data/a", 126, "not-executable")):
+        got, out, err = ran(home, "--json", "--", word)
+        assert (got, out) == (code, b"")
+        error = json.loads(err.splitlines()[-1])
+        assert (error["code"], error["exit"]) == (slug, code)
+        assert word in error["message"]
+
+
+@pytest.mark.parametrize("text", ["lr=1", "[1]", "{"])
+def test_settings_from_outside_that_are_none_are_told_of(
+    text: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ART_CONFIG_OVERRIDES", text)
+    code, _, err = ran(home, "-c", "depth=2", "--", "true")
+    assert (code, err.splitlines()[0]) == (0, b"warning: ART_CONFIG_OVERRIDES is passed over: it is no JSON object")
+    assert last_run(home)[0].outcome == "finished"
 
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_groups(art: Art, runs: list[str]) -> None:
     assert group["best"] == {"loss": {"value": 0.25, "id": "r1", "name": "train-1"}}
 
 
+def test_a_group_by_a_field_of_the_groups_themselves(art: Art, runs: list[str]) -> None:
+    result = art("runs", "--group-by", "finished,group", "--columns", "loss", "--header")
+    assert result.lines[0].split("\t")[:3] == ["by finished", "by group", "runs"]
+    assert result.lines[1].split("\t")[1:3] == ["", "1"]
+    (group,) = art("runs", "--group-by", "group", "--json").json["items"]
+    assert (group["group"], group["by group"]) == ({"group": None}, None)
+
+
 def test_a_run_that_lost_something_is_told(art: Art, runs: list[str]) -> None:
     for pack in (art.directory / ".art" / "packs").rglob("*/*"):
         pack.unlink()

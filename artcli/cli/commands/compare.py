@@ -57,7 +57,7 @@ def command(
             _plot(console, found, metric, [series(repository, id, metric, 2 * _WIDTH) for id in ids])
         return
     titles = _titles(found)
-    schema = LINES._replace(fields=[*LINES.fields, *(Field(title, "object") for title in titles)])
+    schema = LINES._replace(fields=[*LINES.fields, *(Field(title, "object", is_verbatim=True) for title in titles)])
     items = (_item(line, ids, titles) for line in lines if line.differs or not diff_only)
     with console.pager():
         console.rows(schema, items, columns=[*LINES.columns, *titles])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -77,8 +78,8 @@ def command(
     What takes over the terminal, such as a shell or an editor, wants --no-capture.
     """
     console: Console = ctx.obj
-    wish = running.wish(console, job_type, name, group, tag, message, config, resume, git, env_allow)
-    running.run(console, wish, cmd or (), use or (), use_ref or (), log or (), system_metrics, no_capture, strict)
+    wanted = partial(running.wish, console, job_type, name, group, tag, message, config, resume, git, env_allow)
+    running.run(console, wanted, cmd or (), use or (), use_ref or (), log or (), system_metrics, no_capture, strict)
 
 
 def start(

@@ -93,26 +93,31 @@ def command(
         return
     names = _words(columns) or COLUMNS
     extra = [name for name in names if name not in RUNS.names]
-    schema = RUNS._replace(fields=[*RUNS.fields, *(Field(name, "object") for name in extra)])
+    schema = RUNS._replace(fields=[*RUNS.fields, *(Field(name, "object", is_verbatim=True) for name in extra)])
     console.rows(schema, (RunItem(row, extra) for row in found), columns=names)
 
 
 def _print_groups(console: Console, groups: Sequence[Group], keys: Sequence[str], metrics: Sequence[str]) -> None:
     bests = metrics or list(dict.fromkeys(metric for group in groups for metric in group.best))[:4]
     named = {f"best {metric}": metric for metric in bests}
-    fields = [*(Field(key, "object") for key in keys), *GROUPS.fields, *(Field(title, "object") for title in named)]
-    names = [*keys, *GROUPS.columns, *named]
-    items = (_group(group, named) for group in groups)
+    titles = {key if key not in GROUPS.names else f"by {key}": key for key in keys}
+    fields = [
+        *(Field(title, "object", is_verbatim=key not in RUNS.names) for title, key in titles.items()),
+        *GROUPS.fields,
+        *(Field(title, "object", is_verbatim=True) for title in named),
+    ]
+    names = [*titles, *GROUPS.columns, *named]
+    items = (_group(group, titles, named) for group in groups)
     console.rows(GROUPS._replace(fields=fields), items, columns=names)
 
 
-def _group(group: Group, named: Mapping[str, str]) -> dict[str, Any]:
+def _group(group: Group, titles: Mapping[str, str], named: Mapping[str, str]) -> dict[str, Any]:
     best = {
         metric: {"value": found.value, "id": found.row.view.run.id, "name": found.row.view.run.name}
         for metric, found in group.best.items()
     }
     return {
-        **group.keys,
+        **{title: group.keys[key] for title, key in titles.items()},
         "group": dict(group.keys),
         "runs": len(group.rows),
         "states": dict(group.states),

@@ -37,11 +37,20 @@ def is_disabled(environ: Mapping[str, str] = os.environ) -> bool:
 
 def overrides(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Settings from outside; what is no JSON object is as good as none."""
+    return _overrides(environ) or {}
+
+
+def are_overrides_readable(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the settings from outside are a JSON object, or none."""
+    return _overrides(environ) is not None
+
+
+def _overrides(environ: Mapping[str, str]) -> dict[str, Any] | None:
     try:
         found = json.loads(environ.get(OVERRIDES) or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def environment(run: str, folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:
