@@ -9,6 +9,7 @@ else                                    a new run, in the repository of the work
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ def init(
     `dir`: where `.art` is looked for, upwards, and made if there is none; the working directory by default.
     `resume`: "must" (the run `id` is there), "never" (it is not), "allow" (either), "auto" or True (the last run of
     this project and job type on this machine, if it did not come to its end). `mode="disabled"`: nothing is recorded.
-    `reinit`: what to do while a run is open: "return_previous" (default), "finish_previous" or True, "create_new".
+    `reinit`: what to do while a run is open: "return_previous" (default), "finish_previous" (default in a notebook) or
+    True, "create_new".
     `force`, `anonymous`, `save_code` mean nothing without a server.
 
     Raises `UsageError`, `ConflictError` (`run-exists`, `run-lives`), `NotFoundError` (`no-such-run`); `SpaceError`.
@@ -85,9 +87,18 @@ def init(
 
 def _makes_way(reinit: bool | str | None) -> bool:
     """Whether another run may begin now; ends those that are in its way."""
+    if reinit in (None, "default") and _is_notebook():
+        reinit = "finish_previous"
     if reinit is True or reinit == "finish_previous":
         current.finish_all()
     return reinit is True or reinit in ("finish_previous", "create_new")
+
+
+def _is_notebook() -> bool:
+    """Whether cells are run: the run of a cell that is run again is the old one, and over."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "terminal" not in type(shell).__module__
 
 
 def _disabled(wish: Settings) -> Run:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -183,6 +185,18 @@ def test_a_second_init_gives_the_open_run_unless_it_is_told_otherwise(capsys: py
     assert (wandb.run, known(second.id).outcome) == (fourth, "finished")
     with pytest.raises(UsageError):
         wandb.init(reinit="bogus")
+
+
+def test_a_cell_of_a_notebook_that_is_run_again_begins_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, is_another in (("ipykernel.zmqshell", True), ("IPython.terminal.interactiveshell", False)):
+        shell = type("Shell", (), {"__module__": module})()
+        ipython = ModuleType("IPython")
+        vars(ipython)["get_ipython"] = lambda shell=shell: shell
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        first = wandb.init(reinit="finish_previous")
+        second = wandb.init()
+        assert (second is not first, known(first.id).outcome) == (is_another, "finished" if is_another else None)
+        assert wandb.init(reinit="return_previous") is second
 
 
 def test_a_disabled_run_leaves_nothing_behind(place: Path) -> None:
