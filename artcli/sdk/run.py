@@ -58,7 +58,9 @@ class Run:
     @name.setter
     def name(self, name: str) -> None:
         self._alive("name")
-        self._recording.edit("name", str(name))
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a run is a text, not {name!r}")
+        self._recording.edit("name", name)
 
     @property
     def notes(self) -> str | None:

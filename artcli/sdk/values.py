@@ -97,7 +97,10 @@ def _list(values: list[Any], run: Run | None, key: str, unknown: Unknown | None)
 def _array(value: Any, run: Run | None, key: str, unknown: Unknown | None) -> Any:
     found = _numpy(value)
     if found.size == 1:
-        return plain(found.item(), run, key, unknown)
+        item = found.item()
+        if hasattr(item, "dtype"):  # of a long double numpy makes no number of Python's
+            item = complex(item) if found.dtype.kind == "c" else float(item)
+        return plain(item, run, key, unknown)
     if found.size <= ARRAY_SIZE or found.dtype.kind not in "biuf":
         return plain(found.tolist(), run, key, unknown)
     return Histogram(found, num_bins=BINS).keep()

@@ -248,6 +248,8 @@ def test_what_no_run_can_be() -> None:
         wandb.init(resume="must")
     assert wandb.run is None
     run = wandb.init()
+    with pytest.raises(TypeError):
+        run.name = None  # type: ignore[assignment]
     for unknown in ("sumary", "id", "step"):
         with pytest.raises(AttributeError):
             setattr(run, unknown, 1)

@@ -86,7 +86,7 @@ class Sparse:
         (Tensor(0.25), 0.25), (Tensor([1.0, 2.0]), [1.0, 2.0]), (Tensor(0.25, "torch.bfloat16"), 0.25),
         ({"a": {1: numpy.float32(1)}}, {"a": {"1": 1.0}}), ([{"a": numpy.arange(2)}], [{"a": [0, 1]}]),
         (numpy.array(["a", "b"]), ["a", "b"]), ({numpy.int64(1): 2}, {"1": 2}), (decimal.Decimal("1.5"), 1.5),
-        (fractions.Fraction(1, 4), 0.25), (Sparse(), [0.0, 2.0]),
+        (numpy.longdouble(1.5), 1.5), (fractions.Fraction(1, 4), 0.25), (Sparse(), [0.0, 2.0]),
     ],
 )  # fmt: skip
 def test_values(value: Any, expected: Any) -> None:
