@@ -37,7 +37,7 @@ def command(
     ] = None,
     limit: Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=0, help="the first N only")] = None,
 ) -> None:
-    """Find words in descriptions, notes, tags, metadata, config and console logs, the best hit first.
+    """Find words in names, descriptions, notes, tags, aliases, metadata, config and console logs, the best hit first.
 
     The exit code is 1 if nothing is found.
     """

@@ -1,11 +1,11 @@
 """Words in what people and runs wrote: notes, metadata and config, console logs; by SQLite's full-text index.
 
-    notes      names, descriptions, notes, tags and reasons of artifacts, versions and runs
+    notes      names, descriptions, notes, tags, aliases and reasons of artifacts, versions and runs
     metadata   metadata of versions, config of runs
     logs       what runs wrote on their console, in pieces of some lines
 
 The index lies in `.art/cache/search.db`. Notes and metadata are put in anew when the log has moved on; each sealed
-segment's console once; what a spool holds, whenever somebody asks.
+segment's console once; what runs that are not over say, whenever somebody asks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from artcli.catalog.runs.view import RunView, views
 from artcli.errors import IntegrityError, UsageError
 
 PLACES = ("notes", "metadata", "logs")
-FORMAT = 1
+FORMAT = 2
+LIVE = "live"
+"""The part of what is put in anew each time."""
 PIECE = 4096
 """Characters of a console that are one piece."""
 _WORDS = 12
@@ -95,11 +97,13 @@ def _ask(repository: Repository, index: Derived, wanted: str, places: Sequence[s
 
 
 def _put_notes(repository: Repository, database: sqlite3.Connection, found: Sequence[RunView]) -> None:
-    """Notes and metadata, if the log has moved on or a run is live."""
+    """Notes and metadata: all if the log has moved on, else those of runs that are not over, whose config changes."""
     head = repository.follower.head
     if database.execute("SELECT n, digest FROM followed").fetchone() == (*head,):
+        database.execute("DELETE FROM words WHERE place != 'logs' AND part = ?", (LIVE,))
+        _put(database, _of_runs(view for view in found if view.run.outcome is None))
         return
-    database.execute("DELETE FROM words WHERE place IN ('notes', 'metadata')")
+    database.execute("DELETE FROM words WHERE place != 'logs'")
     _put(database, _of_artifacts(repository))
     _put(database, _of_runs(found))
     database.execute("UPDATE followed SET n = ?, digest = ?", head)
@@ -107,7 +111,7 @@ def _put_notes(repository: Repository, database: sqlite3.Connection, found: Sequ
 
 def _put_logs(repository: Repository, database: sqlite3.Connection, found: Sequence[RunView]) -> None:
     names = {view.run.id: view.run.name for view in found}
-    database.execute("DELETE FROM words WHERE part = 'live'")
+    database.execute("DELETE FROM words WHERE place = 'logs' AND part = ?", (LIVE,))
     there = {row[0] for row in database.execute("SELECT part FROM indexed")}
     spooled = {item.key[0] for item in hear(repository, None, {})}
     segments = Register(repository.follower.database).segments()
@@ -131,26 +135,28 @@ def _of_artifacts(repository: Repository) -> Iterator[Row]:
         for about in ("description", "note"):
             yield "notes", artifact.name, about, "", _read(repository, getattr(artifact, about))
         yield "notes", artifact.name, "name", "", f"{artifact.name} {artifact.type}"
-    _, tags = catalog.labels()
+    aliases, tags = catalog.labels()
     for version in catalog.versions():
         for about in ("description", "note"):
             yield "notes", version.ref, about, "", _read(repository, getattr(version, about))
         yield "notes", version.ref, "reason", "", version.reason or ""
         yield "notes", version.ref, "tags", "", " ".join(tags.get(version.id, ()))
+        yield "notes", version.ref, "aliases", "", " ".join(sorted({*aliases.get(version.id, ())} - {"latest"}))
         yield "metadata", version.ref, "metadata", "", _words(version.metadata)
 
 
 def _of_runs(found: Iterable[RunView]) -> Iterator[Row]:
     for view in found:
         run, ref = view.run, f"run:{view.run.id}"
-        yield "notes", ref, "name", "", " ".join(filter(None, (run.name, run.job_type, run.group)))
-        yield "notes", ref, "notes", "", view.notes or ""
-        yield "notes", ref, "tags", "", " ".join(view.tags)
-        yield "metadata", ref, "config", "", _words(view.config)
+        part = LIVE if run.outcome is None else ""
+        yield "notes", ref, "name", part, " ".join(filter(None, (run.name, run.job_type, run.group)))
+        yield "notes", ref, "notes", part, view.notes or ""
+        yield "notes", ref, "tags", part, " ".join(view.tags)
+        yield "metadata", ref, "config", part, _words(view.config)
 
 
 def _of_console(repository: Repository, part: Part, name: str, key: str) -> Iterator[Row]:
-    mark = key if part.segment is not None else "live"
+    mark = key if part.segment is not None else LIVE
     piece, size = [], 0
     for record in journal.read(repository.store, part, console=True):
         piece.append(str(record.data.get("text", "")))

@@ -43,6 +43,23 @@ def test_notes_and_metadata(gauge: Gauge) -> None:
     assert run.run == "one"
 
 
+def test_config_of_a_run_that_is_not_over(gauge: Gauge) -> None:
+    """It changes without the log moving on."""
+    run = gauge.begin(id="one", config={"animal": "zebra"})
+    for _ in range(2):
+        assert refs(gauge, "zebra") == ["run:one"]
+    run.set("config", {"animal": "hippopotamus"})
+    assert (refs(gauge, "hippo"), refs(gauge, "zebra")) == (["run:one"], [])
+    run.finish()
+    assert refs(gauge, "hippo") == ["run:one"]
+
+
+def test_an_alias(gauge: Gauge, tmp_path: Path) -> None:
+    Workshop(tmp_path).log("data", {"a": b"b"}, aliases=["best-of-all"])
+    assert refs(gauge, "best of all") == ["data:v1"]
+    assert refs(gauge, "latest") == []
+
+
 def test_logs_of_live_and_of_sealed_runs(gauge: Gauge) -> None:
     run = gauge.begin(id="one")
     write(run, "CUDA out of memory\n")
