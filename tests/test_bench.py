@@ -339,10 +339,11 @@ class TestRecorders:
             ("run-download", "copytree", 1, None, None),
             ("run-download", "art", 1, None, None),
             ("run-again", "art", 0, None, None),
-            ("run-again", "wandb", 0, None, offline),
+            ("run-again", "wandb", 0, None, "its download failed"),
             ("run-again", "art", 1, None, None),
         ]
         assert harness.absent == {"trackio": "trackio could not be installed"}
+        assert [found.split()[0] for found in harness.recorders_found] == ["wandb"]
         assert not harness.boxes.exists()
 
     def test_calls_are_timed_without_the_start_of_the_interpreter(self, recorded) -> None:

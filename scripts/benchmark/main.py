@@ -90,6 +90,8 @@ def _run(asked: argparse.Namespace, plan: Plan, root: Path, arguments: Sequence[
             return _refuse(str(problem))
         header["took"] = f"{time.monotonic() - ready:.0f} s, and {ready - began:.0f} s to set up"
         header["rows"] = str(results)
+        if bench.recorders_found:
+            header["recorders"] = ", ".join(bench.recorders_found)
         out.write(json.dumps({"header": header, "absent": bench.absent, "size": asked.size, "raw": _raw(bench)}) + "\n")
     for text in bench.profiled:
         print(text)

@@ -85,6 +85,8 @@ def _take(bench: Bench, source: Path, step: str, given: Sequence[object], one: R
         one.fresh()
     elif step == "download" and one.brought:
         one.trash.throw(one.brought)
+    elif step == "again" and not one.brought:
+        raise Failed("its download failed")
     if step == "artifact":
         warm([source])
     measured, place, seconds = one.call(step, *given, timeout=bench.plan.timeout)
@@ -103,9 +105,16 @@ def _recorders(bench: Bench) -> list[Recorder]:
             continue  # these are not among the tools that can be named
         try:
             found.append((name, name, bench.venvs.program(name, [name], "python"), dict(own)))
+            bench.recorders_found.append(_version(name, found[-1][2], bench.boxes))
         except Absent as reason:
             bench.absent[name] = str(reason)
     return [Recorder(*each, bench.boxes / "recorders" / each[0]) for each in found]
+
+
+def _version(name: str, python: str, place: Path) -> str:
+    code = f"from importlib.metadata import version; print(version({name!r}))"
+    said = run([python, "-c", code], cwd=place, env=os.environ)
+    return f"{name} {said.output}" if not said.status else name
 
 
 def _answer(output: str) -> tuple[Path | None, float]:

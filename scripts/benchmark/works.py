@@ -49,6 +49,7 @@ class Bench:
     emit: Callable[[Row], None]
     say: Callable[[str], None] = print
     absent: dict[str, str] = field(default_factory=dict)
+    recorders_found: list[str] = field(default_factory=list)  # with their versions
     profiled: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
