@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
+from artcli.catalog.runs.records import Record
 from artcli.cli.console import Console
 from artcli.cli.run_items import named
 from artcli.errors import UsageError
 from artcli.flows.runs import logs
 
+INTERRUPTED = 130
 _STREAMS = {"out": "stdout", "err": "stderr", "stdout": "stdout", "stderr": "stderr"}
 
 
 def show_logs(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="id, a beginning of it, name, or -1 for the last one")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until the run is over")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="go on until the run is over; lines come within 5 s")
+    ] = False,
     tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="the last N lines only")] = None,
     stream: Annotated[str | None, typer.Option("--stream", metavar="out|err", help="one of the two only")] = None,
 ) -> None:
@@ -28,10 +34,16 @@ def show_logs(
     repository = console.repository()
     known = named(console, run)
     wanted = _STREAMS[stream] if stream else None
-    if tail is not None and not follow and not console.flags.json:
-        console.raw(logs.tail(logs.pieces(repository, known.id, wanted), tail))
-        return
-    found = logs.follow(repository, known.id, wanted) if follow else logs.pieces(repository, known.id, wanted)
+    if follow:
+        with suppress(KeyboardInterrupt):  # the way to end it
+            _print(console, logs.follow(repository, known.id, wanted, last=tail))
+            return
+        raise typer.Exit(INTERRUPTED)
+    found = logs.pieces(repository, known.id, wanted)
+    _print(console, found if tail is None else logs.tail(found, tail))
+
+
+def _print(console: Console, found: Iterable[Record]) -> None:
     for record in found:
         if console.flags.json:
             document = {"stream": record.data.get("stream"), "time": record.time, "text": logs.text(record)}

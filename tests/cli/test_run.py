@@ -208,6 +208,21 @@ def test_ctrl_c_ends_a_loop_of_runs(home: Path) -> None:
     assert (last_run(home)[0].outcome, last_run(home)[0].exit) == ("killed", 130)
 
 
+def test_ctrl_c_is_the_way_to_end_following(home: Path) -> None:
+    with started(home, "--name", "live", "--", "sh", "-c", "seq 20000; exec sleep 9") as run:
+        assert run.stdout is not None
+        while run.stdout.readline() != b"20000\n":
+            continue
+        command = [PYTHON, "-m", "artcli", "run", "logs", "live", "-f"]
+        with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as follower:
+            assert follower.stdout is not None
+            assert follower.stdout.readline() == b"1\n"
+            follower.send_signal(signal.SIGINT)
+            assert follower.communicate()[1] == b""
+            assert follower.returncode == 130
+        run.terminate()
+
+
 def test_a_terminal_stays_a_terminal(home: Path) -> None:
     script = "import os, sys; print([s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)], *os.get_terminal_size())"
     pid, terminal = pty.fork()

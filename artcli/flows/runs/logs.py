@@ -23,35 +23,50 @@ def pieces(repository: Repository, run: str, stream: str | None = None) -> Itera
 
 
 def follow(
-    repository: Repository, run: str, stream: str | None = None, sleep: Callable[[float], object] = time.sleep
-) -> Iterator[Record]:
-    """The same, then what comes, until the run is over."""
+    repository: Repository, run: str, stream: str | None = None, sleep: Callable[[float], object] = time.sleep,
+    last: int | None = None,
+) -> Iterator[Record]:  # fmt: skip
+    """The same (of what is there, if wanted the last lines only), then what comes, until the run is over."""
     seen: dict[tuple[str, int], int] = {}
-    while True:
-        ended = not _runs(repository, run)
-        for part in journal.parts(repository, run):
-            key = part.writer, part.n
-            if part.segment is not None and seen.get(key, 0) < 0:
-                continue
-            new = list(journal.read(repository.store, part, console=True))[seen.get(key, 0) :]
-            # a sealed part is whole, and holds what its spool held in the same order
-            seen[key] = seen.get(key, 0) + len(new) if part.segment is None else -1
-            yield from _of(new, stream)
-        if ended:
-            return
+    ended = not _runs(repository, run)
+    there = _new(repository, run, seen)
+    yield from _of(there, stream) if last is None else tail(_of(there, stream), last)
+    while not ended:
         sleep(POLL)
+        ended = not _runs(repository, run)
+        yield from _of(_new(repository, run, seen), stream)
 
 
-def tail(found: Iterable[Record], lines: int) -> str:
-    """The last lines of what was said, of all streams together."""
-    last: deque[str] = deque(maxlen=max(lines, 0))
-    rest = ""
+def _new(repository: Repository, run: str, seen: dict[tuple[str, int], int]) -> Iterator[Record]:
+    """Console records that are not `seen`: how many of each part, -1 for all."""
+    for part in journal.parts(repository, run):
+        key = part.writer, part.n
+        if part.segment is not None and seen.get(key, 0) < 0:
+            continue
+        new = list(journal.read(repository.store, part, console=True))[seen.get(key, 0) :]
+        # a sealed part is whole, and holds what its spool held in the same order
+        seen[key] = seen.get(key, 0) + len(new) if part.segment is None else -1
+        yield from new
+
+
+def tail(found: Iterable[Record], lines: int) -> Iterator[Record]:
+    """The last lines of what was said, of all streams together; of the first record perhaps a part."""
+    kept: deque[Record] = deque()
+    ends = 0
     for record in found:
-        *whole, rest = (rest + text(record)).split("\n")
-        last.extend(line + "\n" for line in whole)
-    if rest:
-        last.append(rest)
-    return "".join(last)
+        kept.append(record)
+        ends += text(record).count("\n")
+        while ends - (first := text(kept[0]).count("\n")) > lines:
+            kept.popleft()
+            ends -= first
+    said = "".join(map(text, kept))
+    wanted = "\n".join(said.split("\n")[-lines - said.endswith("\n") :]) if lines else ""
+    left_out = len(said) - len(wanted)
+    for record in kept:
+        piece = text(record)[left_out:]
+        left_out = max(0, left_out - len(text(record)))
+        if piece:
+            yield record._replace(data={**record.data, "text": piece})
 
 
 def text(record: Record) -> str:

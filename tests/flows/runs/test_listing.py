@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -156,6 +156,15 @@ def test_the_console_as_it_goes_on(gauge: Gauge) -> None:
     found = list(logs.follow(gauge.repository, run.run, sleep=lambda _: next(steps)()))
     assert [logs.text(record) for record in found] == ["one\n", "two\n", "three\nfour"]
     assert [logs.text(record) for record in logs.pieces(gauge.repository, run.run, "stderr")] == ["three\nfour"]
-    assert logs.tail(found, 2) == "three\nfour"
-    assert logs.tail(found, 9) == "one\ntwo\nthree\nfour"
-    assert logs.tail(found, 0) == ""
+    assert last_lines(logs.follow(gauge.repository, run.run, last=1)) == "four"
+
+
+def last_lines(found: Iterable[Record], *count: int) -> str:
+    return "".join(map(logs.text, logs.tail(found, *count) if count else found))
+
+
+@given(st.lists(st.text(alphabet="a\n", max_size=5)), st.integers(0, 6))
+def test_the_last_lines(texts: list[str], count: int) -> None:
+    records = [Record("console", 1e9, {"stream": "stdout", "text": text}) for text in texts]
+    lines = "".join(texts).splitlines(keepends=True)
+    assert last_lines(records, count) == "".join(lines[-count:] if count else [])
