@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artcli.catalog.facts import Draft
+from artcli.catalog.repository import Repository
 from artcli.catalog.runs import cache
 from artcli.catalog.runs.cache import cache_of
 from artcli.catalog.runs.records import Record, encode
@@ -220,6 +223,36 @@ def test_many_processes_at_once(gauge: Gauge) -> None:
         watcher.join()
     assert not failures
     assert points(gauge.repository, run.run, "loss").values.tolist() == list(range(120))
+
+
+def _watch(path: Path, run: str, last: int) -> None:
+    with closing(Repository(path)) as repository:
+        seen = 0
+        while seen < last:
+            found = points(repository, run, "loss").values.tolist()
+            assert found == list(range(len(found)))
+            assert len(found) >= seen
+            assert view(repository, run).rows >= len(found)
+            seen = len(found)
+
+
+def test_processes_at_once_and_a_file_that_is_deleted_meanwhile(gauge: Gauge) -> None:
+    run, last = gauge.begin(), 60
+    forks = multiprocessing.get_context("fork")
+    watchers = [forks.Process(target=_watch, args=(gauge.repository.path, run.run, last)) for _ in range(3)]
+    for watcher in watchers:
+        watcher.start()
+    for number in range(last):
+        gauge.log(run, {"loss": float(number)})
+        if number % 20 == 10:
+            for path in gauge.cache.parent.glob("runs.db*"):
+                path.unlink()
+        if number % 25 == 24:
+            seal(gauge.repository, run.spool)
+    for watcher in watchers:
+        watcher.join(60)
+    assert [watcher.exitcode for watcher in watchers] == [0, 0, 0]
+    assert points(gauge.repository, run.run, "loss").values.tolist() == list(range(last))
 
 
 def test_long_readings_are_kept_slice_by_slice(gauge: Gauge, monkeypatch: pytest.MonkeyPatch) -> None:
