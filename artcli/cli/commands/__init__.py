@@ -104,5 +104,13 @@ ELSEWHERE: Mapping[str, str] = {
     "version": "art --version",
     "identify": "art which PATH",
     "find": "art search TEXT",
+    "grep": "art search TEXT",
+    "sql": "art query SQL",
+    "lineage": "art graph REF --explode",
+    "dag": "art graph --explode",
+    "tree": "art graph --explode",
+    "used-by": "art show REF --field used_by",
+    "explain": "art why REF",
+    "blame": "art why REF",
 }
 """Words of other tools, and what to type instead."""

@@ -215,7 +215,7 @@ def kept_file(repository: Repository, run: str, path: str) -> bytes | None:
             try:
                 return (place / path).read_bytes()
             except OSError:
-                continue
+                continue  # it is in a place before, or nowhere
         root = manifest.load_root(repository.store, place)
         entry = manifest.find(repository.store, root, os.fsencode(path))
         if entry is not None and entry.kind <= entries.EXECUTABLE:
@@ -237,7 +237,7 @@ def _git(directory: Path, *words: str) -> bool:
             ["git", *words], cwd=directory, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
         )
     except (OSError, subprocess.SubprocessError):
-        return False
+        return False  # without git there is no commit
     return done.returncode == 0
 
 

@@ -182,7 +182,7 @@ def _read(repository: Repository, text: Any) -> str:
     try:
         return texts.read(repository.store, text) or ""
     except IntegrityError:
-        return ""
+        return ""  # all other words are found all the same; fsck tells of it
 
 
 def _words(values: dict[str, Any]) -> str:
