@@ -204,3 +204,27 @@ def test_code_is_not_kept_where_that_is_not_wanted(place: Path) -> None:
     (place / "train.py").write_text("import artcli\nwith artcli.init(settings={'disable_code': True}): pass\n")
     subprocess.run([sys.executable, "train.py"], check=True, capture_output=True, timeout=60)
     assert [record.data["path"] for record in said(runs()[0].id, "file")] == ["code/requirements.txt"]
+
+
+def test_shell_and_python_share_the_counter_and_no_step_is_lower(capfd: pytest.CaptureFixture[str]) -> None:
+    def shell(*words: str) -> None:
+        command = [sys.executable, "-m", "artcli", "log-metrics", "--run", run.id, *words]
+        subprocess.run(command, check=False, timeout=60)
+
+    run = artcli.init()
+    for number in range(2):
+        run.log({"python": number})
+    run._recording.flush()
+    shell("shell=0")
+    shell("--step", "7", "shell=1")
+    run.log({"python": 2})
+    run._recording.flush()
+    shell("--step", "3", "shell=late")
+    for _ in range(3):
+        run.log({"python": "late"}, step=5)
+    run.finish()
+    assert rows(run.id) == [
+        (0, {"python": 0}), (1, {"python": 1}), (2, {"shell": 0}), (7, {"shell": 1, "python": 2}),
+    ]  # fmt: skip
+    told = capfd.readouterr().err
+    assert (told.count("step 3 is"), told.count("step 5 is")) == (1, 1)
