@@ -136,8 +136,10 @@ def test_charts(art: Art, runs: list[str]) -> None:
     assert (out[0], len(out)) == ("loss  train-0  last 0.333333", 9)
     assert out[1].startswith("       1 ┤⠉")
     assert out[6].startswith("0.333333 ┤")
-    assert art("compare", "r0", "r1", "--plot", "los", "--json").code == 0
-    failed = art("compare", "r0", "r1", "--plot", "los")
+    first, _ = art("compare", "r0", "r1", "--plot", "loss", "--json").json["items"]
+    assert (first["metric"], first["run"], first["points"]) == ("loss", "r0", [[0, 1], [1, 1 / 2], [2, 1 / 3]])
+    failed = art("compare", "r0", "r1", "--plot", "loss", "--plot", "los")
+    assert failed.out == ""
     assert failed.err.startswith("error: none of these runs logged 'los'\n  metrics: loss\n")
     assert (failed.code, "no-such-metric" in art("help", "no-such-metric").out) == (5, True)
 
