@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.compare import difference
-from benchmark.measure import Failed, Measured, run, warm
+from benchmark.measure import Failed, Measured, run, wait_until_quiet, warm
 from benchmark.plan import SCENES, Row
 from benchmark.tools import Absent, Trash
 
@@ -89,6 +89,7 @@ def _take(bench: Bench, source: Path, step: str, given: Sequence[object], one: R
         raise Failed("its download failed")
     if step == "artifact":
         warm([source])
+    wait_until_quiet(bench.plan.calm)
     measured, place, seconds = one.call(step, *given, timeout=bench.plan.timeout)
     row = {**figures(measured), "wall": round(seconds, 7)}
     if kept:
