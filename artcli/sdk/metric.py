@@ -1,7 +1,8 @@
-"""What `define_metric` says of a metric."""
+"""What `define_metric` says of metrics, and the axes that it gives them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from artcli.errors import UsageError
@@ -26,6 +27,53 @@ class Metric(NamedTuple):
         """The data of a record `define`."""
         said = {key: value for key, value in self._asdict().items() if value is not None and key != "name"}
         return {"metric": self.name, **said}
+
+
+class Axes:
+    """The metrics that others are charted over, and where they stand.
+
+    A row that has a metric but not its axis gets the last value of that, so that `log({"epoch": 3})` and
+    `log({"val/iou": 0.5})` are a point. W&B does the same, and takes 0 where the axis was never logged; here such a row
+    stays as it is.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, str | None] = {}
+        """The axis of a metric, or of all that begin so (`val/*`); None where it is not to be filled in."""
+        self._found: dict[str, str | None] = {}
+        """The axis of each metric that was logged."""
+        self._stands: dict[str, Any] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def define(self, metric: Metric, stands: Callable[[str], Any]) -> None:
+        """Take a definition; `stands` gives the value of a metric up to now."""
+        axis = metric.step_metric
+        if axis is not None:
+            known = stands(axis)
+            # new ones, since another thread may log meanwhile
+            self._of = {**self._of, metric.name: None if metric.step_sync is False else axis}
+            self._stands = {axis: known if isinstance(known, int | float) else None, **self._stands}
+        elif metric.overwrite:
+            self._of = {name: axis for name, axis in self._of.items() if name != metric.name}
+        self._found = {}
+
+    def fill(self, row: dict[str, Any]) -> None:
+        """Put the axes into a row that has none of its own."""
+        for axis in self._stands:
+            if axis in row:
+                self._stands[axis] = row[axis]
+        for needed in {self._axis(key) for key in row}:
+            if needed is not None and needed not in row and (stands := self._stands.get(needed)) is not None:
+                row[needed] = stands
+
+    def _axis(self, key: str) -> str | None:
+        found = self._found
+        if key not in found:
+            fitting = [name for name in self._of if name.endswith("*") and key.startswith(name[:-1])]
+            found[key] = self._of.get(key if key in self._of else max(fitting, key=len, default=""))
+        return found[key]
 
 
 def definition(

@@ -14,7 +14,7 @@ from artcli.flows.runs import mask
 from artcli.sdk import saving
 from artcli.sdk.buffer import warn_of_step
 from artcli.sdk.config import Config
-from artcli.sdk.metric import Metric, definition
+from artcli.sdk.metric import Axes, Metric, definition
 from artcli.sdk.settings import Settings
 from artcli.sdk.summary import Summary
 from artcli.sdk.values import SCALARS, plain
@@ -38,6 +38,7 @@ class Run:
         self._config._begin(config)
         self._settings = settings
         self._summary = Summary(recording.summary, self._set_summary)
+        self._axes = Axes()
         self._watched: list[Any] = []
         self._waiting: dict[str, Any] = {}
         """Values that go into the next row."""
@@ -187,6 +188,8 @@ class Run:
                 size += weight(kept)
         if self._waiting:
             row, self._waiting = {**self._waiting, **row}, {}
+        if self._axes:
+            self._axes.fill(row)
         if step is not None:
             step = _whole(step)
         if not self._recording.row(row, size, step, step is None if commit is None else bool(commit)):
@@ -199,11 +202,13 @@ class Run:
     ) -> Metric:  # fmt: skip
         """Say how a metric, or all whose names begin so (`val/*`), is charted and summed up.
 
+        `step_metric`: the metric that it is charted over; unless `step_sync=False`, rows without it get its last value.
         `summary`: min, max, mean, last, first, best (with `goal`), none, several with commas between them.
         Raises `UsageError` (`bad-metric`, `run-finished`).
         """
         self._alive("define_metric")
         metric = definition(name, step_metric, step_sync, hidden, summary, goal, overwrite)
+        self._axes.define(metric, self._summary.get)
         self._recording.say("define", metric.record)
         return metric
 

@@ -7,7 +7,7 @@ import pytest
 
 import artcli as wandb
 from artcli.catalog.runs.said import Said
-from tests.sdk.conftest import said
+from tests.sdk.conftest import rows, said
 
 
 def test_it_is_the_last_value_or_what_the_program_sets() -> None:
@@ -66,6 +66,33 @@ def test_definitions_that_mean_nothing(name: str, options: dict[str, str]) -> No
     run = wandb.init(mode="disabled")
     with pytest.raises(wandb.Error):
         run.define_metric(name, **options)  # type: ignore[arg-type]
+
+
+def test_rows_without_their_axis_get_its_last_value() -> None:
+    run = wandb.init()
+    run.define_metric("ep")
+    run.define_metric("val/*", step_metric="ep")
+    run.define_metric("val/own", step_metric="other")
+    run.define_metric("no/*", step_metric="ep", step_sync=False)
+    logged = (
+        {"val/a": 0}, {"ep": 3}, {"val/a": 1}, {"val/own": 1}, {"no/x": 1}, {"val/a": 2, "ep": 4}, {"val/a": 3},
+        {"z": 1}, {"val": {"b": 1}}, {"val/a": numpy.float32(6)},
+    )  # fmt: skip
+    for row in logged:
+        run.log(row)
+    run.log({"val/a": 5}, commit=False)
+    run.log({"ep": 9})
+    run.define_metric("val/*", overwrite=True)
+    run.log({"val/a": 7})
+    run.finish()
+    assert [row for _, row in rows(run.id)] == [  # as W&B, which takes 0 for what was never logged
+        {"val/a": 0}, {"ep": 3}, {"val/a": 1, "ep": 3}, {"val/own": 1}, {"no/x": 1}, {"val/a": 2, "ep": 4},
+        {"val/a": 3, "ep": 4}, {"z": 1}, {"val": {"b": 1}}, {"val/a": 6, "ep": 4}, {"val/a": 5, "ep": 9}, {"val/a": 7},
+    ]  # fmt: skip
+    with wandb.init(id=run.id, resume="must") as again:
+        again.define_metric("val/*", step_metric="ep")
+        again.log({"val/a": 8})
+    assert rows(run.id)[-1][1] == {"val/a": 8, "ep": 9}
 
 
 def test_a_key_of_a_part_is_taken_away() -> None:
