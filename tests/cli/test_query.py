@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.kit.command_line import Art
@@ -34,6 +36,22 @@ def test_query(data: Art) -> None:
         "runs",
         "versions",
     ]
+
+
+def test_predictions_of_single_images_are_joined_by_their_index(data: Art) -> None:
+    for name, rows in (("small", ((17, 0.5), (4, 0.25))), ("large", ((4, 0.75), (230, 1), (17, 0.5)))):
+        run = data("run", "start", "--name", name).out.strip()
+        lines = "".join(json.dumps({"image": image, "iou": iou}) + "\n" for image, iou in rows)
+        (data.directory / "rows").write_text(lines)
+        assert data("log-metrics", "--jsonl", "rows", "--run", run).code == 0
+        data("run", "finish", run)
+    predictions = """with predictions as (
+        select r.name as model, i.value as image, p.value as iou
+        from metrics i join metrics p using (run, step) join runs r on r.id = i.run
+        where i.key = 'image' and p.key = 'iou')"""
+    joined = "select image, b.iou - a.iou from predictions a join predictions b using (image)"
+    found = data("query", f"{predictions} {joined} where a.model = 'small' and b.model = 'large' order by image")
+    assert found.out == "4.0\t0.5\n17.0\t0.0\n"
 
 
 def test_a_statement_that_writes_is_refused(data: Art) -> None:
