@@ -90,3 +90,15 @@ def test_what_lies_in_its_directory_is_kept() -> None:
         Path(run.dir, "deep", "x").write_text("x")
     assert kept(run.id) == {"model.txt": b"weights", "deep/x": b"x"}
     assert not Path(run.dir).exists()
+
+
+def test_a_file_that_is_saved_and_added_is_stored_once(place: Path) -> None:
+    (place / "model.pth").write_bytes(os.urandom(1_000_000))
+    with wandb.init(config={"layers": [{"width": 3}]}) as run:
+        draft = wandb.Artifact("model", type="model", metadata=run.config)
+        draft.add_file("model.pth")
+        wandb.save("model.pth")
+        assert run.log_artifact(draft).metadata == {"layers": [{"width": 3}]}
+    assert kept(run.id)["model.pth"] == (place / "model.pth").read_bytes()
+    packs = [path.stat().st_size for path in (place / ".art" / "packs").rglob("*") if path.is_file()]
+    assert 1_000_000 < sum(packs) < 1_100_000
