@@ -38,7 +38,7 @@ def _settle_runs(repository: Repository) -> None:
         if not os.listdir(repository.path / "local" / "spool"):
             return
     except OSError:
-        return
+        return  # no run was ever recorded here
     from artcli.catalog.runs import liveness
 
     if liveness.needs_care(repository):
@@ -266,7 +266,7 @@ class Console:
         except BrokenPipeError:
             raise
         except OSError:
-            pass
+            pass  # as the docstring says
 
     def style(self, text: str, name: str, stream: TextIO | None = None) -> str:
         """The text in a colour or weight, where the stream shows it."""
@@ -371,11 +371,11 @@ class Console:
             yield
             self.out.flush()
         except BrokenPipeError:
-            pass
+            pass  # the pager was left early
         finally:
             self.out = terminal
             try:
                 process.stdin.close()
             except BrokenPipeError:
-                pass
+                pass  # it was left with something still to come
             process.wait()

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.shelf import with_dataset
 from tests.kit.command_line import Art
-from tests.kit.trees import Empty, Leaf, Link, plant
+from tests.kit.trees import Empty, Leaf, Link
 from tests.store.material import noise
 
 FILES: dict[str, Leaf] = {"a.txt": b"alpha", "empty": Empty(), "link": Link("a.txt"), "sub/b": noise(300_000)}
@@ -20,10 +21,7 @@ FILES: dict[str, Leaf] = {"a.txt": b"alpha", "empty": Empty(), "link": Link("a.t
 
 @pytest.fixture
 def repo(art: Art) -> Art:
-    art("init")
-    plant(art.directory / "data", FILES)
-    assert art("log-artifact", "dataset", "data").code == 0
-    return art
+    return with_dataset(art, FILES)
 
 
 def names(data: bytes) -> list[str]:

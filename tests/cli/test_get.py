@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.shelf import with_dataset
 from tests.kit.command_line import Art
 from tests.kit.trees import Leaf, harvest, plant
 from tests.store.material import noise
@@ -13,10 +14,7 @@ FILES: dict[str, Leaf] = {"a.txt": b"alpha", "sub/b.jpg": noise(1000, "b"), "sub
 
 @pytest.fixture
 def repo(art: Art) -> Art:
-    art("init")
-    plant(art.directory / "data", FILES)
-    assert art("log-artifact", "dataset", "data").code == 0
-    return art
+    return with_dataset(art, FILES)
 
 
 def test_a_copy(repo: Art) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from artcli.flows import elsewhere
+from tests.cli.shelf import with_dataset
 from tests.kit.command_line import Art
 from tests.kit.sharing import copying
-from tests.kit.trees import Leaf, harvest, plant
+from tests.kit.trees import Leaf, harvest
 from tests.store.material import noise
 
 FILES: dict[str, Leaf] = {"a.txt": b"alpha", "sub/b.jpg": noise(1000, "b"), "sub/c.jpg": noise(1000, "c")}
@@ -15,10 +16,7 @@ FILES: dict[str, Leaf] = {"a.txt": b"alpha", "sub/b.jpg": noise(1000, "b"), "sub
 
 @pytest.fixture
 def repo(art: Art) -> Art:
-    art("init")
-    plant(art.directory / "data", FILES)
-    assert art("log-artifact", "dataset", "data").code == 0
-    return art
+    return with_dataset(art, FILES)
 
 
 def test_clones(repo: Art, monkeypatch: pytest.MonkeyPatch) -> None:

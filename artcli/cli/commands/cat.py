@@ -63,7 +63,7 @@ def _text(data: bytes) -> str | None:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        return None
+        return None  # the docstring's other bytes
     return text if harmless(text, colored=False) == text else None
 
 

@@ -99,7 +99,7 @@ def settle(repository: Repository) -> list[str]:
                 if _settle(repository, spool, False):
                     found.append(spool.folder.name)
         except (ArtError, OSError):
-            continue
+            continue  # somebody works at it, or the disk is full: the spool stays, and the next command tries again
     sweep(root)
     return found
 
@@ -149,7 +149,7 @@ def _owned(spool: Spool, head: Head) -> bool:
     try:
         return spool.head.owner == head.owner
     except FileNotFoundError:
-        return False
+        return False  # it was sealed and removed
 
 
 def _run(repository: Repository, head: Head) -> Run | None:
