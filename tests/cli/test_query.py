@@ -18,6 +18,11 @@ def data(art: Art) -> Art:
     return art
 
 
+def test_timeout_is_a_number(data: Art) -> None:
+    assert data("query", "select 1", "--timeout", "nan", "--json").error["code"] == "bad-value"
+    assert data("query", "select 1", "--timeout", "0").code == 2
+
+
 def test_query(data: Art) -> None:
     statement = "select ref, path, size from files"
     assert data("query", statement).out == 'data:v0\ta,"b".txt\t1\n'

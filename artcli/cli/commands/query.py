@@ -57,6 +57,8 @@ def command(
         return
     if statement is None:
         raise UsageError("bad-query", "there is nothing to ask", hint='art query "SELECT * FROM versions"')
+    if timeout != timeout:
+        raise UsageError("bad-value", "--timeout is a number of seconds, not nan", hint="art query --help")
     repository = console.repository()
     refs = [resolve.whole(repository.catalog, text, console.project).version.id for text in ref] if ref else None
     answer = ask(repository, statement, console.project, refs=refs, seconds=timeout)

@@ -1,7 +1,8 @@
 """One SQL statement over the tables of a repository: it may read them, and nothing else, for so long.
 
 SQLite itself is asked which tables a statement reads, by its authorizer, before any is filled; and the same authorizer
-refuses whatever is not reading. The time that it may take includes the filling.
+refuses whatever is not reading. The time that it may take includes the filling, and
+not what whoever reads its rows takes.
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ def _rows(database: sqlite3.Connection, statement: str, guard: _Guard, clock: _C
         if cursor.description is None:
             raise UsageError("bad-query", "there is nothing to ask", hint='art query "SELECT * FROM versions"')
         yield [column[0] for column in cursor.description]
-        yield from cursor
+        for row in cursor:
+            given = time.monotonic()
+            yield row
+            if clock is not None:
+                clock.wait(given)
     except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError) as error:
         if guard.refused:
             raise UsageError(
@@ -108,6 +113,10 @@ class _Clock:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._ends = time.monotonic() + seconds
+
+    def wait(self, since: float) -> None:
+        """Since then somebody else had the time: who reads the rows, perhaps a person with a pager."""
+        self._ends += time.monotonic() - since
 
     def is_over(self) -> bool:
         return time.monotonic() > self._ends

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,15 @@ def test_the_time_includes_what_filling_takes(shop: Workshop, table: str) -> Non
     with pytest.raises(ArtError) as raised:
         rows(shop, f"SELECT COUNT(*) FROM {table}", seconds=0)
     assert raised.value.slug == "query-too-long"
+
+
+def test_the_time_is_the_statements_own(shop: Workshop) -> None:
+    """However long whoever reads the rows takes for each."""
+    many = "WITH RECURSIVE t (x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM t LIMIT 50000) SELECT x FROM t"
+    answer = ask(shop.repository, many, "uncategorized", seconds=1)
+    assert next(answer.rows) == (0,)
+    time.sleep(1.1)
+    assert sum(1 for _ in answer.rows) == 49_999
 
 
 def test_ctrl_c(shop: Workshop) -> None:
