@@ -18,7 +18,7 @@ from artcli.cli.recording import NoRecord, RunOption
 from artcli.errors import PartialError, UsageError
 from artcli.files.ignore import Rules
 from artcli.flows import log_artifact
-from artcli.flows.log_artifact import Request
+from artcli.flows.log_artifact import Logged, Request
 from artcli.flows.revise import Changes
 from artcli.flows.runs import pins
 
@@ -31,49 +31,64 @@ tar -c ./data | art log-artifact archive --stdin-as data.tar
 """
 
 
+Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH[:DEST]]...", help="directories and files")]
+Type = Annotated[str | None, typer.Option("--type", "-t", metavar="TYPE", help="dataset, model, …")]
+Aliases = Annotated[
+    list[str] | None, typer.Option("--alias", "-a", metavar="ALIAS", help="a name that moves to this version")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="a label for this version")]
+Description = Annotated[str | None, typer.Option("--description", "-d", metavar="TEXT", help="what this version is")]
+Metadata = Annotated[
+    list[str] | None, typer.Option("--metadata", "-M", metavar="KEY=VALUE|@FILE", help="facts about it, as JSON")
+]
+Message = Annotated[str | None, typer.Option("--message", "-m", metavar="TEXT", help="why, for the log")]
+Base = Annotated[str | None, typer.Option("--base", metavar="REF", help="begin with what this version holds")]
+Added = Annotated[
+    list[str] | None,
+    typer.Option("--add", metavar="PATH|REF[/PATH][:DEST]", help="add files, or what another version holds"),
+]
+Removed = Annotated[list[str] | None, typer.Option("--rm", metavar="GLOB", help="leave out of the base")]
+Moved = Annotated[list[str] | None, typer.Option("--mv", metavar="OLD=NEW", help="rename a file or folder of the base")]
+Include = Annotated[list[str] | None, typer.Option("--include", metavar="GLOB", help="only these")]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", metavar="GLOB", help="not these")]
+NoIgnore = Annotated[bool, typer.Option("--no-ignore", help="do not read .artignore files")]
+FilesFrom = Annotated[
+    Path | None, typer.Option("--files-from", metavar="FILE", help="a list of files, one a line; - is stdin")
+]
+Zero = Annotated[bool, typer.Option("--zero", "-0", help="the list is separated by NUL, not by lines")]
+StdinAs = Annotated[str | None, typer.Option("--stdin-as", metavar="PATH", help="keep standard input as this file")]
+NewVersion = Annotated[bool, typer.Option("--new-version", help="even if nothing changed")]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="even if there is nothing")]
+KeepGoing = Annotated[bool, typer.Option("--keep-going", help="leave out what cannot be read; exit 3")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be logged")]
+
+
 def command(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="the artifact's name")],
-    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH[:DEST]]...", help="directories and files")] = None,
-    type: Annotated[str | None, typer.Option("--type", "-t", metavar="TYPE", help="dataset, model, …")] = None,
-    alias: Annotated[
-        list[str] | None, typer.Option("--alias", "-a", metavar="ALIAS", help="a name that moves to this version")
-    ] = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="a label for this version")] = None,
-    description: Annotated[
-        str | None, typer.Option("--description", "-d", metavar="TEXT", help="what this version is")
-    ] = None,
-    metadata: Annotated[
-        list[str] | None, typer.Option("--metadata", "-M", metavar="KEY=VALUE|@FILE", help="facts about it, as JSON")
-    ] = None,
-    message: Annotated[str | None, typer.Option("--message", "-m", metavar="TEXT", help="why, for the log")] = None,
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="REF", help="begin with what this version holds")
-    ] = None,
-    add: Annotated[
-        list[str] | None,
-        typer.Option("--add", metavar="PATH|REF[/PATH][:DEST]", help="add files, or what another version holds"),
-    ] = None,
-    rm: Annotated[list[str] | None, typer.Option("--rm", metavar="GLOB", help="leave out of the base")] = None,
-    mv: Annotated[
-        list[str] | None, typer.Option("--mv", metavar="OLD=NEW", help="rename a file or folder of the base")
-    ] = None,
-    include: Annotated[list[str] | None, typer.Option("--include", metavar="GLOB", help="only these")] = None,
-    exclude: Annotated[list[str] | None, typer.Option("--exclude", metavar="GLOB", help="not these")] = None,
-    no_ignore: Annotated[bool, typer.Option("--no-ignore", help="do not read .artignore files")] = False,
-    files_from: Annotated[
-        Path | None, typer.Option("--files-from", metavar="FILE", help="a list of files, one a line; - is stdin")
-    ] = None,
-    zero: Annotated[bool, typer.Option("--zero", "-0", help="the list is separated by NUL, not by lines")] = False,
-    stdin_as: Annotated[
-        str | None, typer.Option("--stdin-as", metavar="PATH", help="keep standard input as this file")
-    ] = None,
-    new_version: Annotated[bool, typer.Option("--new-version", help="even if nothing changed")] = False,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="even if there is nothing")] = False,
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="leave out what cannot be read; exit 3")] = False,
+    paths: Paths = None,
+    type: Type = None,
+    alias: Aliases = None,
+    tag: Tags = None,
+    description: Description = None,
+    metadata: Metadata = None,
+    message: Message = None,
+    base: Base = None,
+    add: Added = None,
+    rm: Removed = None,
+    mv: Moved = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    no_ignore: NoIgnore = False,
+    files_from: FilesFrom = None,
+    zero: Zero = False,
+    stdin_as: StdinAs = None,
+    new_version: NewVersion = False,
+    allow_empty: AllowEmpty = False,
+    keep_going: KeepGoing = False,
     run: RunOption = None,
     no_record: NoRecord = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="only say what would be logged")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Make a version of a directory, a file, or several.
 
@@ -112,6 +127,10 @@ def command(
         sources.check_meant(request.sources, console.again("--yes"))
     with console.progress() as progress:
         logged = log_artifact.log_artifact(repository, request, progress)
+    _told(console, logged, request)
+
+
+def _told(console: Console, logged: Logged, request: Request) -> None:
     for problem in logged.problems:
         console.warn(f"left out: {printable(os.fsdecode(problem.path))}: {problem.reason}")
     item, receipt = logged_as.item(logged, request), logged_as.receipt(console, logged, request)
