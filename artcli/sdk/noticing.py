@@ -62,12 +62,21 @@ class Samples:
             self._live.say("system", sample, 1000)
 
 
+def _notebook(directory: Path) -> Path | None:
+    """The notebook whose kernel this process is, as Jupyter's server or VS Code tells it; None if there is none."""
+    if "ipykernel" not in sys.modules:
+        return None
+    told = getattr(sys.modules["__main__"], "__vsc_ipynb_file__", None) or os.environ.get("JPY_SESSION_NAME")
+    path = Path(os.path.abspath(directory / told)) if isinstance(told, str) and told.endswith(".ipynb") else None
+    return path if path is not None and os.path.isfile(path) else None
+
+
 def _capture(live: Live, settings: Settings, words: list[str], directory: Path) -> None:
     from artcli.flows.runs import program
     from artcli.flows.runs.capture import REQUIREMENTS, add_python, capture
 
     try:
-        captured = capture(words, directory, use_git=not settings.disable_git)
+        captured = capture(words, directory, use_git=not settings.disable_git, notebook=_notebook(directory))
         add_python(captured, program.this_python())
         live.say("start", {"pid": os.getpid(), **captured.start}, 2000)
         for name, content in captured.files.items():

@@ -50,10 +50,12 @@ def capture(
     use_git: bool = True,
     env_allow: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
+    notebook: Path | None = None,
 ) -> Captured:
     """What can be told of a command that runs in `directory`, but for its Python: `add_python` adds that.
 
-    `env_allow`: globs of names of variables. Nothing that cannot be found out raises.
+    `env_allow`: globs of names of variables. `notebook`: what is the script, where the command is but its kernel.
+    Nothing that cannot be found out raises.
     """
     start: dict[str, Any] = {
         "argv": mask.arguments(argv),
@@ -69,7 +71,7 @@ def capture(
     found = git.checkout(directory) if use_git else None
     if found is not None:
         _add_git(captured, found)
-    if (path := program.script(argv, directory)) is not None:
+    if (path := notebook or program.script(argv, directory)) is not None:
         _add_script(captured, path, [found.root, directory] if found else [directory])
     if less := limits.limits():
         start["limits"] = less
