@@ -227,6 +227,18 @@ def test_edits_of_a_run_are_in_the_log() -> None:
     assert (known(run.id).name, known(run.id).notes) == ("renamed", "because")
 
 
+def test_long_notes_and_what_no_name_can_be() -> None:
+    with wandb.init(notes="n" * 3000) as run:
+        assert run.notes == "n" * 3000
+        run.notes = "m" * 5000
+        with pytest.raises(UsageError) as caught:
+            run.name = "a\nb"
+        assert caught.value.slug == "bad-run-name"
+    with wandb.init(id=run.id, resume="must") as again:
+        assert again.notes == "m" * 5000
+    assert wandb.Api().run(run.id).notes == "m" * 5000
+
+
 def test_names_that_references_cannot_hold(capsys: pytest.CaptureFixture[str]) -> None:
     with wandb.init(project="My Project: cars", tags=["lr=0.1", "night drive"]) as run:
         run.tags += ("a/b",)

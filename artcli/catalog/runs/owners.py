@@ -69,14 +69,14 @@ def _space() -> str:
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
-        return ""
+        return ""  # a system without such spaces: all processes are in one
 
 
 def _text(path: str) -> str:
     try:
         return Path(path).read_text().strip()
     except OSError:
-        return ""
+        return ""  # what a system does not tell tells nothing apart
 
 
 def _started(pid: int) -> str:
@@ -84,7 +84,7 @@ def _started(pid: int) -> str:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return _started_elsewhere(pid)
+        return _started_elsewhere(pid)  # gone, hidden, or a system without /proc
     fields = text.rpartition(")")[2].split()
     return "" if fields[0] in "ZX" else fields[19]
 
@@ -105,5 +105,5 @@ def _hidden(pid: int) -> bool:
     except PermissionError:
         return True
     except (OSError, OverflowError):
-        return False
+        return False  # there is none
     return False  # its own, and a zombie

@@ -61,7 +61,7 @@ def meant(
         resolve.reading(catalog, word, project)
         return None
     except (NotFoundError, UsageError):
-        pass
+        pass  # no version: it may be a run
     try:
         return run(catalog, word, project, active, states)
     except NotFoundError as error:

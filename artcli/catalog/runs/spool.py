@@ -276,7 +276,7 @@ class Spool:
             if not self.folder.is_dir():
                 raise
         except (ValueError, TypeError, KeyError, AttributeError):
-            pass
+            pass  # damaged: who holds the lock makes it anew
         return None
 
     def _head(self) -> Head:
@@ -320,7 +320,7 @@ def spools(root: Path) -> list[Spool]:
     try:
         names = sorted(os.listdir(root))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return []  # no run has lived here
     return [Spool(root / name) for name in names if not name.startswith(".")]
 
 
@@ -329,7 +329,7 @@ def sweep(root: Path) -> None:
     try:
         names = [name for name in os.listdir(root) if name.startswith(".")]
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return  # no run has lived here
     for name in names:
         try:
             if time.time() - (root / name).stat().st_mtime > LEFT_OVER:
