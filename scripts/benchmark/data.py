@@ -39,7 +39,7 @@ class Size(NamedTuple):
 
 SIZES = {
     "full": Size(128, 1 << 22, 50_000, 100, 300_000_000, 20_000, 1_000_000),
-    "small": Size(8, 1 << 22, 2_000, 20, 20_000_000, 2_000, 100_000),
+    "small": Size(8, 1 << 22, 2_000, 20, 20_000_000, 1_000, 100_000),
     "tiny": Size(4, 1 << 16, 60, 6, 200_000, 40, 1_000),  # for the harness's own tests
 }
 WEIGHTS = "weights.safetensors"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchmark.works import Bench
 
 DRIVER = Path(__file__).with_name("run_driver.py")
-ROWS = {"full": 100_000, "small": 10_000, "tiny": 100}
+ROWS = {"full": 100_000, "small": 2_000, "tiny": 100}
 RIVALS: Mapping[str, Mapping[str, str]] = {
     "wandb": {"WANDB_MODE": "offline", "WANDB_SILENT": "true"},
     "trackio": {},
