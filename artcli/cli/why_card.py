@@ -9,7 +9,7 @@ from artcli.catalog.runs.register import LIVE
 from artcli.cli.cards import card
 from artcli.cli.console import Console
 from artcli.cli.formatting import for_person, for_program
-from artcli.flows.lineage.why import Change, Later, Why
+from artcli.flows.lineage.why import Change, Later, Why, is_told
 
 _VALUES, _CHANGES, _LATER = 8, 8, 3
 """How many values, changes and later runs the card has room for: it is ten lines long."""
@@ -46,7 +46,7 @@ def card_of(console: Console, known: Why, item: Mapping[str, Any]) -> str:
             ("made", f"{made}{again}, {who}"),
             ("data", ", ".join(_input(one) for one in item["data"]) or "none is recorded"),
             ("code", _code(item["code"]) or "none is recorded"),
-            ("config" if run else "metadata", values(known.config) or "none"),
+            ("config" if is_told(run) else "metadata", values(known.config) or "none"),
             ("metrics", values(known.metrics) or "none"),
             (f"since v{known.before.number}" if known.before else "before", since_text),
             ("used by", "\n".join(told) or "no run yet"),

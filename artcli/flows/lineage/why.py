@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from artcli.catalog import manifest
 from artcli.catalog.catalog import Version
@@ -65,7 +65,7 @@ class Why(NamedTuple):
     """Runs that logged the same content again."""
     inputs: Sequence[Input]
     config: Mapping[str, Any]
-    """Of the run; of a version without one, its metadata."""
+    """Of the run; its own metadata if no run is known, or nothing of what it said any more."""
     metrics: Mapping[str, Any]
     before: Version | None
     """The version of the same artifact before it."""
@@ -86,9 +86,14 @@ def why(repository: Repository, version: Version) -> Why:
     return Why(
         version, catalog.aliases_of(version), run, max(0, len(makers) - 1),
         inputs(Lineage(database), run.view.run.id, version.project) if run else [],
-        flat(run.view.config) if run else flat(version.metadata), metrics(run.view) if run else {}, before,
+        flat(run.view.config) if is_told(run) else flat(version.metadata), metrics(run.view) if run else {}, before,
         changes(repository, before, version, run) if before else [], later, count,
     )  # fmt: skip
+
+
+def is_told(run: Row | None) -> TypeGuard[Row]:
+    """Whether what a run said can still be read."""
+    return run is not None and run.view.run.state != PURGED
 
 
 def inputs(lineage: Lineage, run: str, project: str) -> list[Input]:
@@ -113,7 +118,7 @@ def changes(repository: Repository, before: Version, version: Version, run: Row 
     """What is different between a version and the one before: how they were made, and how many files."""
     found: list[Change] = []
     earlier = _makers(repository, before)
-    if run and earlier and earlier[0].view.run.id != run.view.run.id:
+    if is_told(run) and earlier and is_told(earlier[0]) and earlier[0].view.run.id != run.view.run.id:
         _, lines = compare(repository, [earlier[0].view.run.id, run.view.run.id])
         sections = {"inputs": "data", "config": "config", "summary": "metrics"}
         for line in lines:
@@ -170,11 +175,12 @@ def _files(repository: Repository, before: Version, version: Version) -> int | N
 
 
 def _makers(repository: Repository, version: Version) -> list[Row]:
-    """The runs that logged the version, also those in the trash; the first one first."""
+    """The runs that logged the version, also those in the trash; the first one first, those that are gone last."""
     outputs = [arrow.source.id for arrow in Lineage(repository.follower.database).before([Node(VERSION, version.id)])
                if arrow.source.kind == RUN]  # fmt: skip
-    found = [view for view in views(repository, outputs) if view.run.state != PURGED]
-    return rows(repository, sorted(found, key=lambda view: view.run.seq))
+    return rows(
+        repository, sorted(views(repository, outputs), key=lambda view: (view.run.state == PURGED, view.run.seq))
+    )
 
 
 def _later(repository: Repository, version: Version, maker: str | None) -> tuple[list[Later], int]:

@@ -10,6 +10,7 @@ from typing import Any
 from artcli.catalog import resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.facts import Draft
+from artcli.catalog.fold import TRASH
 from artcli.catalog.runs import resolve as runs
 from artcli.flows.runs import edges
 from artcli.flows.runs.metrics import Voice
@@ -45,6 +46,11 @@ class Lab(Workshop):
     def delete_run(self, name: str) -> None:
         run = runs.run(self.repository.catalog, name, PROJECT)
         self.repository.commit(lambda _, make: [make(Draft("delete", {"run": run.id}))])
+
+    def purge_run(self, name: str) -> None:
+        """What gc says of a run in the trash that it takes."""
+        run = runs.run(self.repository.catalog, name, PROJECT, states=(TRASH,))
+        self.repository.commit(lambda _, make: [make(Draft("purge", {"run": run.id}))])
 
 
 class Run:

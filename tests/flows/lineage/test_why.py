@@ -93,4 +93,11 @@ def test_a_maker_in_the_trash_still_tells(tmp_path: Path) -> None:
     found = of(lab, "model:v1")
     assert found.made_by
     assert found.metrics == {"val_mAP": 0.8}
+    lab.purge_run("train-2")
+    found = of(lab, "model:v1")
+    assert found.made_by
+    assert (found.made_by.value("name"), [item.ref for item in found.inputs]) == (
+        "train-2", ["dataset:v1", "s3://bucket/more"]
+    )  # fmt: skip
+    assert (found.metrics, [change.section for change in found.changes]) == ({}, ["files"])
     lab.repository.close()
