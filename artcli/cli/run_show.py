@@ -106,6 +106,7 @@ def _command(start: Mapping[str, Any]) -> str:
 def _git(git: Mapping[str, Any]) -> str:
     branch = f" on {git['branch']}" if git.get("branch") else ""
     dirty = ", with changes" if git.get("dirty") else ""
+    dirty += ", which were too much to be kept" if git.get("diff_left_out") else ""
     remote = f"\n{git['remote']}" if git.get("remote") else ""
     return f"{git.get('commit') or 'no commit'}{branch}{dirty}{remote}"
 

@@ -16,6 +16,8 @@ from artcli.flows.runs import mask
 
 DIFF_SIZE = 10 * 1024 * 1024
 """Bytes of a diff that are kept."""
+LARGE = 32 * 1024 * 1024
+"""Bytes of a file whose difference is not asked for: git would take seconds to make it, and it would be too large."""
 ANSWER_SIZE = 1024 * 1024
 SECONDS = 10.0
 """How long git may take for an answer."""
@@ -68,12 +70,24 @@ def _diff(root: Path, commit: str | None) -> bytes | None:
     Its form is the one that `git apply` reads and `mask.patch` understands, whatever the user's settings.
     """
     before = commit or _line(root, "hash-object", "-t", "tree", "--stdin")  # no commit: all that is known is new
-    if before is None:
+    if before is None or _has_large(root, before):
         return None
     return _ask(
         root, DIFF_SIZE, "diff", before, "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative",
         "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--unified=3", "--find-renames",
     )  # fmt: skip
+
+
+def _has_large(root: Path, before: str) -> bool:
+    """Whether a file that has changed is large."""
+    changed = _ask(root, ANSWER_SIZE, "diff", before, "--name-only", "-z", "--no-renames", "--no-relative", cut=True)
+    for name in (changed or b"").split(b"\0")[:-1]:
+        try:
+            if os.lstat(os.path.join(os.fsencode(root), name)).st_size > LARGE:
+                return True
+        except OSError:
+            continue  # deleted
+    return False
 
 
 def _remote(root: Path) -> str | None:

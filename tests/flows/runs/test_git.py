@@ -167,6 +167,27 @@ def test_more_unknown_files_than_are_named(code: Path, monkeypatch: pytest.Monke
     assert seen(code).untracked == [f"{number:03}" for number in range(90 // 4)]
 
 
+def test_a_large_file_that_changed(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git is not asked for what would take it seconds, and what is unknown to it does not count."""
+    asked: list[str] = []
+    ask = git._ask
+
+    def listening(directory: Path, most: int, *question: str, cut: bool = False) -> bytes | None:
+        asked.append(" ".join(question))
+        return ask(directory, most, *question, cut=cut)
+
+    monkeypatch.setattr(git, "_ask", listening)
+    with (code / "weights.bin").open("wb") as file:
+        file.truncate(git.LARGE + 1)
+    (code / "a.py").write_text("a = 2\n")
+    assert seen(code).diff is not None
+    run(code, "add", "-N", "weights.bin")
+    asked.clear()
+    found = seen(code)
+    assert (found.dirty, found.diff, found.left_out) == (True, None, True)
+    assert not any("--binary" in question for question in asked)
+
+
 def test_git_that_hangs_is_left(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = code.parent / "bin"
     slow.mkdir()
