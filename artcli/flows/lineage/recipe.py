@@ -52,7 +52,7 @@ class Obstacle(NamedTuple):
     """What stands in the way of doing it again."""
 
     kind: str
-    """`command`, `commit`, `diff`, `config`, `input`, `package`, `code`."""
+    """`command`, `commit`, `diff`, `config`, `input`, `environment`, `package`, `code`."""
     text: str
     fatal: bool
     """It cannot be done, rather than that it may come out different."""
@@ -145,6 +145,10 @@ def obstacles(found: Recipe, *, packages: bool = True) -> Iterator[Obstacle]:
         yield Obstacle("input", text, False)
     for uri in found.uris:
         yield Obstacle("input", f"what lay at {uri} is not pinned by its content", False)
+    there = _mapping(start.get("env"))
+    other = [f"{name}={value}" for name, value in there.items() if value != os.environ.get(name, "")]
+    if other:
+        yield Obstacle("environment", f"variables that were different: {_some(other)}", False)
     if packages and found.packages:
         yield from _package_obstacles(found)
 

@@ -169,6 +169,15 @@ def test_a_setting_that_json_cannot_hold_is_left_to_the_program(repository: Repo
     assert "NaN" not in script(found, [], "/x")
 
 
+def test_variables_that_were_different_are_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAME", "1")
+    found = of(repository, "clock")
+    found.view.start["env"] = {"SAME": "1", "THREADS": "4"}
+    assert [item.text for item in obstacles(found) if item.kind == "environment"] == [
+        "variables that were different: THREADS=4"
+    ]
+
+
 def test_it_comes_out_different(repository: Repository) -> None:
     compared = reproduce.check(repository, of(repository, "clock"))
     assert told(compared)["output clock"] == "different"
