@@ -52,13 +52,12 @@ def run(
         _unrecorded(console, cmd)
     try:
         wish = wanted()
-        word = "goes on" if wish.resume else "began"
         job = wrap.Job(
             cmd, wish, Path.cwd(), [_used(word) for word in uses], uris, [_made(word) for word in logs],
             _seconds(system_metrics), not no_capture, strict, workers=console.jobs,
         )  # fmt: skip
         repository = _opened(console, None if strict or uses else cmd)
-        ended = wrap.wrap(repository, job, console.progress, lambda run: _began(console, run, word))
+        ended = wrap.wrap(repository, job, console.progress, lambda run: _began(console, run, beginning_of(wish)))
     except wrap.CannotStart as failure:
         raise _not_started(console, failure.code, failure.message) from None
     except (ArtError, OSError) as error:
@@ -83,6 +82,11 @@ def _death(ended: Ended) -> int | None:
     if ended.ending.signal is not None or ended.problem is None or isinstance(ended.problem, Exception):
         return ended.ending.signal or ended.stop
     return signal.SIGINT if isinstance(ended.problem, KeyboardInterrupt) else signal.SIGTERM
+
+
+def beginning_of(wish: Wish) -> str:
+    """What is said of a run that begins."""
+    return "goes on" if wish.resume else "began"
 
 
 def _began(console: Console, run: str, word: str) -> None:
@@ -200,11 +204,13 @@ def start(console: Console, wish: Wish, pid: int | None) -> tuple[dict[str, Any]
     return item(console, recorder.run), active.environment(recorder.run, repository.path, wish.beginning.config)
 
 
-def told(console: Console, schema: Schema, found: Mapping[str, Any], environment: Mapping[str, str], show: str) -> None:
+def told(
+    console: Console, schema: Schema, found: Mapping[str, Any], environment: Mapping[str, str], show: str, word: str
+) -> None:
     """Print the id of a run, or the lines of shell that set its variables."""
     if show not in PRINTED:
         raise UsageError("bad-value", f"--print is id or env, not '{show}'", hint="art run start --print env")
-    receipt = f"{found['name']}  began"
+    receipt = f"{found['name']}  {word}"
     if show == "env" and not console.flags.json:
         for name, value in environment.items():
             console.line(f"export {name}={quote(value)}")

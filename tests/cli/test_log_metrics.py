@@ -77,6 +77,8 @@ def test_a_run_ends_once(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     run = started(art, monkeypatch)
     assert art("run", "finish").code == art("run", "finish").code == 0
     assert art("run", "finish", "--failed", "--json").error["code"] == "run-over"
+    assert art("run", "start", "--resume", run).err.split()[1:] == ["goes", "on"]
+    assert art("run", "finish").code == 0
     assert known(art, run).outcome == "finished"
 
 

@@ -12,6 +12,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "make a repository in a directory",
         "demo": "make a small repository to play with",
         "config": "read and change settings",
+        "login": "do nothing: no login is needed",
         "status": "show what changed in the directories that hold versions",
     },
     "Artifacts": {

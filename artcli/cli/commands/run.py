@@ -106,7 +106,7 @@ def start(
     wish = running.wish(console, job_type, name, group, tag, message, config, resume, git, env_allow)
     begun = running.start(console, wish, pid)
     if begun:
-        running.told(console, RUN, *begun, show)
+        running.told(console, RUN, *begun, show, running.beginning_of(wish))
 
 
 def finish(
