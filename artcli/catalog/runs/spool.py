@@ -162,7 +162,7 @@ class Spool:
                 folder = self.folder / str(number)
                 for path in (_inside(folder / "files", name) for name in names):
                     _sync_file(path, folder)
-                _sync_file(folder / "events", folder)
+                _sync_file(folder / "events", folder / "events")
 
     def next_step(self) -> int:
         """The step of the next row that names none; for whoever holds the lock."""
@@ -234,7 +234,7 @@ class Spool:
             if any(path.exists() for path in self.part(head.segment)):
                 last_sign = self.last_sign()
                 events, _ = self.part(head.segment)
-                _sync_file(events, events.parent)
+                _sync_file(events, events)  # its name is there since it was made
                 head = head._replace(next=self.next_step(), segment=head.segment + 1)
                 self._put(head, last_sign)
             return [number for number in self._numbers() if number < head.segment]
@@ -375,7 +375,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _sync_file(path: Path, below: Path) -> None:
-    """Return when the file is on the disk, and its name from the folder `below` on; nothing is done if it is gone."""
+    """Return when the file is on the disk, and its name in the folders up to `below`; nothing is done if it is gone."""
     try:
         with open(path, "rb") as file:
             sync(file.fileno())
