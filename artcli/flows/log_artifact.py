@@ -130,8 +130,8 @@ class _Logging:
         """On what the version is built."""
 
     def run(self) -> Logged:
-        self._check_words()
         request = self.request
+        _check_words(request)
         with self.repository.writing():
             _check_artifact(self.repository.catalog, request)
             store = self.repository.store
@@ -143,7 +143,7 @@ class _Logging:
 
     def log_root(self, additions: Additions, root: Root, ingest: Ingest) -> Logged:
         """The way of `run` from a manifest on."""
-        self._check_words()
+        _check_words(self.request)
         self.repository.refresh()
         catalog = self.repository.catalog
         _check_artifact(catalog, self.request)
@@ -151,18 +151,6 @@ class _Logging:
             self.bases = edges.named(catalog, [self.request.base], self.request.project)
         logged, flushed = self._flush(additions, root, ingest)
         return self._commit(logged, flushed)._replace(seconds=time.monotonic() - self.started)
-
-    def _check_words(self) -> None:
-        request = self.request
-        spec.check_name(request.name)
-        spec.check_project(request.project)
-        if request.type:
-            spec.check_type(request.type)
-        for word in request.aliases:
-            spec.check_alias(word)
-        for word in request.tags:
-            tag.check_tag(word)
-        texts.check(request.description)
 
     def _log(self, additions: Additions) -> Logged:
         request = self.request
@@ -360,6 +348,28 @@ class _Logging:
 def _left_out(problems: Sequence[Problem]) -> list[str]:
     """What should be in the version and is not, as its metadata has it."""
     return [manifest.shown(item.path) for item in problems if item.slug != "special-file"][:1000]
+
+
+def check(catalog: Catalog, request: Request) -> None:
+    """Whether a version may have this name, type, aliases and tags, before there is one.
+
+    Raises `UsageError` (`bad-name`, `bad-project`, `bad-type`, `bad-alias`, `bad-tag`), `ConflictError`
+    (`type-mismatch`, `name-case`).
+    """
+    _check_words(request)
+    _check_artifact(catalog, request)
+
+
+def _check_words(request: Request) -> None:
+    spec.check_name(request.name)
+    spec.check_project(request.project)
+    if request.type:
+        spec.check_type(request.type)
+    for word in request.aliases:
+        spec.check_alias(word)
+    for word in request.tags:
+        tag.check_tag(word)
+    texts.check(request.description)
 
 
 def _check_artifact(catalog: Catalog, request: Request) -> None:

@@ -155,6 +155,22 @@ def test_settings_from_outside_that_are_none_are_told_of(
     assert last_run(home)[0].outcome == "finished"
 
 
+@pytest.mark.parametrize(
+    ("log", "slug"),
+    [
+        ("a b=out", "bad-name"),
+        ("out=out,alias=latest", "bad-alias"),
+        ("out=out,type=a/b", "bad-type"),
+        ("dataset=out,type=model", "type-mismatch"),
+        ("Dataset=out", "name-case"),
+    ],
+)
+def test_what_can_never_be_logged_is_said_before_the_command_works(log: str, slug: str, art: Art, home: Path) -> None:
+    result = art("run", "--json", "--log", log, "--", "touch", "began")
+    assert (result.code, result.error["code"]) == (125, slug)
+    assert not (home / "began").exists()
+
+
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     assert ran(tmp_path, "--", "true")[0] == 125
 

@@ -134,6 +134,7 @@ class _Wrapping:
 
     def run(self, began: Callable[[str], None]) -> Ended:
         job = self.job
+        self._check_logs()
         versions, places = self._bring()
         argv = [_filled(word, places) for word in job.argv]
         self._begin(argv, versions)
@@ -165,6 +166,12 @@ class _Wrapping:
         return self.job.capture and self.recorder is not None
 
     # --- before ---
+
+    def _check_logs(self) -> None:
+        """A name or a type that no version can have is said now, and not when the command has worked for hours."""
+        for made in self.job.logs:
+            request = log_artifact.Request(made.name, self._project, (), type=made.type, aliases=made.aliases)
+            log_artifact.check(self.repository.catalog, request)
 
     def _bring(self) -> tuple[list[Version], dict[str, str]]:
         """The versions, and where they are, by variable."""
