@@ -118,6 +118,8 @@ def obstacles(found: Recipe, *, packages: bool = True) -> Iterator[Obstacle]:
     code, start = found.code, found.view.start
     if any(mask.MASK in word for word in found.command):
         yield Obstacle("command", "a secret in its command was not recorded; put it where *** stands", True)
+    if not mask.is_whole(found.command):
+        yield Obstacle("command", "its command is too long to be recorded whole", True)
     if code is not None:
         if checkout(code) is None:
             where = f" (it came from {code.remote})" if code.remote else ""

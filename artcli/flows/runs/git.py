@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ LARGE = 32 * 1024 * 1024
 ANSWER_SIZE = 1024 * 1024
 SECONDS = 10.0
 """How long git may take for an answer."""
-UNTRACKED = 200
-"""Names of files that git does not know, which are kept."""
+UNTRACKED, UNTRACKED_SIZE = 200, 32_000
+"""Names of files that git does not know, which are kept: so many, of so many characters."""
 
 QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 
@@ -60,8 +61,17 @@ def checkout(directory: Path) -> Checkout | None:
     return Checkout(
         place, commit, _line(place, "symbolic-ref", "--short", "-q", "HEAD"), _remote(place),
         diff is None or bool(diff or names), mask.patch(diff) or None if diff else None, diff is None,
-        known[:UNTRACKED],
+        _some(known),
     )  # fmt: skip
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    kept, left = [], UNTRACKED_SIZE
+    for name in names[:UNTRACKED]:
+        if (left := left - len(name)) < 0:
+            break
+        kept.append(name)
+    return kept
 
 
 def _diff(root: Path, commit: str | None) -> bytes | None:

@@ -15,6 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MASK = "***"
+LENGTH = 32_000
+"""Characters of a command that are recorded: a glob may be a hundred thousand words."""
+_MORE = "[art: more words: "
 
 _SECRET = re.compile("token|key|password|passwd|passphrase|secret|credential", re.IGNORECASE)
 _HARMLESS = re.compile(
@@ -58,8 +61,20 @@ _HIDDEN_IN_HEADER = re.compile(rb'(?:[/" ])' + _FILE + rb'"?(?=\s|$)', re.IGNORE
 
 
 def arguments(argv: Sequence[str]) -> list[str]:
-    """The words of a command with secrets masked."""
-    return list(_arguments(argv))
+    """The words of a command with secrets masked; of a long one the beginning, and how many words are missing."""
+    kept: list[str] = []
+    left = LENGTH
+    for word in _arguments(argv):
+        left -= len(word) + 3
+        if left < 0:
+            return [*kept, f"{_MORE}{len(argv) - len(kept)}]"]
+        kept.append(word)
+    return kept
+
+
+def is_whole(argv: Sequence[str]) -> bool:
+    """Whether these are all words of a recorded command."""
+    return not (argv and argv[-1].startswith(_MORE))
 
 
 def _arguments(argv: Sequence[str]) -> Iterator[str]:
@@ -89,8 +104,12 @@ def text(said: str) -> str:
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables of the environment with secrets masked: `AWS_*` allows more than is meant."""
-    return {name: MASK if _is_secret(name) else text(value) for name, value in environ.items()}
+    """Variables of the environment with secrets masked, as `AWS_*` allows more than is meant; of all the beginning."""
+    found, left = {}, LENGTH
+    for name, value in environ.items():
+        found[name] = MASK if _is_secret(name) else text(value)[:left]
+        left -= len(found[name])
+    return found
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ subprocess.run([sys.executable, "-m", "artcli", "log-metrics", f"letters={len(te
 GROW = f"""
 ask() {{ {shlex.quote(sys.executable)} -m artcli "$@"; }}
 cat "$(ask use start:latest)/a" > b
+ask get start:latest/a c
+ask log-artifact taken c --add start:latest/a:d
 ask log-artifact start --base start:latest --add b
 ask use start:latest --root grown
 """
@@ -153,7 +155,8 @@ def test_names_mean_what_they_meant(repository: Repository) -> None:
     assert [pin.ref for pin in found.inputs] == ["start:v0"]
     told_again = reproduce.check(repository, found)
     assert told(told_again) == {
-        "outcome outcome": "same", "outcome exit": "same", "input start": "same", "output start": "same"
+        "outcome outcome": "same", "outcome exit": "same", "input start": "same", "output taken": "same",
+        "output start": "same",
     }  # fmt: skip
     several = found._replace(inputs=[*found.inputs, *(pin._replace(pinned=f"cars/start@{'0' * 64}", ref="start:v1")
                                                       for pin in found.inputs)])  # fmt: skip
@@ -213,6 +216,8 @@ def test_what_is_missing_is_named_first(repository: Repository, shop: Shop, tmp_
     ]
     secret = found._replace(command=["curl", "--token", "***"])
     assert next(obstacles(secret)).kind == "command"
+    long = found._replace(command=["curl", "[art: more words: 9]"])
+    assert next(obstacles(long)).text == "its command is too long to be recorded whole"
     private = found._replace(config={"lr": 1, "db": {"password": "***"}})
     assert private.settings == {"lr": 1}
     assert "config db is a secret: the program has to say it" in [item.text for item in obstacles(private)]

@@ -163,6 +163,9 @@ def test_more_unknown_files_than_are_named(code: Path, monkeypatch: pytest.Monke
     for number in range(300):
         (code / f"{number:03}").touch()
     assert seen(code).untracked == [f"{number:03}" for number in range(git.UNTRACKED)]
+    monkeypatch.setattr(git, "UNTRACKED_SIZE", 31)
+    assert len(seen(code).untracked) == 10
+    monkeypatch.undo()
     monkeypatch.setattr(git, "ANSWER_SIZE", 90)
     assert seen(code).untracked == [f"{number:03}" for number in range(90 // 4)]
 

@@ -92,11 +92,24 @@ def test_words_of_any_length_are_masked_in_no_time() -> None:
         assert mask.arguments([word])
 
 
+def test_of_a_command_of_many_words_the_beginning_is_kept() -> None:
+    words = ["python", *(f"images/{number}.jpg" for number in range(100_000))]
+    found = mask.arguments(words)
+    assert found[:-1] == words[: len(found) - 1]
+    assert found[-1] == f"[art: more words: {len(words) - len(found) + 1}]"
+    assert sum(map(len, found)) < mask.LENGTH
+    assert mask.arguments(["x" * 200_000]) == ["[art: more words: 1]"]
+    assert not mask.is_whole(found)
+    assert mask.is_whole(["a"])
+    assert mask.is_whole([])
+
+
 def test_secrets_of_the_environment() -> None:
     environ = {"AWS_SECRET_ACCESS_KEY": "a", "AWS_REGION": "b", "HTTPS_PROXY": "http://me:pw@host"}
     assert mask.variables(environ) == {
         "AWS_SECRET_ACCESS_KEY": "***", "AWS_REGION": "b", "HTTPS_PROXY": "http://***@host",
     }  # fmt: skip
+    assert mask.variables({"LONG": "x" * 200_000, "NEXT": "y"}) == {"LONG": "x" * mask.LENGTH, "NEXT": ""}
 
 
 def test_secrets_of_a_config() -> None:
