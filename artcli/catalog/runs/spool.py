@@ -32,7 +32,7 @@ from artcli.catalog.facts import timestamp
 from artcli.catalog.runs import records
 from artcli.catalog.runs.owners import Owner, is_alive, standing, this_process
 from artcli.catalog.runs.records import Record
-from artcli.catalog.runs.steady import flocked, sync_folder, told
+from artcli.catalog.runs.steady import append, flocked, sync_file, sync_folder, told
 
 __all__ = ["Head", "Owner", "Spool", "Unsealed", "is_alive", "new_head", "spools", "standing", "sweep", "this_process"]
 
@@ -144,8 +144,8 @@ class Spool:
                     to.parent.mkdir(parents=True, exist_ok=True)
                     os.replace(path, to)
                     if durable:
-                        _sync_file(to, folder)
-                return _append(folder, lines, durable)
+                        sync_file(to, folder)
+                return append(folder / "events", lines, durable)
 
     def incoming(self) -> Path:
         """A path, not taken, where a file of the run may be written before `append` takes it."""
@@ -161,8 +161,8 @@ class Spool:
             for number in self._numbers():
                 folder = self.folder / str(number)
                 for path in (_inside(folder / "files", name) for name in names):
-                    _sync_file(path, folder)
-                _sync_file(folder / "events", folder / "events")
+                    sync_file(path, folder)
+                sync_file(folder / "events", folder / "events")
 
     def next_step(self) -> int:
         """The step of the next row that names none; for whoever holds the lock."""
@@ -234,7 +234,7 @@ class Spool:
             if any(path.exists() for path in self.part(head.segment)):
                 last_sign = self.last_sign()
                 events, _ = self.part(head.segment)
-                _sync_file(events, events)  # its name is there since it was made
+                sync_file(events, events)  # its name is there since it was made
                 head = head._replace(next=self.next_step(), segment=head.segment + 1)
                 self._put(head, last_sign)
             return [number for number in self._numbers() if number < head.segment]
@@ -338,52 +338,12 @@ def sweep(root: Path) -> None:
             continue
 
 
-def _append(folder: Path, lines: bytes, durable: bool) -> int:
-    """Append to the folder's records, whole or not at all; returns their size."""
-    descriptor = os.open(folder / "events", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    try:
-        end = os.fstat(descriptor).st_size
-        if end and lines and os.pread(descriptor, 1, end - 1) != b"\n":
-            lines = b"\n" + lines  # a torn line must not take the next one with it
-        try:
-            _write(descriptor, lines)
-            if durable:
-                sync(descriptor)
-        except OSError:
-            os.ftruncate(descriptor, end)  # a full disk: nothing half-said
-            raise
-    finally:
-        os.close(descriptor)
-    if not end:  # whoever makes a file durable later need not ask for its name
-        for path in (folder, folder.parent):
-            sync_folder(path)
-    return end + len(lines)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
 def _inside(folder: Path, name: str) -> Path:
     """The path of that name below the folder; raises ValueError for one that is not below it."""
     path = Path(name)
     if not name or path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts:
         raise ValueError(f"no path of a run's file: {name!r}")
     return folder / path
-
-
-def _sync_file(path: Path, below: Path) -> None:
-    """Return when the file is on the disk, and its name in the folders up to `below`; nothing is done if it is gone."""
-    try:
-        with open(path, "rb") as file:
-            sync(file.fileno())
-        while path != below:
-            path = path.parent
-            sync_folder(path)
-    except FileNotFoundError:
-        pass  # sealed meanwhile
 
 
 def _last(path: Path) -> Record | None:

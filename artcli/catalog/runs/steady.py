@@ -1,4 +1,4 @@
-"""What keeps a spool steady on its disk: a lock that follows its name, names that are on the disk, errors in words."""
+"""What keeps a spool steady: a lock that follows its name, whole lines, what is on the disk itself, errors in words."""
 
 from __future__ import annotations
 
@@ -30,6 +30,46 @@ def flocked(path: Path) -> Iterator[None]:
                 return
         finally:
             lock.let_go(descriptor, process)
+
+
+def append(path: Path, lines: bytes, durable: bool) -> int:
+    """Append lines to a file, whole or not at all; returns its size. What is new of its name is on the disk then."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        end = os.fstat(descriptor).st_size
+        if end and lines and os.pread(descriptor, 1, end - 1) != b"\n":
+            lines = b"\n" + lines  # a torn line must not take the next one with it
+        try:
+            _write(descriptor, lines)
+            if durable:
+                sync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, end)  # a full disk: nothing half-said
+            raise
+    finally:
+        os.close(descriptor)
+    if not end:  # whoever makes a file durable later need not ask for its name
+        for folder in (path.parent, path.parent.parent):
+            sync_folder(folder)
+    return end + len(lines)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_file(path: Path, below: Path) -> None:
+    """Return when the file is on the disk, and its name in the folders up to `below`; nothing is done if it is gone."""
+    try:
+        with open(path, "rb") as file:
+            sync(file.fileno())
+        while path != below:
+            path = path.parent
+            sync_folder(path)
+    except FileNotFoundError:
+        pass  # sealed meanwhile
 
 
 def sync_folder(folder: Path) -> None:
