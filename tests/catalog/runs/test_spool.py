@@ -88,7 +88,7 @@ def test_nothing_is_half_said_on_a_full_disk(root: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(spools, "_write", full)
+        patch.setattr(steady, "_write", full)
         with pytest.raises(SpaceError) as caught:
             spool.append(lambda step: row(step, a=2))
     assert caught.value.slug == "disk-full"
