@@ -253,9 +253,13 @@ def test_what_no_run_can_be() -> None:
     for wrong in ({"name": 5}, {"notes": 5}, {"id": 5}, {"project": 5}, {"group": 5}, {"job_type": 5}, {"tags": [5]}):
         with pytest.raises(TypeError):
             wandb.init(**wrong)
-    for unfit in ({"id": ""}, {"id": "a/b"}, {"reinit": "bogus"}, {"mode": "bogus"}, {"resume": "bogus", "id": "x"}):
-        with pytest.raises(UsageError):
+    for slug, unfit in (
+        ("bad-run", {"id": ""}), ("bad-run", {"id": "a/b"}), ("bad-reinit", {"reinit": "bogus"}),
+        ("bad-mode", {"mode": "bogus"}), ("bad-resume", {"resume": "bogus", "id": "x"}),
+    ):  # fmt: skip
+        with pytest.raises(UsageError) as refused:
             wandb.init(**unfit)  # type: ignore[arg-type]
+        assert refused.value.slug == slug
     with pytest.raises(NotFoundError, match="no id is given"):
         wandb.init(resume="must")
     assert wandb.run is None
