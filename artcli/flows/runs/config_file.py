@@ -25,7 +25,7 @@ def read(path: Path, otherwise: str = ".json") -> dict[str, Any]:
     """
     name, parse = _PARSERS.get(path.suffix.lower()) or _PARSERS[otherwise]
     try:
-        found = parse(path.read_text("utf-8"))
+        found = parse(path.read_text("utf-8-sig"))
     except OSError as error:
         raise NotFoundError("no-such-path", f"cannot read {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -15,6 +15,8 @@ def test_each_form(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("lr = 1e-3\n[model]\nday = 2026-11-01\n")
     wanted = {"lr": 0.001, "model": {"day": "2026-11-01"}}
     assert read(tmp_path / "a.json") == read(tmp_path / "a.toml") == wanted
+    (tmp_path / "a.json").write_text((tmp_path / "a.json").read_text(), "utf-8-sig")  # as some editors do
+    assert read(tmp_path / "a.json") == wanted
     (tmp_path / "a.json").rename(tmp_path / "a")
     assert read(tmp_path / "a") == wanted
     pytest.importorskip("yaml")
