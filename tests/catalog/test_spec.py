@@ -113,6 +113,7 @@ def test_a_reference_comes_back_from_its_text(
         (spec.check_tag, "bad-tag", ["night", "night drive", "1.0", "v3"], ["", " a", "a ", "a\tb", "a,b", "ü",
         "x" * 129]),
         (spec.check_type, "bad-type", ["dataset", "raw data", "Ü"], ["", " a", "a/b", "a\nb", "x" * 129]),
+        (spec.check_run, "bad-run", ["7knqtpdzjh05p0", "train-1"], ["", "a b", "a/b", "..", "a\n"]),
     ],
 )  # fmt: skip
 def test_words(check: Any, slug: str, good: list[str], bad: list[str]) -> None:

@@ -44,7 +44,7 @@ def pictures(
         path = _there(Path(file))
         content = path.read_bytes()
         if path.suffix.lower() not in SUFFIXES and dimensions(content) is None:
-            raise UsageError("bad-image", f"no image: {file!r}", hint="art log-metrics --file " + shlex.quote(file))
+            raise UsageError("bad-image", f"no image: {file!r}", hint=f"art log-metrics --file {shlex.quote(file)}")
         value = picture(name, content, path.suffix.lstrip(".").lower())
         files[value["path"]] = content
         if index < len(boxes):
