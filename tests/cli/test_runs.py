@@ -95,6 +95,8 @@ def test_keys_that_no_run_has_are_told_of(art: Art, runs: list[str]) -> None:
     ]
     assert "none of these runs has 'config.dept'; did you mean 'depth'?" in art("runs", "--group-by", "config.dept").err
     assert art("runs", "--limit", "0").err == ""
+    art("run", "start", "-p", "other")
+    assert art("runs", "--state", "crashed").err == ""
 
 
 def test_the_card_of_a_run(art: Art, runs: list[str]) -> None:

@@ -74,9 +74,10 @@ def command(
     repository = console.repository()
     found = listing.runs(repository, query)
     if not found and limit != 0:
-        others = sorted({run.project for run in Register(repository.follower.database).runs()} - {query.project})
-        if others and not all_projects:
-            console.say(f"none in project '{console.project}'; --all-projects lists those of {', '.join(others)}")
+        projects = {run.project for run in Register(repository.follower.database).runs()}
+        if projects and query.project not in {*projects, None}:
+            others = ", ".join(sorted(projects))
+            console.say(f"none in project '{console.project}'; --all-projects lists those of {others}")
         elif not (conditions or state or tag or job_type or deleted):
             console.say("no runs yet; art run -- COMMAND makes one")
     if broken := sum(row.view.fault is not None for row in found):
