@@ -14,7 +14,7 @@ from artcli.cli.items import files
 from artcli.cli.recording import NoRecord, Role, RunOption
 from artcli.flows import get
 from artcli.flows.get import Request
-from artcli.flows.runs import edges
+from artcli.flows.runs import edges, pins
 
 EXAMPLES = """
 art get dataset:v0                           # a copy in ./dataset-v0
@@ -48,8 +48,9 @@ def command(
     """
     console: Console = ctx.obj
     repository = console.repository()
+    active = None if dry_run else recording.recorded_in(console, repository, run, no_record)
     request = Request(
-        ref=ref,
+        ref=pins.meant(repository.catalog, ref, console.project, active),
         project=console.project,
         start=Path.cwd(),
         dest=dest,
@@ -60,7 +61,6 @@ def command(
         dry_run=dry_run,
         workers=console.jobs,
     )
-    active = None if dry_run else recording.recorded_in(console, repository, run, no_record)
     if sync and not (dry_run or console.flags.yes):
         _ask(console, get.get(repository, replace(request, dry_run=True)))
     with console.progress() as progress:

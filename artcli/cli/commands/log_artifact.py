@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -98,14 +99,16 @@ def command(
     console: Console = ctx.obj
     repository = console.repository()
     active = recording.recorded_in(console, repository, run, no_record)
-    local, taken = sources.added(add or [])
+    local, versions = sources.added(add or [])
+    meant = partial(pins.meant, repository.catalog, project=console.project, run=active)
+    taken = tuple(part._replace(ref=meant(part.ref)) for part in versions)
     request = Request(
         name=name,
         project=console.project,
         sources=sources.sources([*(paths or []), *local], files_from, zero),
         rules=Rules(tuple(include or ()), tuple(exclude or ()), not no_ignore),
         stream=(os.fsencode(stdin_as), sources.blocks()) if stdin_as is not None else None,
-        base=base and pins.meant(repository.catalog, base, console.project, active),
+        base=base and meant(base),
         changes=Changes(tuple(map(os.fsencode, rm or ())), tuple(map(sources.move, mv or ())), taken),
         type=type,
         aliases=alias or (),

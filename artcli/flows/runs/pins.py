@@ -3,8 +3,8 @@
 ART_PINS     `project/name@digest` of what it used, with spaces between
 
 A program that asks for `dataset:latest` gets the version that it got then, whichever is the latest by now; so do
-`art use` and `art log-artifact --base`. A name behind which it used several versions, and what a digest names, are read
-as ever; so is an artifact of which the run itself has logged a version by then.
+`art use`, `art get`, and `--base` and `--add` of `art log-artifact`. A name behind which it used several versions, and
+what a digest names, are read as ever; so is an artifact of which the run itself has logged a version by then.
 """
 
 from __future__ import annotations
