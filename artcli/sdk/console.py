@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from artcli.flows.runs.console import shown
+from artcli.flows.runs.console import LAST, gap, shown
 
 SIZE = 16 * 1024
 """Characters that are handed on at once; what is less waits for `drain`."""
 MOST = 64 * 1024 * 1024
-"""Characters of a stream that are recorded."""
+"""Characters of a stream that are recorded, and `LAST` from its end."""
 LONGEST = 100_000
 """Characters of a line; of a longer one the rest is a line of its own."""
 
@@ -54,6 +54,8 @@ class Ear:
         self._text: list[str] = []
         self._size = 0
         self._left = MOST
+        self._beyond: list[str] = []
+        self._beyond_size = self._lost = 0
         self._listens = False
         try:
             self._write = stream.write
@@ -67,9 +69,12 @@ class Ear:
         written = self._write(text)
         if self._listens and isinstance(text, str):
             with self._lock:
-                self._text.append(text[: self._left])
-                self._size += len(text)
-                self._left = max(0, self._left - len(text))
+                kept = text[: self._left]
+                self._text.append(kept)
+                self._size += len(kept)
+                self._left -= len(kept)
+                if len(kept) < len(text):
+                    self._remember(text[len(kept) :])
             if self._size > SIZE:
                 self.drain()
         return written
@@ -85,8 +90,18 @@ class Ear:
                 piece = said[start : start + LONGEST]
                 self._tell("console", {"stream": self._name, "text": piece}, len(piece))
 
+    def _remember(self, text: str) -> None:
+        """The end of what is too much to be recorded."""
+        self._beyond.append(text)
+        self._beyond_size += len(text)
+        if self._beyond_size > 2 * LAST:
+            self._beyond = ["".join(self._beyond)[-LAST:]]
+            self._lost += self._beyond_size - LAST
+            self._beyond_size = LAST
+
     def fork(self) -> None:
         self._lock, self._text, self._size = threading.RLock(), [], 0
+        self._beyond, self._beyond_size, self._lost = [], 0, 0
 
     def stop(self) -> None:
         if self._listens:
@@ -96,4 +111,7 @@ class Ear:
                     self._stream.write = self._write
                 else:
                     del self._stream.write
+            with self._lock:
+                self._text += [gap(self._lost) if self._lost else "", *self._beyond]
+                self._beyond = []
             self.drain(last=True)

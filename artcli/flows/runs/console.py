@@ -104,8 +104,7 @@ class Scroll:
         self._last.clear()
         if not self._lost:
             return found
-        gap = f"\n[art: {self._lost} characters are not recorded here]\n"
-        return [found[0]._replace(data={**found[0].data, "text": gap}), *found]
+        return [found[0]._replace(data={**found[0].data, "text": gap(self._lost)}), *found]
 
 
 class _Line:
@@ -133,6 +132,11 @@ class _Line:
         if said:
             self._told = not said.endswith("\n")
         return said
+
+
+def gap(lost: int) -> str:
+    """What stands where characters are missing."""
+    return f"\n[art: {lost} characters are not recorded here]\n"
 
 
 def shown(line: str) -> str:
