@@ -123,11 +123,11 @@ class _Line:
         if "\r" not in text[whole:] or len(text) - whole > LONGEST:
             whole = len(text)  # it may be a question to who sits there, so it is told at once
         rest = text[whole:]
-        self._rest = "\r" + _with_end(rest) if rest else ""
+        self._rest = ("\r" if _is_written_over(rest) else "") + _with_end(rest)
         said = text[:whole]
         if "\r" in said:
             first, *others = said.split("\n")
-            over = "\r" if self._told and "\r" in first.rstrip("\r") else ""
+            over = "\r" if self._told and _is_written_over(first) else ""
             said = "\n".join([over + _with_end(first), *map(_with_end, others)])
         if said:
             self._told = not said.endswith("\n")
@@ -142,6 +142,10 @@ def gap(lost: int) -> str:
 def shown(line: str) -> str:
     """What stands there after carriage returns."""
     return line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line
+
+
+def _is_written_over(line: str) -> bool:
+    return "\r" in line.rstrip("\r")
 
 
 def _with_end(line: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from artcli.flows.runs import console
@@ -47,6 +47,7 @@ def test_colours_and_what_is_no_text() -> None:
     assert recorded(b"\x1b[31mred\x1b[0m\n", b"\xc3", b"\xbc\xff", b"\xc3") == "\x1b[31mred\x1b[0m\nü\ufffd\ufffd"
 
 
+@example(["a", "a\r"])
 @given(st.lists(st.text(alphabet="ab\r\n", max_size=6), max_size=12))
 def test_what_is_recorded_looks_like_what_was_written(parts: list[str]) -> None:
     assert seen(recorded(*[part.encode() for part in parts])) == seen("".join(parts))
