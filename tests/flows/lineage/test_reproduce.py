@@ -175,7 +175,8 @@ def test_a_setting_that_json_cannot_hold_is_left_to_the_program(repository: Repo
 def test_variables_that_were_different_are_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAME", "1")
     found = of(repository, "clock")
-    found.view.start["env"] = {"SAME": "1", "THREADS": "4"}
+    monkeypatch.setenv("MY_TOKEN", "hunter2")
+    found.view.start["env"] = {"SAME": "1", "THREADS": "4", "MY_TOKEN": "***"}
     assert [item.text for item in obstacles(found) if item.kind == "environment"] == [
         "variables that were different: THREADS=4"
     ]
