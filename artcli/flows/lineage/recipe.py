@@ -148,7 +148,7 @@ def obstacles(found: Recipe, *, packages: bool = True) -> Iterator[Obstacle]:
     for uri in found.uris:
         yield Obstacle("input", f"what lay at {uri} is not pinned by its content", False)
     there = _mapping(start.get("env"))
-    now = mask.variables({name: os.environ.get(name, "") for name in there})  # as it was recorded, so alike if unchanged
+    now = mask.variables({name: os.environ.get(name, "") for name in there})  # as it was recorded
     other = [f"{name}={value}" for name, value in there.items() if value != now[name]]
     if other:
         yield Obstacle("environment", f"variables that were different: {_some(other)}", False)
