@@ -273,6 +273,7 @@ class Catalog:
         wanted = {"version": version, "artifact": artifact, "run": run, "n": n}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = "WHERE " + " AND ".join(f"{name} = ?" for name in given) if given else ""
+        where += " AND own" if n is not None else ""
         order = " ORDER BY seq" + (" DESC" if backwards else "")
         for row in self.database.execute(_EVENT + where + order, list(given.values())):
             yield _event(row)

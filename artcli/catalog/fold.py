@@ -10,6 +10,8 @@ Of long texts (see `texts`) the tables hold the names, as blobs, and `texts` tho
 were ever said of a version until it is purged, and of an artifact (`version` is empty) until its last version is.
 
 Version numbers are made here: the n-th version of a name that the fold meets is v(n−1), and no number is ever reused.
+A repository that has an authority folds the authority's log first, then those facts of its own that are not in it: so
+a number is provisional until the authority has its version. What is said of a place's own packs counts there alone.
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ TABLES_FORMAT = 5
 """Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
 
 SCHEMA = """
-CREATE TABLE head (n INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
+CREATE TABLE heads (place TEXT PRIMARY KEY, n INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
 CREATE TABLE facts (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, n INTEGER NOT NULL, kind TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, own INTEGER NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL,
     artifact INTEGER, version TEXT, run TEXT, applied INTEGER NOT NULL, undoes TEXT, undone_by TEXT, fault TEXT,
-    line BLOB NOT NULL) STRICT;
+    line BLOB NOT NULL, settled INTEGER NOT NULL) STRICT;
 CREATE INDEX facts_n ON facts (n);
+CREATE INDEX facts_unsettled ON facts (seq) WHERE NOT settled;
 CREATE INDEX facts_undone ON facts (undone_by) WHERE undone_by IS NOT NULL;
 CREATE INDEX facts_artifact ON facts (artifact);
 CREATE INDEX facts_version ON facts (version);
@@ -68,6 +71,9 @@ CREATE TABLE condemned (pack TEXT PRIMARY KEY, fact TEXT NOT NULL) STRICT;
 CREATE TABLE required (kind TEXT NOT NULL, what TEXT NOT NULL) STRICT;
 """
 
+OF_A_PLACE = frozenset({"index", "condemn"})
+"""Kinds of facts about the packs of the place in whose log they are: they hold nowhere else."""
+
 LIVE, TRASH, PURGED = "live", "trash", "purged"
 """States of a version: there; deleted, its bytes kept for a while; its bytes given to gc."""
 
@@ -94,10 +100,15 @@ class _Effect(NamedTuple):
 
 
 class Fold:
-    """Tables that follow one log. `head` says how far."""
+    """Tables that follow the log of a place, and that of its authority before it. `head` says how far."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, place: str | None = None) -> None:
+        """`place`: the id of the place whose log its own is; entries of other places are the authority's.
+
+        Without a place every entry is its own.
+        """
         self.database = database
+        self.place = place
         self._runs = runs.RunFold(database)
         self._kinds: dict[str, Callable[[Fact], _Effect]] = {
             "version": self._version,
@@ -117,38 +128,66 @@ class Fold:
         }
 
     @classmethod
-    def empty(cls, database: sqlite3.Connection) -> Fold:
+    def empty(cls, database: sqlite3.Connection, place: str | None = None) -> Fold:
         """Make the tables in an empty database, in one transaction."""
         for statement in (SCHEMA + runs.SCHEMA).split(";"):
             database.execute(statement)
-        database.execute("INSERT INTO head VALUES (-1, ?)", (GENESIS,))
-        return cls(database)
+        return cls(database, place)
+
+    def clear(self) -> None:
+        """Forget everything that was folded, in the caller's transaction."""
+        tables = re.findall(r"CREATE TABLE (\w+)", SCHEMA + runs.SCHEMA)
+        for table in tables:
+            self.database.execute(f"DELETE FROM {table}")
 
     @property
     def head(self) -> tuple[int, str]:
-        """(number, digest) of the last entry that was folded; (−1, zeros) at the beginning."""
-        n, digest = self.database.execute("SELECT n, digest FROM head").fetchone()
-        return int(n), str(digest)
+        """(number, digest) of the last entry of its own that was folded; (−1, zeros) at the beginning."""
+        return self.head_of(self.place)
+
+    def head_of(self, place: str | None) -> tuple[int, str]:
+        """As `head`, of the log of this place."""
+        row = self.database.execute("SELECT n, digest FROM heads WHERE place = ?", (self._key(place),)).fetchone()
+        return (int(row[0]), str(row[1])) if row else (-1, GENESIS)
+
+    def _key(self, place: str | None) -> str:
+        return "" if self._is_own(place) or place is None else place
+
+    def _is_own(self, place: str | None) -> bool:
+        return self.place is None or place == self.place
+
+    def unsettled(self) -> list[str]:
+        """The ids of facts that the authority's log has not, as far as it was followed; in their order."""
+        return [row[0] for row in self.database.execute("SELECT id FROM facts WHERE NOT settled ORDER BY seq")]
 
     def follow(self, entries: Iterable[LogEntry]) -> int:
-        """Apply the entries that come after `head`, in order; the caller has the transaction. Returns their count."""
+        """Apply the entries that come after the head of their log, in order; the caller has the transaction.
+
+        Returns their count.
+        """
         count = 0
         for entry in entries:
+            own = self._is_own(entry.place)
             for fact in entry.facts:
-                self._apply(entry.n, fact)
-            self.database.execute("UPDATE head SET n = ?, digest = ?", (entry.n, entry.digest))
+                self._apply(entry.n, fact, own)
+            self._run("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", self._key(entry.place), entry.n, entry.digest)
             count += 1
         return count
 
-    def _apply(self, n: int, fact: Fact) -> None:
+    def _apply(self, n: int, fact: Fact, own: bool) -> None:
+        of_a_place = fact.kind in OF_A_PLACE
+        if of_a_place and not own:
+            return
         if self._one("SELECT 1 FROM facts WHERE id = ?", fact.id):
+            if not own:
+                self._run("UPDATE facts SET settled = 1 WHERE id = ?", fact.id)
             return
         effect = self._effect(fact)
         self._run(
-            "INSERT INTO facts (id, n, kind, artifact, version, run, applied, undoes, fault, line)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            fact.id, n, fact.kind, effect.artifact, effect.version, runs.named(fact.data), effect.applied, fact.undoes,
-            effect.fault, fact.line,
+            "INSERT INTO facts (id, own, n, kind, artifact, version, run, applied, undoes, fault, line, settled)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            fact.id, own, n, fact.kind, effect.artifact, effect.version, runs.named(fact.data), effect.applied, fact.undoes,
+            effect.fault, fact.line, of_a_place or not own,
         )  # fmt: skip
         if not effect.applied:
             return

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from artcli.catalog import lock
 from artcli.catalog.facts import Fact
-from artcli.catalog.fold import TABLES_FORMAT, Fold
+from artcli.catalog.fold import OF_A_PLACE, TABLES_FORMAT, Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
 from artcli.database import Connection
 from artcli.errors import ArtError, IntegrityError, LockedError
@@ -49,12 +49,16 @@ START = Head(-1, GENESIS)
 class Follower:
     """A fold, its log, and the mark; `database` answers questions."""
 
-    def __init__(self, log: Log, cache: Path, seen: Path) -> None:
-        """`cache`: the database file; `seen`: the file of the mark. Nothing is read before `follow`."""
+    def __init__(self, log: Log, cache: Path, seen: Path, authority: Log | None = None) -> None:
+        """`cache`: the database file; `seen`: the file of the mark. Nothing is read before `follow`.
+
+        `authority`: the log whose facts come before those of `log` (see `fold`), as far as it was mirrored.
+        """
         self.log = log
+        self.authority = authority
         self.cache = cache.with_name(f"{cache.stem}-{TABLES_FORMAT}{cache.suffix}")
         self.seen = seen
-        self.stamp = f"{log.place} {boot_id()}"
+        self.stamp = f"{log.place} {authority.place if authority else '-'} {boot_id()}"
         self.in_memory = False
         self.database: sqlite3.Connection
         self.fold: Fold
@@ -65,6 +69,12 @@ class Follower:
     @property
     def head(self) -> Head:
         return Head(*self.fold.head)
+
+    @property
+    def state(self) -> str:
+        """What differs whenever the tables do."""
+        heads = [self.fold.head, *([self.fold.head_of(self.authority.place)] if self.authority else [])]
+        return " ".join(digest for _, digest in heads)
 
     def follow(self) -> None:
         """Read the log to its end; raises `IntegrityError` (`log-rolled-back`) if it is not what was seen before."""
@@ -87,7 +97,8 @@ class Follower:
             self._leave_file(error)
             self._catch_up(START)
             self._drop_garbage()
-            ids = {row[0] for row in self.database.execute("SELECT id FROM facts WHERE n = ?", (planned_on.n + 1,))}
+            asked = "SELECT id FROM facts WHERE own AND n = ?"
+            ids = {row[0] for row in self.database.execute(asked, (planned_on.n + 1,))}
             added = ids >= {fact.id for fact in made}
         if added:
             self._set_mark(self.head)
@@ -129,10 +140,34 @@ class Follower:
             raise _changed(mark.n)
 
     def _catch_up(self, mark: Head) -> None:
-        if next(self.log.after(*self.head), None) is None:
+        if next(self._news(), None) is None and next(self.log.after(*self.head), None) is None:
             return
         with _transaction(self.database):
+            if not self._fits():
+                self.fold.clear()
+            self.fold.follow(self._news())
             self.fold.follow(_watched(self.log.after(*self.head), mark))
+
+    def _news(self) -> Iterator[LogEntry]:
+        """What the authority's log has more than was folded of it."""
+        if self.authority is None:
+            return iter(())
+        return self.authority.after(*self.fold.head_of(self.authority.place))
+
+    def _fits(self) -> bool:
+        """Whether what is new in the authority's log can be folded after what was folded already.
+
+        It can if facts of our own come in it as they came here, and others only after all of these.
+        """
+        waiting = iter(self.fold.unsettled())
+        known = True
+        for entry in self._news():
+            for fact in entry.facts:
+                if fact.kind not in OF_A_PLACE and known and (expected := next(waiting, None)) != fact.id:
+                    if expected is not None:
+                        return False
+                    known = False
+        return True
 
     def _commit(self, planned_on: Head, made: Sequence[Fact]) -> bool:
         # the fold comes first, inside the transaction: no fact that it cannot use ever gets into the log
@@ -150,7 +185,7 @@ class Follower:
         return True
 
     def _check_faults(self, n: int) -> None:
-        found = self.database.execute("SELECT kind, fault FROM facts WHERE n = ? AND fault IS NOT NULL", (n,))
+        found = self.database.execute("SELECT kind, fault FROM facts WHERE own AND n = ? AND fault IS NOT NULL", (n,))
         for kind, fault in found:
             raise ArtError("unfit-fact", f"a fact of kind '{kind}' would not hold what it needs: {fault}")
 
@@ -222,7 +257,7 @@ class Follower:
 
     def _use(self, database: sqlite3.Connection) -> None:
         self.database = database
-        self.fold = Fold(database)
+        self.fold = Fold(database, self.log.place)
         self._is_open = True
 
     def _use_memory(self) -> None:
@@ -234,7 +269,7 @@ class Follower:
         found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'stamp'").fetchone()
         if not found or database.execute("SELECT stamp FROM stamp").fetchone() != (self.stamp,):
             return False
-        n, digest = Fold(database).head
+        n, digest = Fold(database, self.log.place).head
         if n < 0:
             return True
         try:
@@ -245,7 +280,7 @@ class Follower:
 
     def _make(self, database: sqlite3.Connection) -> sqlite3.Connection:
         with _transaction(database):
-            Fold.empty(database)
+            Fold.empty(database, self.log.place)
             database.execute("CREATE TABLE stamp (stamp TEXT)")
             database.execute("INSERT INTO stamp VALUES (?)", (self.stamp,))
         return database

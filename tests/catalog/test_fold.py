@@ -40,8 +40,8 @@ def asked(found: Fold) -> Catalog:
 def tables(found: Fold) -> dict[str, list[tuple[Any, ...]]]:
     """All that a fold knows, apart from how the log was cut into entries."""
     names = [name for (name,) in found.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    rows = {name: found.database.execute(f"SELECT * FROM {name}").fetchall() for name in names if name != "head"}
-    rows["facts"] = [row[:2] + row[3:] for row in rows["facts"]]
+    rows = {name: found.database.execute(f"SELECT * FROM {name}").fetchall() for name in names if name != "heads"}
+    rows["facts"] = [row[:2] + row[4:-1] for row in rows["facts"]]
     return rows
 
 

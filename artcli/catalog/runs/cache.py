@@ -41,8 +41,8 @@ HISTORY, SYSTEM = 0, 1
 """Streams of points: what the run logged, samples of its machine."""
 
 _SCHEMA = """
-CREATE TABLE followed (n INTEGER NOT NULL, digest TEXT NOT NULL);
-INSERT INTO followed VALUES (-2, '');
+CREATE TABLE followed (state TEXT NOT NULL);
+INSERT INTO followed VALUES ('nothing');
 CREATE TABLE parts (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL, writer TEXT NOT NULL, n INTEGER NOT NULL, place TEXT NOT NULL,
     sealed INTEGER NOT NULL, offset INTEGER NOT NULL, said TEXT NOT NULL, UNIQUE (run, writer, n));
@@ -133,8 +133,8 @@ class RunCache:
             sealed = {(key, True) for key in self._sealed(runs)}
             unsealed = {(item.key, False) for item in heard if (item.key, True) not in sealed}
             return {(part.key, bool(part.sealed)) for part in self._parts(runs)} != sealed | unsealed
-        followed = self.database.execute("SELECT n, digest FROM followed").fetchone()
-        return followed != (*self.repository.follower.head,) or {item.key for item in heard} != {*self._offsets()}
+        followed = self.database.execute("SELECT state FROM followed").fetchone()
+        return followed != (self.repository.follower.state,) or {item.key for item in heard} != {*self._offsets()}
 
     def _step(self, heard: Sequence[Heard], runs: Collection[str] | None, known: Mapping[Key, int]) -> bool:
         """Read for a while; whether all is read. `known`: what was read of spools before they were heard."""
@@ -161,7 +161,7 @@ class RunCache:
             for run in touched:
                 self._settle(run)
             if done and runs is None and not self.faults:
-                self.database.execute("UPDATE followed SET n = ?, digest = ?", self.repository.follower.head)
+                self.database.execute("UPDATE followed SET state = ?", (self.repository.follower.state,))
         return done
 
     def _parts(self, runs: Collection[str] | None) -> list[Part]:

@@ -39,8 +39,8 @@ _SCHEMA = """
 CREATE VIRTUAL TABLE words USING fts5 (
     place UNINDEXED, ref UNINDEXED, about UNINDEXED, part UNINDEXED, said, tokenize = "unicode61 remove_diacritics 2");
 CREATE TABLE indexed (part TEXT PRIMARY KEY);
-CREATE TABLE followed (n INTEGER NOT NULL, digest TEXT NOT NULL);
-INSERT INTO followed VALUES (-2, '')
+CREATE TABLE followed (state TEXT NOT NULL);
+INSERT INTO followed VALUES ('nothing');
 """
 
 Row = tuple[str, str, str, str, str]
@@ -98,15 +98,15 @@ def _ask(repository: Repository, index: Derived, wanted: str, places: Sequence[s
 
 def _put_notes(repository: Repository, database: sqlite3.Connection, found: Sequence[RunView]) -> None:
     """Notes and metadata: all if the log has moved on, else those of runs that are not over, whose config changes."""
-    head = repository.follower.head
-    if database.execute("SELECT n, digest FROM followed").fetchone() == (*head,):
+    state = repository.follower.state
+    if database.execute("SELECT state FROM followed").fetchone() == (state,):
         database.execute("DELETE FROM words WHERE place != 'logs' AND part = ?", (LIVE,))
         _put(database, _of_runs(view for view in found if view.run.outcome is None))
         return
     database.execute("DELETE FROM words WHERE place != 'logs'")
     _put(database, _of_artifacts(repository))
     _put(database, _of_runs(found))
-    database.execute("UPDATE followed SET n = ?, digest = ?", head)
+    database.execute("UPDATE followed SET state = ?", (state,))
 
 
 def _put_logs(repository: Repository, database: sqlite3.Connection, found: Sequence[RunView]) -> None:
