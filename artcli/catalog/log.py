@@ -196,24 +196,7 @@ class Log:
 
     def segment(self, number: int) -> Iterator[LogEntry]:
         """The entries of segment `number`; raises `Missing`, or `IntegrityError` (`damaged-segment`)."""
-        import zstandard
-
-        key = segment_key(number)
-        data = memoryview(self.bucket.get(key, 0, SEGMENT_SIZE + 1))
-        frame, digest = data[:-DIGEST_SIZE], data[-DIGEST_SIZE:]
-        if bound_digest(key, frame) != digest:
-            raise damaged_segment(number, "its checksum does not match")
-        try:
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(frame)
-            for n in range(number * SEGMENT, (number + 1) * SEGMENT):
-                (size,) = struct.unpack("<I", reader.read(4))
-                if size > ENTRY_SIZE:
-                    raise ValueError("an entry is too long")
-                yield decode(n, reader.read(size))
-            if reader.read(1):
-                raise ValueError("it has a tail")
-        except (ValueError, struct.error, zstandard.ZstdError, IntegrityError) as error:
-            raise damaged_segment(number, str(error)) from error
+        return decode_segment(number, self.bucket.get(segment_key(number), 0, SEGMENT_SIZE + 1))
 
     def _sealed(self, n: int) -> Iterator[LogEntry]:
         """The entries of a segment from entry `n` on, as far as it is there and sound."""
@@ -235,6 +218,26 @@ class Log:
             self.seal(number)
         except (OSError, ArtError):
             pass  # the entry is committed, and a segment only saves reads
+
+
+def decode_segment(number: int, data: bytes) -> Iterator[LogEntry]:
+    """The entries in the bytes of segment `number`; raises `IntegrityError` (`damaged-segment`)."""
+    import zstandard
+
+    frame, digest = memoryview(data)[:-DIGEST_SIZE], memoryview(data)[-DIGEST_SIZE:]
+    if bound_digest(segment_key(number), frame) != digest:
+        raise damaged_segment(number, "its checksum does not match")
+    try:
+        reader = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(frame)
+        for n in range(number * SEGMENT, (number + 1) * SEGMENT):
+            (size,) = struct.unpack("<I", reader.read(4))
+            if size > ENTRY_SIZE:
+                raise ValueError("an entry is too long")
+            yield decode(n, reader.read(size))
+        if reader.read(1):
+            raise ValueError("it has a tail")
+    except (ValueError, struct.error, zstandard.ZstdError, IntegrityError) as error:
+        raise damaged_segment(number, str(error)) from error
 
 
 def check_follows(entry: LogEntry, digest: str) -> None:

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from artcli.buckets.memory import MemoryBucket
+from artcli.catalog import log as log_module
+from artcli.catalog import mirror as mirror_module
+from artcli.catalog.following import START, Head
+from artcli.catalog.log import GENESIS, Log, encode, entry_key, segment_key
+from artcli.catalog.mirror import check_reaches, fetch
+from artcli.errors import IntegrityError
+from tests.catalog.kit import fact, version_data
+
+PLACE = "cd" * 16
+
+
+class Counting(MemoryBucket):
+    """Remembers what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        self.asked.append(key)
+        return super().get(key, start, length)
+
+
+@pytest.fixture(autouse=True)
+def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (log_module, mirror_module):
+        monkeypatch.setattr(module, "SEGMENT", 5)
+
+
+@pytest.fixture
+def bucket() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def remote(bucket: Counting) -> Log:
+    return Log(bucket, PLACE)
+
+
+@pytest.fixture
+def mirror() -> Log:
+    return Log(MemoryBucket(), PLACE)
+
+
+def grow(remote: Log, count: int, head: Head = START) -> Head:
+    for _ in range(count):
+        entry = remote.append(head.n + 1, head.digest, [fact("version", version_data())])
+        assert entry is not None
+        head = Head(entry.n, entry.digest)
+    return head
+
+
+def held(log: Log) -> list[str]:
+    return [entry.digest for entry in log.after(-1, GENESIS)]
+
+
+def refusal(remote: Log, mirror: Log, head: Head) -> str:
+    with pytest.raises(IntegrityError) as caught:
+        fetch(remote, mirror, head)
+    return caught.value.slug
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 10, 12])
+def test_a_mirror_has_what_the_log_has(count: int, remote: Log, mirror: Log) -> None:
+    head = grow(remote, count)
+    assert fetch(remote, mirror, START) == head
+    assert held(mirror) == held(remote)
+    later = grow(remote, 7, head)
+    assert fetch(remote, mirror, head) == later
+    assert held(mirror) == held(remote)
+
+
+def test_entries_and_segments_are_copied_byte_for_byte(remote: Log, mirror: Log) -> None:
+    grow(remote, 12)
+    fetch(remote, mirror, START)
+    there = {item.key for item in mirror.bucket.list("")}
+    assert there == {segment_key(0), segment_key(1), *map(entry_key, (4, 9, 10, 11))}
+    assert all(mirror.bucket.get(key) == remote.bucket.get(key) for key in there)
+
+
+def test_no_news_is_one_question(bucket: Counting, remote: Log, mirror: Log) -> None:
+    grow(remote, 7)
+    head = fetch(remote, mirror, START)
+    bucket.asked.clear()
+    assert fetch(remote, mirror, head) == head
+    assert bucket.asked == [entry_key(head.n + 1)]
+
+
+def test_what_does_not_follow_is_not_taken(remote: Log, mirror: Log) -> None:
+    grow(remote, 2)
+    lines = [fact("version", version_data()).line]
+    remote.bucket.add(entry_key(2), encode(2, "0" * 64, PLACE, lines))
+    assert refusal(remote, mirror, START) == "damaged-log"
+    assert len(held(mirror)) == 2
+    other = Log(MemoryBucket(), PLACE)
+    other.bucket.add(entry_key(0), encode(0, GENESIS, "ee" * 16, lines))
+    assert refusal(other, mirror, START) == "damaged-log"
+
+
+def test_a_segment_that_lies_is_passed_over(remote: Log, mirror: Log) -> None:
+    head = grow(remote, 6)
+    data = bytearray(remote.bucket.get(segment_key(0)))
+    data[10] ^= 1
+    remote.bucket.delete(segment_key(0))
+    remote.bucket.add(segment_key(0), bytes(data))
+    assert fetch(remote, mirror, START) == head
+    assert held(mirror) == held(remote)
+
+
+def test_a_log_that_was_rolled_back_is_noticed(remote: Log, mirror: Log) -> None:
+    grow(remote, 3)
+    head = fetch(remote, mirror, START)
+    check_reaches(remote, START)
+    check_reaches(remote, head)
+    remote.bucket.delete(entry_key(2))
+    with pytest.raises(IntegrityError) as caught:
+        check_reaches(remote, head)
+    assert caught.value.slug == "log-rolled-back"
+    grow(remote, 1, Head(1, held(remote)[1]))
+    with pytest.raises(IntegrityError):
+        check_reaches(remote, head)
