@@ -186,8 +186,8 @@ class Fold:
         self._run(
             "INSERT INTO facts (id, own, n, kind, artifact, version, run, applied, undoes, fault, line, settled)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            fact.id, own, n, fact.kind, effect.artifact, effect.version, runs.named(fact.data), effect.applied, fact.undoes,
-            effect.fault, fact.line, of_a_place or not own,
+            fact.id, own, n, fact.kind, effect.artifact, effect.version, runs.named(fact.data), effect.applied,
+            fact.undoes, effect.fault, fact.line, of_a_place or not own,
         )  # fmt: skip
         if not effect.applied:
             return

@@ -35,7 +35,7 @@ def held(path: Path, *, alone: bool, wait: float) -> Iterator[None]:
 def let_go(descriptor: int, process: int) -> None:
     """End a lock that this process (pid) has taken, and close its file.
 
-    A child forked meanwhile has the same lock: closing alone would leave it with the child, and the child must not end it.
+    A child forked meanwhile has the same lock: closing alone would leave it with the child, which must not end it.
     """
     if os.getpid() == process:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
