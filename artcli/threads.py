@@ -1,10 +1,10 @@
 """Work in threads, seen from one thread.
 
 `ahead` is `map` with the next few calls already running; `aside` lets an iterator run in a thread of its own;
-`Background` carries out jobs in order behind its owner's back. Plain threads and plain locks: importing `concurrent.futures` alone costs 5 ms. Both
-bound what they hold, both hand a failure, with its traceback, to whoever asks for the result, and neither
-leaves a thread behind. The threads are daemons all the same, so that a generator kept alive by a
-traceback cannot hang the program's exit.
+`Background` carries out jobs in order behind its owner's back. Plain threads and plain locks: importing
+`concurrent.futures` alone costs 5 ms. All bound what they hold, all hand a failure, with its traceback, to whoever asks
+for the result, and none leaves a thread behind. The threads are daemons all the same, so that a generator kept alive by
+a traceback cannot hang the program's exit.
 """
 
 from __future__ import annotations
