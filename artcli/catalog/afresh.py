@@ -13,24 +13,30 @@ from artcli.catalog.log import Log
 from artcli.database import Connection
 
 
-def empty_fold() -> Fold:
-    """A fold of nothing yet."""
+def empty_fold(place: str | None = None) -> Fold:
+    """A fold of nothing yet, for the place with this id."""
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True, factory=Connection)
     database.execute("PRAGMA journal_mode = MEMORY")
-    return Fold.empty(database)
+    return Fold.empty(database, place)
 
 
-def fold_afresh(log: Log) -> Fold:
-    """The fold of all of `log`; raises `IntegrityError` (`damaged-log`) where its chain breaks."""
-    fold = empty_fold()
-    catch_up(fold, log)
+def fold_afresh(log: Log, authority: Log | None = None) -> Fold:
+    """The fold of all of `log`, after that of its authority; raises `IntegrityError` (`damaged-log`) where a chain
+    breaks.
+    """
+    fold = empty_fold(log.place)
+    catch_up(fold, log, authority)
     return fold
 
 
-def catch_up(fold: Fold, log: Log) -> None:
-    """Follow the log to its end; raises as `fold_afresh`."""
+def catch_up(fold: Fold, log: Log, authority: Log | None = None) -> None:
+    """Follow both logs to their ends; raises as `fold_afresh`."""
     fold.database.execute("BEGIN")
     try:
+        if authority is not None:
+            if not fold.fits(authority.after(*fold.head_of(authority.place))):
+                fold.clear()
+            fold.follow(authority.after(*fold.head_of(authority.place)))
         fold.follow(log.after(*fold.head))
     finally:
         fold.database.execute("COMMIT")  # what was read is right, even if what follows is damaged

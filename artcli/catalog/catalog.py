@@ -278,6 +278,11 @@ class Catalog:
         for row in self.database.execute(_EVENT + where + order, list(given.values())):
             yield _event(row)
 
+    def settled(self) -> set[str]:
+        """The ids of versions that the authority has; none without an authority."""
+        rows = self.database.execute("SELECT id FROM facts WHERE settled AND kind = 'version'")
+        return {row[0] for row in rows}
+
     def event(self, id_prefix: str) -> list[Event]:
         """Facts whose id starts with this prefix."""
         rows = self.database.execute(_EVENT + "WHERE id >= ? AND id < ?", (id_prefix, id_prefix + "g"))

@@ -160,6 +160,25 @@ class Fold:
         """The ids of facts that the authority's log has not, as far as it was followed; in their order."""
         return [row[0] for row in self.database.execute("SELECT id FROM facts WHERE NOT settled ORDER BY seq")]
 
+    def fits(self, news: Iterable[LogEntry]) -> bool:
+        """Whether these entries of the authority can be folded after what was folded already.
+
+        They can if facts of our own come in them as they came here, and others only after all of these; else the fold
+        must begin anew.
+        """
+        waiting = iter(self.unsettled())
+        expected = next(waiting, None)
+        for entry in news:
+            for fact in entry.facts:
+                if expected is None:
+                    return True
+                if fact.kind in OF_A_PLACE:
+                    continue
+                if fact.id != expected:
+                    return False
+                expected = next(waiting, None)
+        return True
+
     def follow(self, entries: Iterable[LogEntry]) -> int:
         """Apply the entries that come after the head of their log, in order; the caller has the transaction.
 

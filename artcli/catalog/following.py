@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from artcli.catalog import lock
 from artcli.catalog.facts import Fact
-from artcli.catalog.fold import OF_A_PLACE, TABLES_FORMAT, Fold
+from artcli.catalog.fold import TABLES_FORMAT, Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
 from artcli.database import Connection
 from artcli.errors import ArtError, IntegrityError, LockedError
@@ -143,7 +143,7 @@ class Follower:
         if next(self._news(), None) is None and next(self.log.after(*self.head), None) is None:
             return
         with _transaction(self.database):
-            if not self._fits():
+            if not self.fold.fits(self._news()):
                 self.fold.clear()
             self.fold.follow(self._news())
             self.fold.follow(_watched(self.log.after(*self.head), mark))
@@ -153,21 +153,6 @@ class Follower:
         if self.authority is None:
             return iter(())
         return self.authority.after(*self.fold.head_of(self.authority.place))
-
-    def _fits(self) -> bool:
-        """Whether what is new in the authority's log can be folded after what was folded already.
-
-        It can if facts of our own come in it as they came here, and others only after all of these.
-        """
-        waiting = iter(self.fold.unsettled())
-        known = True
-        for entry in self._news():
-            for fact in entry.facts:
-                if fact.kind not in OF_A_PLACE and known and (expected := next(waiting, None)) != fact.id:
-                    if expected is not None:
-                        return False
-                    known = False
-        return True
 
     def _commit(self, planned_on: Head, made: Sequence[Fact]) -> bool:
         # the fold comes first, inside the transaction: no fact that it cannot use ever gets into the log

@@ -7,7 +7,10 @@ its last entry, which is enough for `Log.after`. What does not follow what is he
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from artcli.buckets.bucket import Missing
+from artcli.buckets.disk import DiskBucket
 from artcli.catalog.following import Head
 from artcli.catalog.log import (
     ENTRY_SIZE,
@@ -23,6 +26,20 @@ from artcli.catalog.log import (
     segment_key,
 )
 from artcli.errors import IntegrityError
+
+
+def mirror_of(path: Path, place: str) -> Log:
+    """The mirror of this place's log in the repository whose `.art` folder is `path`."""
+    return Log(DiskBucket(_folder(path, place), create=True), place)
+
+
+def is_mirrored(path: Path, place: str) -> bool:
+    """Whether anything of this place was ever fetched."""
+    return _folder(path, place).is_dir()
+
+
+def _folder(path: Path, place: str) -> Path:
+    return path / "mirrors" / place
 
 
 def fetch(remote: Log, mirror: Log, head: Head) -> Head:

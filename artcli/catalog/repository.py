@@ -21,6 +21,8 @@ from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import check_required
 from artcli.catalog.log import ENTRY_SIZE, FORMAT, Log, decode, entry_key, newer_format
+from artcli.catalog.mirror import is_mirrored, mirror_of
+from artcli.catalog.remotes import Remotes
 from artcli.content import bound_digest
 from artcli.errors import ArtError, IntegrityError, NoRepositoryError
 from artcli.store.store import Store
@@ -55,7 +57,7 @@ class Repository:
         self.place = read_place(self.bucket)
         self.log = Log(self.bucket, self.place)
         self.follower = following.Follower(
-            self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place
+            self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place, _authority(path)
         )
         self._store: tuple[list[str], Store] | None = None
         self.refresh()
@@ -138,7 +140,7 @@ class Repository:
             check_required(self.follower.database, writing=True)
             with self.follower.snapshot() as head:
                 made = list(plan(self.catalog, lambda draft: facts.make(draft, actor, machine)))
-            first, *rest = _batches(made) or [[]]
+            first, *rest = batches(made) or [[]]
             if not first or self.follower.commit(head, first):
                 for batch in rest:
                     while not self.follower.commit(self.follower.head, batch):
@@ -170,16 +172,23 @@ class Repository:
         self.follower.close()
 
 
-def _batches(made: Sequence[Fact]) -> list[list[Fact]]:
-    batches: list[list[Fact]] = []
+def batches(made: Sequence[Fact]) -> list[list[Fact]]:
+    """The facts in order, in lists that each fit one log entry."""
+    found: list[list[Fact]] = []
     size = BATCH
     for fact in made:
         size += len(fact.line) + 1
         if size > BATCH:
-            batches.append([])
+            found.append([])
             size = len(fact.line) + 1
-        batches[-1].append(fact)
-    return batches
+        found[-1].append(fact)
+    return found
+
+
+def _authority(path: Path) -> Log | None:
+    """The mirror of the authority's log, if there is an authority that was ever fetched."""
+    remote = Remotes(path).authority
+    return mirror_of(path, remote.place) if remote and is_mirrored(path, remote.place) else None
 
 
 def _is_repository(path: Path) -> bool:

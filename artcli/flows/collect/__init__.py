@@ -129,7 +129,7 @@ class _Collection:
 
     def run(self) -> Collected:
         self.progress.phase("reading the log")
-        self.fold = fold_afresh(self.repository.log)
+        self.fold = fold_afresh(self.repository.log, self.repository.follower.authority)
         self.catalog = Catalog(self.fold.database)
         self.there = look(self.bucket)
         before = self.there.size
@@ -195,7 +195,7 @@ class _Collection:
     # --- 2 to 6 ---
 
     def _round(self) -> tuple[Standing, Plan]:
-        catch_up(self.fold, self.repository.log)
+        catch_up(self.fold, self.repository.log, self.repository.follower.authority)
         standing = self._choose()
         store = self._store(self.catalog.indexes())
         marks = Marks(store.indexes)
@@ -286,11 +286,11 @@ class _Collection:
             return made
 
         self.repository.commit(facts)
-        catch_up(self.fold, self.repository.log)
+        catch_up(self.fold, self.repository.log, self.repository.follower.authority)
 
     def _check_standing(self, standing: Standing, marks: Marks) -> None:
         """Raise `_MovedOn` unless all that must stay now was marked."""
-        catch_up(self.fold, self.repository.log)
+        catch_up(self.fold, self.repository.log, self.repository.follower.authority)
         due = {version.id for version in roots.due(self.catalog, None)}
         due |= {run.id for run in roots.due_runs(self.catalog, None)}
         extra = {version.id for version in roots.superfluous(self.catalog)}

@@ -48,11 +48,20 @@ Provider = Callable[[Standing], Iterable[Digest]]
 
 def live_versions(standing: Standing) -> Iterable[Digest]:
     gone = {version.id for version in standing.deleted}
-    return (version.root.page for version in standing.catalog.versions() if version.id not in gone)
+    return _here(standing, (version for version in standing.catalog.versions() if version.id not in gone))
 
 
 def trashed_versions(standing: Standing) -> Iterable[Digest]:
-    return (version.root.page for version in trash(standing))
+    return _here(standing, trash(standing))
+
+
+def _here(standing: Standing, versions: Iterable[Version]) -> Iterable[Digest]:
+    """Their root pages, but for versions that the authority has and whose bytes were never brought here."""
+    settled = standing.catalog.settled()
+    store = standing.repository.store
+    for version in versions:
+        if version.id not in settled or version.root.page in store:
+            yield version.root.page
 
 
 def trash(standing: Standing) -> list[Version]:
@@ -81,11 +90,18 @@ def trashed_texts(standing: Standing) -> Iterable[Digest]:
 
 
 def files_of_runs(standing: Standing) -> Iterable[Digest]:
-    return (part.page for part in standing.register.holding((LIVE,)) if part.page)
+    return _pages(standing, standing.register.holding((LIVE,)))
 
 
 def files_of_trashed_runs(standing: Standing) -> Iterable[Digest]:
-    return (part.page for part in _trashed_parts(standing) if part.page)
+    return _pages(standing, _trashed_parts(standing))
+
+
+def _pages(standing: Standing, parts: Iterable[Segment]) -> Iterable[Digest]:
+    """Root pages of the files of runs; where there is an authority, those whose bytes are only there are left out."""
+    may_be_there = standing.repository.follower.authority is not None
+    store = standing.repository.store
+    return (part.page for part in parts if part.page and not (may_be_there and part.page not in store))
 
 
 def said_by_runs(standing: Standing) -> Iterable[Digest]:

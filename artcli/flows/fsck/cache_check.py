@@ -81,7 +81,9 @@ class Remembered:
                 self.head = Head(*Fold(database).head)
                 catalog = Catalog(database)
                 for n in entries:
-                    rows = database.execute("SELECT id, line FROM facts WHERE own AND n = ? ORDER BY seq", (n,)).fetchall()
+                    rows = database.execute(
+                        "SELECT id, line FROM facts WHERE own AND n = ? ORDER BY seq", (n,)
+                    ).fetchall()
                     self.lines[n] = [bytes(line) for _, line in rows]
                     self.versions[n] = [version for id, _ in rows if (version := catalog.version(id))]
         except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):

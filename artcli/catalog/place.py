@@ -1,0 +1,100 @@
+"""Another place, as this machine sees it: a bucket that holds a repository, and the mirror of its log here.
+
+What exists there is asked of the mirror, without the network; `fetch` brings the mirror up to date. A commit there is
+what it is everywhere: the next log entry, won by whoever adds it first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from artcli.buckets.bucket import Bucket
+from artcli.buckets.disk import DiskBucket
+from artcli.catalog import mirror
+from artcli.catalog.catalog import Catalog
+from artcli.catalog.facts import Fact
+from artcli.catalog.following import Follower
+from artcli.catalog.log import Log
+from artcli.catalog.repository import CONFIG, SHARED, batches, encode_config, read_place
+from artcli.store.store import Store
+
+
+def open_place(path: Path, bucket: Bucket) -> Place:
+    """The place that `bucket` is, as the repository with the `.art` folder `path` sees it; an empty one is made one.
+
+    Raises `IntegrityError` (`damaged-config`, `newer-format`), `ArtError` (`newer-art-needed`).
+    """
+    if not any(True for _ in bucket.list("")):
+        if isinstance(bucket, DiskBucket):
+            bucket.lay_out(SHARED)
+        bucket.add(CONFIG, encode_config(os.urandom(16).hex()))
+    return Place(path, read_place(bucket), bucket)
+
+
+class Place:
+    """An open place; `close` it."""
+
+    def __init__(self, path: Path, place: str, bucket: Bucket) -> None:
+        """`path`: the `.art` folder of the repository that sees it; `place`: its id. Nothing is asked of it yet."""
+        self.bucket = bucket
+        self.log = Log(bucket, place)
+        self.mirror = mirror.mirror_of(path, place)
+        self.follower = Follower(
+            self.mirror, path / "cache" / f"place-{place}.db", path / "local" / "seen" / f"{place}.mirror"
+        )
+        self.follower.follow()
+        self._store: tuple[list[str], Store] | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """What exists there, as far as it was fetched."""
+        return Catalog(self.follower.database)
+
+    @property
+    def store(self) -> Store:
+        """The chunks that are there, as far as it was fetched."""
+        live = self.catalog.indexes()
+        if self._store is None or self._store[0] != live:
+            self._store = live, Store(self.bucket, live)
+        return self._store[1]
+
+    def fetch(self) -> int:
+        """Bring the mirror up to date; how many entries it has more. Raises as `mirror.fetch`."""
+        before = self.follower.head
+        if mirror.fetch(self.log, self.mirror, before) != before:
+            self.follower.follow()
+        return self.follower.head.n - before.n
+
+    def has(self, fact_id: str) -> bool:
+        """Whether its log holds the fact, as far as it was fetched."""
+        found = self.follower.database.execute("SELECT 1 FROM facts WHERE id = ?", (fact_id,))
+        return found.fetchone() is not None
+
+    def commit(self, plan: Callable[[], Sequence[Fact]]) -> list[Fact]:
+        """Add the facts that `plan()` decides on as the next entry; it is asked again if somebody else was first.
+
+        Facts beyond one entry's size go into several, as in `Repository.commit`.
+
+        Raises `IntegrityError` (`log-rolled-back`) if the log there is not the one that was mirrored.
+        """
+        mirror.check_reaches(self.log, self.follower.head)
+        while True:
+            self.fetch()
+            made = list(plan())
+            first, *rest = batches(made) or [[]]
+            if not first or self._append(first):
+                for batch in rest:
+                    while not self._append(batch):
+                        pass
+                return made
+
+    def _append(self, batch: Sequence[Fact]) -> bool:
+        head = self.follower.head
+        added = self.log.append(head.n + 1, head.digest, batch) is not None
+        self.fetch()
+        return added
+
+    def close(self) -> None:
+        self.follower.close()

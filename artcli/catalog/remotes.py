@@ -1,0 +1,111 @@
+"""The remotes of a repository: names for other places, in `.art/local/remotes.json`.
+
+One of them may be the authority: its log comes before the repository's own in the fold (see `fold`), so version numbers
+are those that it gives. The first remote that is added is; `promote` makes it another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from artcli.buckets.folders import sync
+from artcli.catalog.runs.steady import sync_folder
+from artcli.errors import ConflictError, IntegrityError, NotFoundError, UsageError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Remote(NamedTuple):
+    name: str
+    url: str
+    """Where it is; never with a password."""
+    place: str
+    """The id of the place that was there when the remote was added: 32 hex digits."""
+
+
+class Remotes:
+    """The remotes of the repository whose `.art` folder is `path`."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `IntegrityError` (`damaged-remotes`)."""
+        self._file = path / "local" / "remotes.json"
+        try:
+            found = json.loads(self._file.read_bytes())
+            self._remotes = {
+                name: Remote(name, *_texts(item, "url", "place")) for name, item in found["remotes"].items()
+            }
+            self._authority: str | None = found["authority"]
+        except FileNotFoundError:
+            self._remotes, self._authority = {}, None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(
+                "damaged-remotes", f"the list of remotes cannot be read: {self._file}", hint="art help damaged-remotes"
+            ) from error
+
+    @property
+    def all(self) -> list[Remote]:
+        """By name."""
+        return sorted(self._remotes.values())
+
+    @property
+    def authority(self) -> Remote | None:
+        return self._remotes.get(self._authority or "")
+
+    def get(self, name: str) -> Remote:
+        """Raises `NotFoundError` (`no-such-remote`)."""
+        found = self._remotes.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._remotes)) or "none"
+            raise NotFoundError("no-such-remote", f"no remote '{name}'", facts=[f"remotes: {known}"])
+        return found
+
+    def add(self, remote: Remote) -> None:
+        """Raises `UsageError` (`bad-remote-name`), `ConflictError` (`remote-exists`)."""
+        if not _NAME.fullmatch(remote.name):
+            raise UsageError("bad-remote-name", f"not a name for a remote: '{remote.name}'")
+        if remote.name in self._remotes:
+            raise ConflictError("remote-exists", f"there is a remote '{remote.name}' already")
+        self._remotes[remote.name] = remote
+        self._authority = self._authority or remote.name
+        self._save()
+
+    def remove(self, name: str) -> None:
+        """Forget it; its mirror stays. Without an authority the repository is its own. Raises as `get`."""
+        self.get(name)
+        del self._remotes[name]
+        if self._authority == name:
+            self._authority = None
+        self._save()
+
+    def promote(self, name: str) -> None:
+        """Make it the authority; raises as `get`."""
+        self._authority = self.get(name).name
+        self._save()
+
+    def set_url(self, name: str, url: str) -> None:
+        """The same place is to be found elsewhere now; raises as `get`."""
+        self._remotes[name] = self.get(name)._replace(url=url)
+        self._save()
+
+    def _save(self) -> None:
+        remotes = {remote.name: {"url": remote.url, "place": remote.place} for remote in self.all}
+        fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        self._file.parent.mkdir(exist_ok=True)
+        with open(fresh, "w") as file:
+            json.dump({"authority": self._authority, "remotes": remotes}, file, indent=1)
+            file.flush()
+            sync(file.fileno())
+        os.replace(fresh, self._file)
+        sync_folder(self._file.parent)
+
+
+def _texts(item: Mapping[str, Any], *names: str) -> list[str]:
+    values = [item[name] for name in names]
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("a field is no text")
+    return values
