@@ -1,7 +1,8 @@
 """The remotes of a repository: names for other places, in `.art/local/remotes.json`.
 
-One of them may be the authority: its log comes before the repository's own in the fold (see `fold`), so version numbers
-are those that it gives. The first remote that is added is; `promote` makes it another.
+One place may be the authority: its log comes before the repository's own in the fold (see `fold`), so version numbers
+are those that it gives. The first remote that is added is; `promote` makes it another. It stays that when its remote is
+removed, for its mirror still tells what its versions are, and numbers never change because a name was forgotten.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ class Remotes:
             self._remotes = {
                 name: Remote(name, *_texts(item, "url", "place")) for name, item in found["remotes"].items()
             }
-            self._authority: str | None = found["authority"]
+            self.authority: str | None = found["authority"]
+            """The id of the place that is."""
         except FileNotFoundError:
-            self._remotes, self._authority = {}, None
+            self._remotes, self.authority = {}, None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(
                 "damaged-remotes", f"the list of remotes cannot be read: {self._file}", hint="art help damaged-remotes"
@@ -52,10 +54,6 @@ class Remotes:
         """By name."""
         return sorted(self._remotes.values())
 
-    @property
-    def authority(self) -> Remote | None:
-        return self._remotes.get(self._authority or "")
-
     def get(self, name: str) -> Remote:
         """Raises `NotFoundError` (`no-such-remote`)."""
         found = self._remotes.get(name)
@@ -64,27 +62,29 @@ class Remotes:
             raise NotFoundError("no-such-remote", f"no remote '{name}'", facts=[f"remotes: {known}"])
         return found
 
-    def add(self, remote: Remote) -> None:
+    def check_new(self, name: str) -> None:
         """Raises `UsageError` (`bad-remote-name`), `ConflictError` (`remote-exists`)."""
-        if not _NAME.fullmatch(remote.name):
-            raise UsageError("bad-remote-name", f"not a name for a remote: '{remote.name}'")
-        if remote.name in self._remotes:
-            raise ConflictError("remote-exists", f"there is a remote '{remote.name}' already")
+        if not _NAME.fullmatch(name):
+            raise UsageError("bad-remote-name", f"not a name for a remote: '{name}'", hint="art remote add nas URL")
+        if name in self._remotes:
+            raise ConflictError("remote-exists", f"there is a remote '{name}' already", hint="art remote ls")
+
+    def add(self, remote: Remote) -> None:
+        """Raises as `check_new`."""
+        self.check_new(remote.name)
         self._remotes[remote.name] = remote
-        self._authority = self._authority or remote.name
+        self.authority = self.authority or remote.place
         self._save()
 
     def remove(self, name: str) -> None:
-        """Forget it; its mirror stays. Without an authority the repository is its own. Raises as `get`."""
+        """Forget it; its mirror stays. Raises as `get`."""
         self.get(name)
         del self._remotes[name]
-        if self._authority == name:
-            self._authority = None
         self._save()
 
     def promote(self, name: str) -> None:
         """Make it the authority; raises as `get`."""
-        self._authority = self.get(name).name
+        self.authority = self.get(name).place
         self._save()
 
     def set_url(self, name: str, url: str) -> None:
@@ -97,7 +97,7 @@ class Remotes:
         fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         self._file.parent.mkdir(exist_ok=True)
         with open(fresh, "w") as file:
-            json.dump({"authority": self._authority, "remotes": remotes}, file, indent=1)
+            json.dump({"authority": self.authority, "remotes": remotes}, file, indent=1)
             file.flush()
             sync(file.fileno())
         os.replace(fresh, self._file)

@@ -187,8 +187,8 @@ def batches(made: Sequence[Fact]) -> list[list[Fact]]:
 
 def _authority(path: Path) -> Log | None:
     """The mirror of the authority's log, if there is an authority that was ever fetched."""
-    remote = Remotes(path).authority
-    return mirror_of(path, remote.place) if remote and is_mirrored(path, remote.place) else None
+    place = Remotes(path).authority
+    return mirror_of(path, place) if place and is_mirrored(path, place) else None
 
 
 def _is_repository(path: Path) -> bool:

@@ -19,11 +19,16 @@ def test_the_first_remote_is_the_authority_until_another_is_promoted(tmp_path: P
     assert (remotes.all, remotes.authority) == ([], None)
     remotes.add(USB)
     remotes.add(NAS)
-    assert (Remotes(tmp_path).all, Remotes(tmp_path).authority) == ([NAS, USB], USB)
+    assert (Remotes(tmp_path).all, Remotes(tmp_path).authority) == ([NAS, USB], USB.place)
     Remotes(tmp_path).promote("nas")
-    assert Remotes(tmp_path).authority == NAS
+    assert Remotes(tmp_path).authority == NAS.place
+
+
+def test_an_authority_stays_that_when_its_name_is_forgotten(tmp_path: Path) -> None:
+    Remotes(tmp_path).add(NAS)
     Remotes(tmp_path).remove("nas")
-    assert (Remotes(tmp_path).all, Remotes(tmp_path).authority) == ([USB], None)
+    Remotes(tmp_path).add(USB)
+    assert (Remotes(tmp_path).all, Remotes(tmp_path).authority) == ([USB], NAS.place)
 
 
 def test_a_remote_that_moved_is_the_same_place(tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "which": "tell which version a file or directory is",
         "reproduce": "do again what made a version, or write down how",
     },
+    "Other places": {
+        "remote": "name places that share this history",
+        "push": "bring what is here to another place",
+        "pull": "bring what is in another place here",
+        "clone": "make a repository of what is in another place",
+    },
     "History": {
         "log": "show what happened, newest first",
         "audit": "list who changed what, from what to what",
@@ -78,7 +84,6 @@ ELSEWHERE: Mapping[str, str] = {
     "backup": "art log-artifact NAME PATH",
     "checkout": "art use REF",
     "switch": "art use REF",
-    "pull": "art use REF",
     "download": "art get REF DIRECTORY",
     "copy": "art get REF DIRECTORY",
     "cp": "art get REF DIRECTORY",

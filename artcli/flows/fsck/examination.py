@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from artcli.buckets.disk import DiskBucket
 from artcli.catalog import lock, resolve
-from artcli.catalog.afresh import empty_fold
+from artcli.catalog.afresh import catch_up, empty_fold
 from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.fold import LIVE, TRASH, check_required
 from artcli.catalog.log import entry_key
+from artcli.catalog.mirror import is_mirrored, mirror_of
+from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import CONFIG, FOLDER, LOCK_WAIT, read_place
 from artcli.catalog.runs.register import Register
 from artcli.content import Digest
@@ -81,6 +83,7 @@ class Examination:
         self.fold = empty_fold()
         self.catalog = Catalog(self.fold.database)
         self.config: Finding | None = None
+        self._has_authority = False
         self.log: LogState
         self.store: StoreState
         self.problems = 0
@@ -118,10 +121,20 @@ class Examination:
             if error.slug != "damaged-config":
                 raise
             self.config = Finding("config", CONFIG, error.slug, error.message)
+        self._follow_authority(place)
         self.log = examine_log(self.path, self.bucket, place, self.fold)
         check_required(self.fold.database, writing=False)
         for event in self.catalog.faults():
             self.progress.warn(f"a fact in log entry {event.n} is of no use ({event.fault}): {event.fact.id}")
+
+    def _follow_authority(self, place: str | None) -> None:
+        """Let the fold begin with what the authority says, as the catalogue does."""
+        authority = Remotes(self.path).authority
+        if place is None or authority is None or not is_mirrored(self.path, authority):
+            return
+        self.fold.place = place
+        self._has_authority = True
+        catch_up(self.fold, mirror_of(self.path, authority))
 
     def _findings(self) -> Iterator[Finding]:
         self.examine_log()
@@ -189,9 +202,13 @@ class Examination:
         store = Store(self.bucket, [index.name for index in self.store.indexes])
         walk = Walk(store, self.store.indexes, self._cause(store), self.progress.advance)
         for version in [only] if only else list(self.catalog.versions(states=(LIVE, TRASH))):
+            if self._is_elsewhere(store, version.root.page):
+                continue
             self._versions += 1
             yield from walk.version(version)
         for text in self.catalog.texts(only and only.id):
+            if self._is_elsewhere(store, text.digest):
+                continue
             of = self.catalog.version(text.version) if text.version else None
             artifact = self.catalog.artifact_by_id(text.artifact)
             yield from walk.text(text, of.ref if of else artifact.name, artifact.project)
@@ -199,10 +216,19 @@ class Examination:
             register = Register(self.fold.database)
             projects = {run.id: run.project for run in register.runs(states=(LIVE, TRASH))}
             for segment in register.holding((LIVE, TRASH)):
-                yield from walk.segment(segment, projects.get(segment.run, ""))
+                if not self._is_elsewhere(store, *segment.records[:1]):
+                    yield from walk.segment(segment, projects.get(segment.run, ""))
             for said in register.texts((LIVE, TRASH)):
+                if self._is_elsewhere(store, said.digest):
+                    continue
                 yield from walk.text(said, f"run:{said.run}", said.project)
         yield from walk.unknown.values()
+
+    def _is_elsewhere(self, store: Store, *digests: Digest) -> bool:
+        """Whether what hangs on these was perhaps never brought here from the authority: no index knows them."""
+        if not self._has_authority or self.store.bad_indexes:
+            return False
+        return any(store.find(digest) is None for digest in digests)
 
     def _cause(self, store: Store) -> Cause:
         if self.store.is_sound:

@@ -1,0 +1,39 @@
+"""`art push`: bring what is here to another place."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from artcli.cli import transferred
+from artcli.cli.console import Console
+from artcli.flows import remotes
+from artcli.flows.transfer import push
+
+EXAMPLES = """
+art push              # to the remote whose version numbers hold
+art push nas
+art push --json | tail -1
+"""
+
+Remote = Annotated[str | None, typer.Argument(metavar="[REMOTE]", help="a remote; the authority by default")]
+
+
+def command(ctx: typer.Context, remote: Remote = None) -> None:
+    """Bring versions, runs and what is known of them to a remote: only chunks that it lacks travel.
+
+    A version that somebody else's push has come before gets the next number, and that is said. A push that was cut
+    off is ended by the same command.
+    """
+    console: Console = ctx.obj
+    repository = console.repository()
+    target = remotes.chosen(repository, remote)
+    before = transferred.refs(repository)
+    place = remotes.reach(repository, target)
+    try:
+        with console.progress() as progress:
+            done = push(repository, place, progress)
+    finally:
+        place.close()
+    transferred.tell(console, target, done, before, transferred.refs(repository), "pushed to")

@@ -1,0 +1,91 @@
+"""Other places that share this repository's history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from artcli.catalog.remotes import Remote, Remotes
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.flows import remotes
+
+EXAMPLES = """
+art remote add nas ../nas         # a directory; it is made a place if it is empty
+art remote ls
+art remote set-url nas ../nas     # the same place is to be found elsewhere now
+art remote promote nas            # version numbers are those that it gives
+art remote rm nas --yes
+"""
+
+REMOTE = Schema(
+    "remotes",
+    fields=[
+        Field("name"),
+        Field("url", help="where it is"),
+        Field("place", help="its id"),
+        Field("authority", "truth", "version numbers are those that it gives"),
+    ],
+    columns=["name", "url", "authority"],
+    key="name",
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="a remote: art remote ls names them")]
+Url = Annotated[str, typer.Argument(metavar="URL", help="a directory, or file://…")]
+
+
+def add(ctx: typer.Context, name: Name, url: Url) -> None:
+    """Give another place a name, and learn what is there.
+
+    An empty directory is made a place. The first remote is the authority: version numbers are those that it gives.
+    """
+    console: Console = ctx.obj
+    repository = console.repository()
+    remote = remotes.add(repository, name, url)
+    console.record(REMOTE, _item(remote, Remotes(repository.path)), receipt=f"art push {name}   brings versions there")
+
+
+def ls(ctx: typer.Context) -> None:
+    """List the remotes."""
+    console: Console = ctx.obj
+    found = Remotes(console.repository().path)
+    console.rows(REMOTE, [_item(remote, found) for remote in found.all])
+
+
+def set_url(ctx: typer.Context, name: Name, url: Url) -> None:
+    """Say where a remote is to be found now."""
+    console: Console = ctx.obj
+    repository = console.repository()
+    remotes.move(repository, name, url)
+    _record(console, name)
+
+
+def promote(ctx: typer.Context, name: Name) -> None:
+    """Make a remote the authority: version numbers are those that it gives."""
+    console: Console = ctx.obj
+    remotes.promote(console.repository(), name)
+    _record(console, name)
+
+
+def rm(ctx: typer.Context, name: Name) -> None:
+    """Forget a remote; what it holds stays there, and what came from it here."""
+    console: Console = ctx.obj
+    found = Remotes(console.repository().path)
+    remote = found.get(name)
+    console.confirm(f"forget the remote '{name}' at {remote.url}?")
+    item = _item(remote, found)
+    found.remove(name)
+    console.record(REMOTE, item)
+
+
+SUBCOMMANDS = {"add": add, "ls": ls, "set-url": set_url, "promote": promote, "rm": rm}
+
+
+def _record(console: Console, name: str) -> None:
+    found = Remotes(console.repository().path)
+    console.record(REMOTE, _item(found.get(name), found))
+
+
+def _item(remote: Remote, found: Remotes) -> dict[str, object]:
+    return {**remote._asdict(), "authority": found.authority == remote.place}

@@ -1,0 +1,45 @@
+"""What `push`, `pull` and `clone` say when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.remotes import Remote
+from artcli.catalog.repository import Repository
+from artcli.cli import formatting
+from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
+from artcli.flows.transfer import Transferred
+
+TRANSFER = Schema(
+    "transfer",
+    fields=[
+        Field("remote"),
+        Field("url"),
+        Field("facts", "count", "changes that the other side had not"),
+        Field("chunks", "count", "chunks and pages that it had not"),
+        Field("stored", "size", "their bytes, as stored"),
+        Field("renumbered", "object", "versions made here that have another number now: from, to"),
+    ],
+    columns=["remote", "facts", "stored"],
+    key="remote",
+)
+
+
+def refs(repository: Repository) -> dict[str, str]:
+    """The refs of all versions by id."""
+    return {version.id: version.ref for version in repository.catalog.versions(states=(LIVE, TRASH))}
+
+
+def tell(
+    console: Console, remote: Remote, done: Transferred, before: Mapping[str, str], after: Mapping[str, str], verb: str
+) -> None:
+    """`before` and `after`: refs by id; each version that has another one now is named."""
+    moved = [{"from": ref, "to": after[id]} for id, ref in before.items() if id in after and after[id] != ref]
+    for one in moved:
+        console.say(f"{one['from']} is {one['to']} now: somebody else's version came first")
+    item: dict[str, object] = {"remote": remote.name, "url": remote.url, **done._asdict(), "renumbered": moved}
+    changes = f"{done.facts:,} change{'' if done.facts == 1 else 's'}"
+    receipt = f"{verb} {remote.name}: {changes}, {formatting.size(done.stored)}" if done.chunks or done.facts else None
+    console.record(TRANSFER, item, receipt=receipt or f"{verb} {remote.name}: nothing new", summary=True)

@@ -1,0 +1,171 @@
+"""`art remote`, `push`, `pull`, `clone`: machines that share a directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.kit.command_line import Art
+
+
+class Machines:
+    """A car and a laptop, and a directory that both can reach."""
+
+    def __init__(self, art: Art) -> None:
+        self.nas = art.directory / "nas"
+        self.car, self.laptop = self.machine(art, "car"), self.machine(art, "laptop")
+
+    @staticmethod
+    def machine(art: Art, name: str) -> Art:
+        folder = art.directory / name
+        folder.mkdir()
+        found = Art(folder)
+        assert found("init").code == 0
+        return found
+
+    def share(self) -> None:
+        for machine in (self.car, self.laptop):
+            assert machine("remote", "add", "nas", str(self.nas)).code == 0
+
+
+@pytest.fixture
+def machines(art: Art) -> Machines:
+    return Machines(art)
+
+
+def log(art: Art, **files: bytes) -> str:
+    folder = art.directory / "data"
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    done = art("log-artifact", "dataset", "data")
+    assert done.code == 0
+    return done.out.strip()
+
+
+def versions(art: Art) -> dict[str, str]:
+    """Digest to ref."""
+    return {item["digest"]: item["ref"] for item in art("ls", "dataset", "--json").json["items"]}
+
+
+def test_a_version_and_its_run_travel(machines: Machines) -> None:
+    car, laptop = machines.car, machines.laptop
+    machines.share()
+    log(car, a=b"a" * 5000)
+    assert (
+        car(
+            "run", "--name", "trip", "--use", "dataset:v0", "--log", "model=m.bin", "--", "sh", "-c", "echo net > m.bin"
+        ).code
+        == 0
+    )
+    pushed = car("push")
+    assert (pushed.code, pushed.out) == (0, "nas\n")
+    assert pushed.err.startswith("pushed to nas: ")
+    assert laptop("pull").code == 0
+    used = laptop("use", "model:latest")
+    assert (Path(used.out.strip()) / "m.bin").read_text() == "net\n"
+    assert "trip" in laptop("why", "model:latest").out
+    assert laptop("run", "logs", "trip").code == 0
+    assert laptop("fsck").code == laptop("gc", "--grace", "0d").code == laptop("verify", "dataset:v0").code == 0
+    assert "2 versions" in laptop("fsck").err + laptop("fsck").out
+
+
+def test_only_what_is_lacking_travels(machines: Machines) -> None:
+    car = machines.car
+    machines.share()
+    log(car, a=os.urandom(300_000))
+    assert car("push", "--json").json_lines[-1]["stored"] > 300_000
+    assert car("push").err == "pushed to nas: nothing new\n"
+    log(car, b=b"b" * 3000)
+    last = car("push", "--json").json_lines[-1]
+    assert last["stored"] < 3000
+    assert (last["remote"], last["facts"], last["renumbered"]) == ("nas", 1, [])
+
+
+def test_numbers_are_those_of_the_place(machines: Machines) -> None:
+    car, laptop = machines.car, machines.laptop
+    log(car, a=b"of the car" * 100)
+    log(laptop, a=b"of the laptop" * 100)
+    machines.share()
+    assert car("push").code == 0
+    pushed = laptop("push")
+    assert (pushed.code, pushed.out) == (0, "nas\n")
+    assert pushed.err.splitlines()[0] == "dataset:v0 is dataset:v1 now: somebody else's version came first"
+    assert car("pull").code == 0
+    shared = versions(car)
+    assert sorted(shared.values()) == ["dataset:v0", "dataset:v1"]
+    assert versions(laptop) == shared
+    assert laptop("remote", "rm", "nas", "--yes").code == 0
+    assert versions(laptop) == shared
+    assert log(laptop, b=b"alone" * 100) == "dataset:v2"
+
+
+def test_a_clone_is_a_repository_of_its_own(machines: Machines, art: Art) -> None:
+    machines.share()
+    log(machines.car, a=b"a" * 5000)
+    machines.car("push")
+    cloned = art("clone", "nas", "copy")
+    assert (cloned.code, cloned.out) == (0, "origin\n")
+    copy = Art(art.directory / "copy")
+    assert copy("verify", "dataset:v0").code == 0
+    assert copy("remote", "ls", "--json").json["items"][0]["authority"] is True
+    shutil.rmtree(machines.nas)
+    assert copy("use", "dataset:v0").code == 0
+    assert art("clone", "nowhere", "other", "--json").error["code"] == "remote-unreachable"
+    assert not (art.directory / "other").exists()
+    assert art("clone", str(copy.directory), "copy", "--json").error["code"] == "destination-not-empty"
+
+
+def test_remotes_are_named_listed_moved_and_forgotten(machines: Machines) -> None:
+    car = machines.car
+    assert car("push", "--json").error["code"] == "no-remote"
+    machines.share()
+    other = machines.nas.with_name("other")
+    assert car("remote", "add", "usb", f"file://{other}").code == 0
+    listed = car("remote", "ls", "--json").json["items"]
+    assert [(item["name"], item["url"], item["authority"]) for item in listed] == [
+        ("nas", str(machines.nas), True),
+        ("usb", str(other), False),
+    ]
+    log(car, a=b"a" * 5000)
+    assert car("push", "usb").code == car("push").code == 0
+    assert car("remote", "promote", "usb", "--field", "authority").out == "true\n"
+    assert car("push").out == "usb\n"
+    moved = machines.nas.with_name("moved")
+    machines.nas.rename(moved)
+    assert car("push", "nas", "--json").error["code"] == "remote-unreachable"
+    assert car("remote", "set-url", "nas", str(other), "--json").error["code"] == "another-place"
+    assert car("remote", "set-url", "nas", str(moved)).code == 0
+    assert car("push", "nas").err == "pushed to nas: nothing new\n"
+    assert car("remote", "rm", "nas").code == 2
+    assert car("remote", "rm", "nas", "--yes").code == 0
+    assert car("push", "nas", "--json").error["code"] == "no-such-remote"
+
+
+def test_what_is_no_place(machines: Machines) -> None:
+    car = machines.car
+
+    def refused(name: str, url: object) -> str:
+        return str(car("remote", "add", name, str(url), "--json").error["code"])
+
+    full = machines.nas.with_name("full")
+    full.mkdir()
+    (full / "letter").write_text("dear")
+    assert refused("x", full) == "not-a-place"
+    assert refused("x", car.directory) == "not-a-place"
+    assert refused("x", "s3://bucket") == "unknown-scheme"
+    assert refused("x", full / "no" / "such") == "remote-unreachable"
+    assert refused("-", machines.nas) == "bad-remote-name"
+    assert not machines.nas.exists()
+    machines.share()
+    assert refused("nas", machines.nas) == "remote-exists"
+
+
+def test_a_working_repository_is_a_place_too(machines: Machines) -> None:
+    log(machines.laptop, a=b"a" * 5000)
+    assert machines.car("remote", "add", "laptop", str(machines.laptop.directory)).code == 0
+    assert machines.car("pull").code == 0
+    assert versions(machines.car) == versions(machines.laptop)
