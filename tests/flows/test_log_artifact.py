@@ -15,12 +15,12 @@ from artcli.catalog import manifest
 from artcli.content import digest_of
 from artcli.errors import ArtError
 from artcli.files import reader
-from artcli.memory import Buffers
 from artcli.files.seen import Stat
 from artcli.files.sources import Source
 from artcli.flows import ingest, use
 from artcli.flows.log_artifact import Logged, Request, log_artifact
 from artcli.flows.revise import Changes, Taken
+from artcli.memory import Buffers
 from artcli.store.pack import DATA, read_table
 from tests.flows.workshop import PROJECT, Workshop
 from tests.kit.trees import Empty, Leaf, Link, Program, content, harvest, plant
