@@ -12,11 +12,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artcli.content import Buffer
 from artcli.errors import IntegrityError
-from artcli.memory import Buffers
+from artcli.store.room import Place, Room
 
 if TYPE_CHECKING:
     from zstandard import ZstdCompressor, ZstdDecompressor
@@ -123,10 +123,6 @@ def _damaged(message: str) -> IntegrityError:
 # --- from bytes ------------------------------------------------------------------------------------------------------
 
 
-Place: TypeAlias = "tuple[bytearray, int]"
-"""A buffer, and where in it something begins; the buffer is left alone as long as anything views it."""
-
-
 class Encoded(NamedTuple):
     """What is stored of a chunk."""
 
@@ -162,9 +158,6 @@ _MATCHES = ((6, 13), (6, 10), (7, 6))
 
 CHOICE = 32 * 1024
 """Bytes from which a chunk is worth trying every compressor on."""
-
-ROOM = 2 * MAX_LENGTH
-"""Bytes of a buffer for what is made of chunks."""
 
 PATIENCE = 128
 RAW_PATIENCE = 32
@@ -231,7 +224,7 @@ class Encoder:
         import zstandard
 
         self._may_split = planes
-        self._room = _Room()
+        self._room = Room()
         self._compressors: list[ZstdCompressor] = [
             zstandard.ZstdCompressor(level=1),
             *(
@@ -350,44 +343,6 @@ def _split(chunk: Buffer, stride: int) -> list[Any]:
 
     whole = numpy.frombuffer(chunk, numpy.uint8)
     return [whole[k::stride] for k in range(stride)]
-
-
-class _Room:
-    """Where byte planes are laid out: each plane goes from the chunk to its place in one step, and stays there until
-    its pack is written.
-
-    To make bytes of each plane and copy them together, and again into the pack, is a tenth of all the time of adding
-    2 GB of float32, and Python's lock is held meanwhile.
-    """
-
-    def __init__(self) -> None:
-        self._buffers = Buffers(ROOM)
-        self._buffer = bytearray()
-        self._array: Any = None
-        self._used = ROOM
-
-    def lay_out(self, head: bytes, parts: Sequence[Any]) -> tuple[memoryview, Place]:
-        """`head`, then the arrays of bytes: the memory is used again when nothing views its buffer any more."""
-        size = len(head) + sum(map(len, parts))
-        if self._used + size > ROOM:
-            self._begin()
-        start = position = self._used
-        view = memoryview(self._buffer)[start : start + size]
-        self._used = start + size
-        view[: len(head)] = head
-        position += len(head)
-        for part in parts:
-            end = position + len(part)
-            self._array[position:end] = part
-            position = end
-        return view, (self._buffer, start)
-
-    def _begin(self) -> None:
-        import numpy
-
-        self._array = None  # which views the buffer that is full
-        self._buffer, self._used = self._buffers.take(), 0
-        self._array = numpy.frombuffer(self._buffer, numpy.uint8)
 
 
 SAMPLE = 4096

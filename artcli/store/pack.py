@@ -24,7 +24,8 @@ from artcli.buckets.bucket import Bucket, Missing
 from artcli.content import DIGEST_SIZE, Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.memory import untouched
-from artcli.store.codec import MAX_LENGTH, Place, decode
+from artcli.store.codec import MAX_LENGTH, decode
+from artcli.store.room import Place
 
 DATA = 0
 """The kind of pack that holds chunks of files."""
