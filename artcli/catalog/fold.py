@@ -23,53 +23,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from artcli.catalog import spec, texts
+from artcli.catalog import spec, tables, texts
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS, LogEntry
 from artcli.catalog.runs import fold as runs
+from artcli.catalog.tables import SCHEMA
 from artcli.errors import ArtError, UsageError
-
-TABLES_FORMAT = 5
-"""Raise it whenever the tables below or what facts do to them changes: older caches are then made anew."""
-
-SCHEMA = """
-CREATE TABLE heads (place TEXT PRIMARY KEY, n INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
-CREATE TABLE facts (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, own INTEGER NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL,
-    artifact INTEGER, version TEXT, run TEXT, applied INTEGER NOT NULL, undoes TEXT, undone_by TEXT, fault TEXT,
-    line BLOB NOT NULL, settled INTEGER NOT NULL) STRICT;
-CREATE INDEX facts_n ON facts (n);
-CREATE INDEX facts_unsettled ON facts (seq) WHERE NOT settled;
-CREATE INDEX facts_undone ON facts (undone_by) WHERE undone_by IS NOT NULL;
-CREATE INDEX facts_artifact ON facts (artifact);
-CREATE INDEX facts_version ON facts (version);
-CREATE INDEX facts_run ON facts (run) WHERE run IS NOT NULL;
-CREATE TABLE artifacts (
-    id INTEGER PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, next INTEGER NOT NULL,
-    description ANY, note ANY, keep_last INTEGER, created TEXT NOT NULL, changed TEXT NOT NULL,
-    UNIQUE (project, name)) STRICT;
-CREATE TABLE names (
-    project TEXT NOT NULL, name TEXT NOT NULL, artifact INTEGER NOT NULL, PRIMARY KEY (project, name)) STRICT;
-CREATE TABLE versions (
-    id TEXT PRIMARY KEY, artifact INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
-    page TEXT NOT NULL, digest TEXT NOT NULL, entries INTEGER NOT NULL, size INTEGER NOT NULL,
-    new_entries INTEGER NOT NULL, new_size INTEGER NOT NULL, stored INTEGER NOT NULL,
-    description ANY, note ANY, metadata TEXT NOT NULL, base TEXT,
-    time TEXT NOT NULL, actor TEXT NOT NULL, machine TEXT NOT NULL, reason TEXT, deleted TEXT,
-    UNIQUE (artifact, number)) STRICT;
-CREATE INDEX versions_digest ON versions (digest);
-CREATE TABLE aliases (
-    artifact INTEGER NOT NULL, alias TEXT NOT NULL, version TEXT NOT NULL, protected INTEGER NOT NULL DEFAULT 0,
-    time TEXT NOT NULL, PRIMARY KEY (artifact, alias)) STRICT;
-CREATE INDEX aliases_version ON aliases (version);
-CREATE TABLE texts (
-    artifact INTEGER NOT NULL, version TEXT NOT NULL, digest BLOB NOT NULL,
-    PRIMARY KEY (artifact, version, digest)) STRICT;
-CREATE TABLE tags (version TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (version, tag)) STRICT;
-CREATE TABLE indexes (name TEXT PRIMARY KEY) STRICT;
-CREATE TABLE condemned (pack TEXT PRIMARY KEY, fact TEXT NOT NULL) STRICT;
-CREATE TABLE required (kind TEXT NOT NULL, what TEXT NOT NULL) STRICT;
-"""
 
 OF_A_PLACE = frozenset({"index", "condemn"})
 """Kinds of facts about the packs of the place in whose log they are: they hold nowhere else."""
@@ -86,8 +45,6 @@ UNFIT = (
     sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, UsageError,
 )  # fmt: skip
 """What a fact raises here whose data is not what its kind needs."""
-
-_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class _Effect(NamedTuple):
@@ -136,8 +93,7 @@ class Fold:
 
     def clear(self) -> None:
         """Forget everything that was folded, in the caller's transaction."""
-        tables = re.findall(r"CREATE TABLE (\w+)", SCHEMA + runs.SCHEMA)
-        for table in tables:
+        for table in re.findall(r"CREATE TABLE (\w+)", SCHEMA + runs.SCHEMA):
             self.database.execute(f"DELETE FROM {table}")
 
     @property
@@ -246,9 +202,10 @@ class Fold:
         (number,) = self._row("UPDATE artifacts SET next = next + 1 WHERE id = ? RETURNING next - 1", artifact)
         self._run(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            fact.id, artifact, number, LIVE, _digest(data["page"]), _digest(data["digest"]),
-            *map(_count, numbers), texts.named(data.get("description")), None, _metadata(data.get("metadata")),
-            data.get("base"), fact.time, fact.actor, fact.machine, fact.reason, None,
+            fact.id, artifact, number, LIVE, tables.digest(data["page"]), tables.digest(data["digest"]),
+            *map(tables.count, numbers), texts.named(data.get("description")), None,
+            tables.metadata(data.get("metadata")), data.get("base"),
+            fact.time, fact.actor, fact.machine, fact.reason, None,
         )  # fmt: skip
         self._need_text(data.get("description"), artifact, fact.id)
         return _Effect(artifact, fact.id, True)
@@ -335,7 +292,7 @@ class Fold:
             metadata[data["key"]] = data["to"]
         else:
             metadata.pop(data["key"], None)
-        self._run("UPDATE versions SET metadata = ? WHERE id = ?", _metadata(metadata), version)
+        self._run("UPDATE versions SET metadata = ? WHERE id = ?", tables.metadata(metadata), version)
         return True
 
     def _rename(self, fact: Fact) -> _Effect:
@@ -369,14 +326,14 @@ class Fold:
 
     def _index(self, fact: Fact) -> _Effect:
         for name in fact.data["add"]:
-            self._run("INSERT OR IGNORE INTO indexes VALUES (?)", _digest(name))
+            self._run("INSERT OR IGNORE INTO indexes VALUES (?)", tables.digest(name))
         for name in fact.data.get("remove", ()):
             self._run("DELETE FROM indexes WHERE name = ?", name)
         return _Effect(applied=True)
 
     def _condemn(self, fact: Fact) -> _Effect:
         for pack in fact.data["packs"]:
-            self._run("INSERT OR IGNORE INTO condemned VALUES (?, ?)", _digest(pack), fact.id)
+            self._run("INSERT OR IGNORE INTO condemned VALUES (?, ?)", tables.digest(pack), fact.id)
         return _Effect(applied=True)
 
     # What several kinds need
@@ -421,24 +378,6 @@ class Fold:
 
 def _about_run(handler: Callable[[Fact], bool], fact: Fact) -> _Effect:
     return _Effect(applied=handler(fact))
-
-
-def _count(number: Any) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise ValueError(f"no count: {number!r}")
-    return number
-
-
-def _digest(text: Any) -> str:
-    if not isinstance(text, str) or not _HEX.fullmatch(text):
-        raise ValueError(f"no digest: {text!r}")
-    return text
-
-
-def _metadata(value: Any) -> str:
-    if not isinstance(value or {}, dict):
-        raise ValueError("metadata is no object")
-    return json.dumps(value or {}, ensure_ascii=False)
 
 
 def check_required(database: sqlite3.Connection, writing: bool) -> None:

@@ -25,8 +25,9 @@ from typing import NamedTuple
 
 from artcli.catalog import lock
 from artcli.catalog.facts import Fact
-from artcli.catalog.fold import TABLES_FORMAT, Fold
+from artcli.catalog.fold import Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
+from artcli.catalog.tables import TABLES_FORMAT
 from artcli.database import Connection
 from artcli.errors import ArtError, IntegrityError, LockedError
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from artcli.catalog import facts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
-from artcli.catalog.fold import LIVE, PURGED, SCHEMA, TRASH, Fold, check_required
+from artcli.catalog.fold import LIVE, PURGED, TRASH, Fold, check_required
 from artcli.catalog.log import LogEntry
+from artcli.catalog.tables import SCHEMA
 from artcli.database import Connection
 from artcli.errors import ArtError
 from tests.catalog.kit import PROJECT, fact, version_data

@@ -21,7 +21,7 @@ from tests.kit import trees
 from tests.kit.trees import Leaf
 
 TABLES = (
-    "head", "facts", "artifacts", "names", "versions", "aliases", "tags", "texts", "indexes", "condemned", "required",
+    "heads", "facts", "artifacts", "names", "versions", "aliases", "tags", "texts", "indexes", "condemned", "required",
 )  # fmt: skip
 
 

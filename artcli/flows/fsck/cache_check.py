@@ -13,8 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 from artcli.catalog.catalog import Catalog, Version
-from artcli.catalog.fold import TABLES_FORMAT, Fold
+from artcli.catalog.fold import Fold
 from artcli.catalog.following import Head, boot_id
+from artcli.catalog.tables import TABLES_FORMAT
 from artcli.flows.fsck.findings import Finding
 
 TABLES = ("artifacts", "names", "versions", "aliases", "tags", "indexes", "condemned", "required", "facts")
@@ -36,9 +37,8 @@ def examine_cache(path: Path, place: str, fold: Fold) -> Iterator[Finding]:
     except sqlite3.Error:
         return  # whatever it is, no command can believe it
     try:
-        stamp = database.execute("SELECT stamp FROM cached.stamp").fetchone()
-        head = database.execute("SELECT n, digest FROM cached.head").fetchone()
-        if stamp != (f"{place} {boot_id()}",) or head != fold.head:
+        (stamp,) = database.execute("SELECT stamp FROM cached.stamp").fetchone()
+        if not stamp.startswith(f"{place} ") or not stamp.endswith(f" {boot_id()}") or _differ(database, "heads"):
             return
         wrong = [table for table in TABLES if _differ(database, table)]
         if wrong:
