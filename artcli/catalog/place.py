@@ -7,12 +7,13 @@ what it is everywhere: the next log entry, won by whoever adds it first.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog import mirror
+from artcli.catalog import lock, mirror, repository
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.following import Follower
@@ -95,6 +96,19 @@ class Place:
         added = self.log.append(head.n + 1, head.digest, batch) is not None
         self.fetch()
         return added
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Keep the gc of a place that is somebody's working repository away from what the block reads and adds there.
+
+        Raises `LockedError` (`locked`).
+        """
+        local = self.bucket.root / "local" if isinstance(self.bucket, DiskBucket) else None
+        if local is None or not local.is_dir():
+            yield
+            return
+        with lock.held_to_read(local / "gc.lock", wait=repository.LOCK_WAIT):
+            yield
 
     def close(self) -> None:
         self.follower.close()

@@ -44,18 +44,23 @@ def push(repository: Repository, place: Place, progress: Progress | None = None)
 
     Raises as `Place.fetch` and `Place.commit`, and `IntegrityError` for chunks of ours that are missing or damaged.
     """
-    place.fetch()
-    with repository.reading(), place.store.writer() as writer:
-        copied = _copy(_needed(repository.catalog), repository.store, place.store, writer, progress or Silent())
+    with place.at_work(), repository.reading():
+        place.fetch()
+        made, copied, flushed = _push(repository, place, progress or Silent())
+    repository.refresh()
+    return Transferred(sum(fact.kind not in OF_A_PLACE for fact in made), copied, flushed.stored)
+
+
+def _push(repository: Repository, place: Place, progress: Progress) -> tuple[list[Fact], int, Flushed]:
+    with place.store.writer() as writer:
+        copied = _copy(_needed(repository.catalog), repository.store, place.store, writer, progress)
         flushed = writer.flush()
 
         def plan() -> list[Fact]:
             lacking = [fact for fact in shared(repository.catalog) if not place.has(fact.id)]
             return [*_index(flushed), *lacking]
 
-        made = place.commit(plan)
-    repository.refresh()
-    return Transferred(sum(fact.kind not in OF_A_PLACE for fact in made), copied, flushed.stored)
+        return place.commit(plan), copied, flushed
 
 
 def pull(repository: Repository, place: Place, progress: Progress | None = None) -> Transferred:
@@ -63,8 +68,8 @@ def pull(repository: Repository, place: Place, progress: Progress | None = None)
 
     The facts of an authority come with its log; those of any other place are committed here. Raises as `push`.
     """
-    place.fetch()
-    with repository.writing(), repository.store.writer() as writer:
+    with place.at_work(), repository.writing(), repository.store.writer() as writer:
+        place.fetch()
         copied = _copy(_needed(place.catalog), place.store, repository.store, writer, progress or Silent())
         flushed = writer.flush()
         authority = repository.follower.authority

@@ -9,12 +9,13 @@ import pytest
 
 from artcli.buckets.disk import DiskBucket
 from artcli.buckets.memory import MemoryBucket
+from artcli.catalog import repository as repository_module
 from artcli.catalog.catalog import Version
 from artcli.catalog.facts import PLAUSIBLE_SINCE, Draft
 from artcli.catalog.place import Place, open_place
 from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import Repository
-from artcli.errors import IntegrityError
+from artcli.errors import IntegrityError, LockedError
 from artcli.flows.collect import Request, collect
 from artcli.flows.transfer import pull, push
 from tests.catalog.kit import add_facts, init, log_files
@@ -178,6 +179,26 @@ def test_a_place_that_was_rolled_back_takes_nothing(car: Machine, tmp_path: Path
     with pytest.raises(IntegrityError) as caught:
         push(car.repository, car.place)
     assert caught.value.slug == "log-rolled-back"
+
+
+def test_gc_of_a_working_repository_and_who_pushes_there_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    theirs = init(other)
+    mine = Machine(tmp_path / "mine", DiskBucket(theirs.path))
+    mine.log(FILES)
+    monkeypatch.setattr(repository_module, "LOCK_WAIT", 0.1)
+    with theirs.alone():
+        for brings in (push, pull):
+            with pytest.raises(LockedError):
+                brings(mine.repository, mine.place)
+    with mine.place.at_work(), pytest.raises(LockedError), theirs.alone():
+        pass
+    assert push(mine.repository, mine.place).facts == 1
+    mine.close()
+    theirs.close()
 
 
 def test_more_facts_than_one_entry_holds(car: Machine, laptop: Machine) -> None:
