@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.remotes import Remote
@@ -10,6 +10,7 @@ from artcli.catalog.repository import Repository
 from artcli.cli import formatting
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
+from artcli.flows import remotes
 from artcli.flows.transfer import Transferred
 
 TRANSFER = Schema(
@@ -27,7 +28,21 @@ TRANSFER = Schema(
 )
 
 
-def refs(repository: Repository) -> dict[str, str]:
+def carry(console: Console, name: str | None, flow: Callable[..., Transferred], verb: str) -> None:
+    """Let `flow`, push or pull, do its work between the repository and the remote of this name, and tell of it."""
+    repository = console.repository()
+    remote = remotes.chosen(repository, name)
+    before = _refs(repository)
+    place = remotes.reach(repository, remote)
+    try:
+        with console.progress() as progress:
+            done = flow(repository, place, progress)
+    finally:
+        place.close()
+    tell(console, remote, done, before, _refs(repository), verb)
+
+
+def _refs(repository: Repository) -> dict[str, str]:
     """The refs of all versions by id."""
     return {version.id: version.ref for version in repository.catalog.versions(states=(LIVE, TRASH))}
 

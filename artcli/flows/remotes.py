@@ -24,13 +24,13 @@ def add(repository: Repository, name: str, url: str) -> Remote:
     """Give the place at `url` a name, after making an empty directory a place, and fetch its log.
 
     Raises as `Remotes.add`, `UsageError` (`unknown-scheme`), `NetworkError` (`remote-unreachable`), `ConflictError`
-    (`not-a-place`) for a directory with something else in it, and as `Place.fetch`.
+    (`not-a-place`) for a directory with a file in it, and as `Place.fetch`. A start that was cut off is completed.
     """
     path = _path(url)
     Remotes(repository.path).check_new(name)
     if not path.parent.is_dir():
         raise _unreachable(url, "there is no such directory")
-    if path.is_dir() and any(path.iterdir()) and not _is_place(path):
+    if not _is_place(path) and any(not found.is_dir() for found in path.rglob("*")):
         raise ConflictError("not-a-place", f"a place is made in an empty directory, and this is none: {path}")
     place = open_place(repository.path, _bucket(path, create=True))
     try:

@@ -160,6 +160,7 @@ def test_what_is_no_place(machines: Machines) -> None:
     assert refused("x", full / "no" / "such") == "remote-unreachable"
     assert refused("-", machines.nas) == "bad-remote-name"
     assert not machines.nas.exists()
+    (machines.nas / "packs" / "00").mkdir(parents=True)  # the power went when the place was being made
     machines.share()
     assert refused("nas", machines.nas) == "remote-exists"
 

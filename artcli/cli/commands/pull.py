@@ -7,7 +7,6 @@ import typer
 from artcli.cli import transferred
 from artcli.cli.commands.push import Remote
 from artcli.cli.console import Console
-from artcli.flows import remotes
 from artcli.flows.transfer import pull
 
 EXAMPLES = """
@@ -23,13 +22,4 @@ def command(ctx: typer.Context, remote: Remote = None) -> None:
     was cut off is ended by the same command.
     """
     console: Console = ctx.obj
-    repository = console.repository()
-    source = remotes.chosen(repository, remote)
-    before = transferred.refs(repository)
-    place = remotes.reach(repository, source)
-    try:
-        with console.progress() as progress:
-            done = pull(repository, place, progress)
-    finally:
-        place.close()
-    transferred.tell(console, source, done, before, transferred.refs(repository), "pulled from")
+    transferred.carry(console, remote, pull, "pulled from")

@@ -8,7 +8,6 @@ import typer
 
 from artcli.cli import transferred
 from artcli.cli.console import Console
-from artcli.flows import remotes
 from artcli.flows.transfer import push
 
 EXAMPLES = """
@@ -27,13 +26,4 @@ def command(ctx: typer.Context, remote: Remote = None) -> None:
     off is ended by the same command.
     """
     console: Console = ctx.obj
-    repository = console.repository()
-    target = remotes.chosen(repository, remote)
-    before = transferred.refs(repository)
-    place = remotes.reach(repository, target)
-    try:
-        with console.progress() as progress:
-            done = push(repository, place, progress)
-    finally:
-        place.close()
-    transferred.tell(console, target, done, before, transferred.refs(repository), "pushed to")
+    transferred.carry(console, remote, push, "pushed to")
