@@ -68,6 +68,10 @@ class Place:
             self.follower.follow()
         return self.follower.head.n - before.n
 
+    def check(self) -> None:
+        """Raise `IntegrityError` (`log-rolled-back`) unless the log there still has all that was mirrored."""
+        mirror.check_reaches(self.log, self.follower.head)
+
     def has(self, fact_id: str) -> bool:
         """Whether its log holds the fact, as far as it was fetched."""
         found = self.follower.database.execute("SELECT 1 FROM facts WHERE id = ?", (fact_id,))
@@ -78,9 +82,9 @@ class Place:
 
         Facts beyond one entry's size go into several, as in `Repository.commit`.
 
-        Raises `IntegrityError` (`log-rolled-back`) if the log there is not the one that was mirrored.
+        Raises as `check`.
         """
-        mirror.check_reaches(self.log, self.follower.head)
+        self.check()
         while True:
             self.fetch()
             made = list(plan())

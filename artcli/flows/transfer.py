@@ -69,6 +69,7 @@ def pull(repository: Repository, place: Place, progress: Progress | None = None)
     The facts of an authority come with its log; those of any other place are committed here. Raises as `push`.
     """
     with place.at_work(), repository.writing(), repository.store.writer() as writer:
+        place.check()
         place.fetch()
         copied = _copy(_needed(place.catalog), place.store, repository.store, writer, progress or Silent())
         flushed = writer.flush()

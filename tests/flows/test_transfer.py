@@ -176,9 +176,10 @@ def test_a_place_that_was_rolled_back_takes_nothing(car: Machine, tmp_path: Path
     (newest,) = [item.key for item in bucket.list("log/")][-1:]
     bucket.delete(newest)
     car.log({"more": b"more" * 100})
-    with pytest.raises(IntegrityError) as caught:
-        push(car.repository, car.place)
-    assert caught.value.slug == "log-rolled-back"
+    for brings in (push, pull):
+        with pytest.raises(IntegrityError) as caught:
+            brings(car.repository, car.place)
+        assert caught.value.slug == "log-rolled-back"
 
 
 def test_gc_of_a_working_repository_and_who_pushes_there_wait_for_each_other(
