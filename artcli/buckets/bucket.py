@@ -11,9 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from artcli.content import Buffer
+from artcli.threads import ahead
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 KEY_LENGTH = 512
+
+READERS = 8
+"""Threads that read pieces from a bucket which takes them one by one: over a network each waits for its answer."""
 
 
 class Missing(KeyError):
@@ -56,6 +60,38 @@ class Bucket(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; removing what is not there is no error."""
+
+
+class Piece(NamedTuple):
+    """A part of an object, as `Bucket.get` takes it."""
+
+    key: str
+    start: int = 0
+    length: int | None = None
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """What a bucket may offer besides, if many small reads cost it less together: one request over a network."""
+
+    def get_many(self, pieces: Sequence[Piece]) -> list[bytes | None]:
+        """The bytes of each piece, as `Bucket.get` gives them, in order; None where there is no such object."""
+
+
+def get_many(bucket: Bucket, pieces: Sequence[Piece]) -> list[bytes | None]:
+    """As `Batched.get_many`; where the bucket has not that, piece by piece in a few threads."""
+    if isinstance(bucket, Batched):
+        return bucket.get_many(pieces)
+
+    def read(piece: Piece) -> bytes | None:
+        try:
+            return bucket.get(*piece)
+        except Missing:
+            return None
+
+    if len(pieces) == 1:
+        return [read(pieces[0])]
+    return list(ahead(read, pieces, workers=READERS))
 
 
 @runtime_checkable

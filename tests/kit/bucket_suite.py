@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pytest
 
-from artcli.buckets.bucket import KEY_LENGTH, Bucket, Missing
+from artcli.buckets.bucket import KEY_LENGTH, Bucket, Missing, Piece, get_many
 from artcli.content import Buffer
 
 Raw: TypeAlias = Callable[[str], "bytes | None"]
@@ -157,6 +157,13 @@ class BucketSuite:
         bucket.add("a/b", b"0123456789")
         for start, length, expected in RANGES * 2:  # the second time perhaps from a cache
             assert bucket.get("a/b", start, length) == expected, (start, length)
+
+    def test_many_pieces_at_once(self, bucket: Bucket) -> None:
+        for name in ("a", "b"):
+            bucket.add(name, name.encode() * 10)
+        pieces = [Piece("b", 2, 3), Piece("missing"), Piece("a"), Piece("a", 8, 100), Piece("b", 50)] * 20
+        assert get_many(bucket, pieces) == [b"bbb", None, b"a" * 10, b"aa", b""] * 20
+        assert get_many(bucket, []) == []
 
     def test_ranges_that_are_none(self, bucket: Bucket) -> None:
         bucket.add("a/b", b"0123456789")
