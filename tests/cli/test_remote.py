@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,35 @@ def test_a_working_repository_is_a_place_too(machines: Machines) -> None:
     assert machines.car("remote", "add", "laptop", str(machines.laptop.directory)).code == 0
     assert machines.car("pull").code == 0
     assert versions(machines.car) == versions(machines.laptop)
+
+
+def test_fsck_knows_a_cache_that_grew_with_two_logs(machines: Machines) -> None:
+    """The facts about its own packs came to it when they were made; read afresh they come after all of the place's."""
+    car = machines.car
+    machines.share()
+    for number in range(3):
+        log(car, a=b"a%d" % number * 5000)
+        assert car("push").code == 0
+        assert car("fsck").code == 0
+    (cache,) = (car.directory / ".art/cache").glob("catalog-*.db")
+    with contextlib.closing(sqlite3.connect(cache, isolation_level=None)) as database:
+        database.execute("UPDATE facts SET applied = 0 WHERE kind = 'version'")
+        assert car("fsck").code == 7
+        database.execute("UPDATE facts SET applied = 1")
+        assert car("fsck").code == 0
+        database.execute("UPDATE facts SET n = n + 1 WHERE kind = 'index' AND own")
+        assert car("fsck").code == 7
+
+
+def test_a_clone_that_was_cut_off_is_ended_by_the_same_command(machines: Machines, art: Art) -> None:
+    machines.share()
+    log(machines.car, a=b"a" * 5000)
+    machines.car("push")
+    assert art("clone", "nas", "copy").code == 0
+    copy = art.directory / "copy" / ".art"
+    (copy / "local/clone-of").write_text("nas")
+    (copy / "local/remotes.json").unlink()
+    assert art("clone", "elsewhere", "copy", "--json").error["code"] == "destination-not-empty"
+    assert art("clone", "nas", "copy").code == 0
+    assert art("clone", "nas", "copy", "--json").error["code"] == "destination-not-empty"
+    assert Art(copy.parent)("verify", "dataset:v0").code == 0

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from artcli.catalog.repository import FOLDER, Repository
+from artcli.catalog.remotes import Remotes
+from artcli.catalog.repository import CONFIG, FOLDER, Repository
 from artcli.cli import transferred
 from artcli.cli.commands.remote import Url
 from artcli.cli.console import Console
@@ -22,6 +23,8 @@ art clone ../nas jetracer
 """
 
 ORIGIN = "origin"
+BEGUN = "local/clone-of"
+"""In a repository that a clone has begun and not ended: what it is to be a clone of."""
 
 
 def command(
@@ -33,21 +36,26 @@ def command(
 ) -> None:
     """Make a repository in a new directory and bring all that is in another place there.
 
-    The place is its remote `origin`, and the authority.
+    The place is its remote `origin`, and the authority. A clone that was cut off is ended by the same command.
     """
     console: Console = ctx.obj
     target = Path(given(directory) if directory is not None else url.rstrip("/").rpartition("/")[2]).absolute()
-    if (target / FOLDER).exists():
+    begun = target / FOLDER / BEGUN
+    if (target / FOLDER / CONFIG).exists() and not (begun.is_file() and begun.read_text() == url):
         raise ConflictError("destination-not-empty", f"there is a repository already: {target}", hint="art pull")
     remotes.check_there(url)
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.write_text(url)
     repository, _ = Repository.init(target)
-    remote = remotes.add(repository, ORIGIN, url)
+    known = {remote.name: remote for remote in Remotes(repository.path).all}
+    remote = known.get(ORIGIN) or remotes.add(repository, ORIGIN, url)
     repository.close()
     repository = Repository(target / FOLDER)
     place = remotes.reach(repository, remote)
     try:
         with console.progress() as progress:
             done = pull(repository, place, progress)
+        begun.unlink()
         transferred.tell(console, remote, done, {}, {}, "cloned from")
     finally:
         place.close()

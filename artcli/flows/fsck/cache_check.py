@@ -13,12 +13,24 @@ from contextlib import closing
 from pathlib import Path
 
 from artcli.catalog.catalog import Catalog, Version
-from artcli.catalog.fold import Fold
+from artcli.catalog.fold import OF_A_PLACE, Fold
 from artcli.catalog.following import Head, boot_id
 from artcli.catalog.tables import TABLES_FORMAT
 from artcli.flows.fsck.findings import Finding
 
-TABLES = ("artifacts", "names", "versions", "aliases", "tags", "indexes", "condemned", "required", "facts")
+TABLES = ("artifacts", "names", "versions", "aliases", "tags", "indexes", "condemned", "required")
+_PLACES_OWN = ", ".join(f"'{kind}'" for kind in OF_A_PLACE)
+_SAID = "kind, artifact, version, run, applied, undoes, undone_by, fault, line"
+FACTS = {
+    "of one log": "SELECT * FROM {0}.facts",
+    "of two": f"""
+        SELECT id, row_number() OVER (ORDER BY seq), {_SAID} FROM {{0}}.facts WHERE kind NOT IN ({_PLACES_OWN})
+        UNION ALL SELECT id, n, {_SAID} FROM {{0}}.facts WHERE kind IN ({_PLACES_OWN})
+    """,
+}
+"""What must be the same. Of two logs, a fold that grew has the facts about packs at other places among the others, and
+remembers that a fact was this place's own before the authority had it.
+"""
 
 
 def cache_path(path: Path) -> Path:
@@ -41,6 +53,9 @@ def examine_cache(path: Path, place: str, fold: Fold) -> Iterator[Finding]:
         if not stamp.startswith(f"{place} ") or not stamp.endswith(f" {boot_id()}") or _differ(database, "heads"):
             return
         wrong = [table for table in TABLES if _differ(database, table)]
+        facts = FACTS["of one log" if stamp.split(" ")[1] == "-" else "of two"]
+        if _questions_differ(database, facts.format("main"), facts.format("cached")):
+            wrong.append("facts")
         if wrong:
             yield _finding(file, f"it disagrees with the log about {', '.join(wrong)}")
     except sqlite3.OperationalError:
@@ -52,10 +67,14 @@ def examine_cache(path: Path, place: str, fold: Fold) -> Iterator[Finding]:
 
 
 def _differ(database: sqlite3.Connection, table: str) -> bool:
-    queries = (f"SELECT * FROM main.{table}", f"SELECT * FROM cached.{table}")
+    return _questions_differ(database, f"SELECT * FROM main.{table}", f"SELECT * FROM cached.{table}")
+
+
+def _questions_differ(database: sqlite3.Connection, one: str, other: str) -> bool:
+    """Whether two questions have other answers, in whatever order."""
     return any(
-        database.execute(f"SELECT 1 FROM ({one} EXCEPT {other}) LIMIT 1").fetchone()
-        for one, other in (queries, queries[::-1])
+        database.execute(f"SELECT 1 FROM (SELECT * FROM ({a}) EXCEPT SELECT * FROM ({b})) LIMIT 1").fetchone()
+        for a, b in ((one, other), (other, one))
     )
 
 
