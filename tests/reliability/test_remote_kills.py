@@ -1,0 +1,156 @@
+"""Push, pull and clone killed with signal 9 at random moments and before every write: both sides are sound at once, the
+other side has a version whole or not at all, and the same command ends it.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.kit import sound, trees
+from tests.kit.nursery import Nursery
+from tests.kit.victim import Victim, some_tree
+
+QUICK, LONG = 7, 500
+"""Kills a stage."""
+
+
+class Shared(ABC):
+    """A car and a laptop that share the directory `nas`; a command of one of them dies again and again."""
+
+    command: Sequence[str] = ()
+    died = True
+    """Whether the last one was killed."""
+
+    def __init__(self, directory: Path, nursery: Nursery, chance: random.Random) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.nursery = nursery
+        self.chance = chance
+        self.nas = directory / "nas"
+        self.car, self.laptop = (Victim(directory / name, nursery) for name in ("car", "laptop"))
+        self.tree = some_tree(chance)
+        self.held = {self.car.log(self.tree): self.tree}
+        """What the car's versions hold."""
+        for machine in (self.car, self.laptop):
+            machine.must("remote", "add", "nas", "../nas")
+        self.car.must("push")
+
+    def log(self) -> None:
+        """The car makes one more version."""
+        self.tree = some_tree(self.chance, self.tree)
+        self.held[self.car.log(self.tree)] = self.tree
+
+    @property
+    def victim(self) -> Victim:
+        return self.car
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make everything ready for `command`."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Look at what a dead command has left, and at what it does when it comes again."""
+
+
+class Push(Shared):
+    command = ("push",)
+
+    def prepare(self) -> None:
+        self.before = sound.check(self.nas)
+        self.log()
+
+    def check(self) -> None:
+        assert self.car.check() == self.held
+        assert sound.check(self.nas) in (self.before, self.held)
+        self.car.must(*self.command)
+        assert sound.check(self.nas) == self.car.check() == self.held
+        assert self.car.must("push").err == "pushed to nas: nothing new\n"
+
+
+class Pull(Shared):
+    command = ("pull",)
+
+    @property
+    def victim(self) -> Victim:
+        return self.laptop
+
+    def prepare(self) -> None:
+        self.log()
+        self.car.must("push")
+
+    def check(self) -> None:
+        for ref, tree in self.laptop.check().items():
+            assert tree == self.held[ref]
+        assert sound.check(self.nas) == self.held
+        self.laptop.must(*self.command)
+        assert self.laptop.check() == self.held
+        assert self.laptop.must("pull").err == "pulled from nas: nothing new\n"
+
+
+class Clone(Shared):
+    """A dead clone has left a repository without its bytes, or none; `clone` again ends it, once."""
+
+    command = ("clone", "../nas", "copy")
+
+    def prepare(self) -> None:
+        shutil.rmtree(self.car.directory / "copy", ignore_errors=True)
+        if len(self.held) < 3:
+            self.log()
+            self.car.must("push")
+
+    def check(self) -> None:
+        assert sound.check(self.nas) == self.held
+        copy = self.car.directory / "copy"
+        if self.died:
+            self.car.must(*self.command)
+        again = self.nursery.run(self.command, self.car.directory)
+        assert (again.code, again.err.split(":")[0]) == (6, "error"), again
+        assert sound.check(copy / ".art") == self.held
+        assert trees.harvest(self.car.data) == self.tree
+
+
+STAGES: dict[str, type[Shared]] = {"push": Push, "pull": Pull, "clone": Clone}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("count", [QUICK, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path) -> None:
+    chance = random.Random(f"{stage} {count}")
+    killed = 0
+    for number in range(count):
+        if number % 20 == 0:
+            work = STAGES[stage](swift / str(number), nursery, chance)
+            work.prepare()
+            seconds = work.victim.seconds(*work.command)
+        work.prepare()
+        ended = nursery.run_for(chance.uniform(0, 1.1 * seconds), work.command, work.victim.directory)
+        work.died = ended.killed
+        killed += ended.killed
+        assert ended.killed or ended.code == 0
+        work.check()
+    assert killed
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [("push", 9), ("pull", 9), ("clone", 60)] + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in STAGES],
+)
+def test_before_every_write(stage: str, step: int, nursery: Nursery, swift: Path) -> None:
+    work = STAGES[stage](swift, nursery, random.Random(stage))
+    k = 1
+    while True:
+        work.prepare()
+        ended = nursery.run(work.command, work.victim.directory, k=k)
+        work.died = ended.killed
+        work.check()
+        if not ended.killed:
+            break
+        k += step
+    assert k > 5
