@@ -22,7 +22,7 @@ from artcli.store.ranges import Range, ranges
 from artcli.threads import ahead
 
 if TYPE_CHECKING:
-    from artcli.store.writer import Writer
+    from artcli.store.writer import Manner, Writer
 
 RARELY = 20
 """Times as long as it takes to ask for the live indexes, until they are asked for again."""
@@ -216,11 +216,11 @@ class Store:
             facts=[error.message for error in self.damaged],
         )
 
-    def writer(self, planes: bool = True) -> Writer:
-        """Begins additions to this store; `planes`: whether chunks may be kept as byte planes."""
-        from artcli.store.writer import Writer
+    def writer(self, manner: Manner | None = None) -> Writer:
+        """Begins additions to this store; `manner`: how they are made, as on this machine's own disk by default."""
+        from artcli.store.writer import OWN, Writer
 
-        return Writer(self, planes)
+        return Writer(self, manner or OWN)
 
 
 def fetch(bucket: Bucket, digest: Digest, location: Location) -> Buffer:
