@@ -276,7 +276,7 @@ class Writer:
     def _write_indexes(self, flushed: Flushed) -> None:
         """Write the index of what is published, merged with others where eight of a size have come together."""
         live = self._store.indexes if self._manner.merges else []
-        others = [index for index in (*live, *self._own.indexes) if index.name not in self._absorbed]
+        others = [index for index in (*live, *self._own.whole) if index.name not in self._absorbed]
         fresh = sorted(chain.from_iterable(table.rows() for table in self._published), key=itemgetter(0))
         counts = [len(index) for index in others]
         if fresh:
