@@ -1,4 +1,4 @@
-"""A bucket is a place that keeps named bytes: a directory, memory, later a server or an object store.
+"""A bucket is a place that keeps named bytes: a directory, memory, a server, an object store.
 
 Four verbs are the whole contract. There is one way to write, `add`, and it never overwrites: whoever adds a name first
 has won it, which is all that the numbered log needs to be safe among many writers. A bucket knows no digest.
@@ -79,9 +79,12 @@ class Batched(Protocol):
 
 
 def get_many(bucket: Bucket, pieces: Sequence[Piece]) -> list[bytes | None]:
-    """As `Batched.get_many`; where the bucket has not that, piece by piece in a few threads."""
-    if isinstance(bucket, Batched):
-        return bucket.get_many(pieces)
+    """As `Batched.get_many`; where the bucket has not that, piece by piece."""
+    return bucket.get_many(pieces) if isinstance(bucket, Batched) else one_by_one(bucket, pieces)
+
+
+def one_by_one(bucket: Bucket, pieces: Sequence[Piece]) -> list[bytes | None]:
+    """As `Batched.get_many`, in a few threads."""
 
     def read(piece: Piece) -> bytes | None:
         try:

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from artcli.buckets.bucket import Bucket
+from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
+from artcli.buckets.probe import FOLDER as PROBES
+from artcli.buckets.probe import ProvenBucket
+from artcli.buckets.urls import Access, directory, normal, open_bucket, scheme
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS
 from artcli.catalog.place import Place, open_place
 from artcli.catalog.remotes import Remote, Remotes
-from artcli.catalog.repository import CONFIG, FOLDER, Make, Repository, read_place
-from artcli.errors import ConflictError, NetworkError, NotFoundError, UsageError
+from artcli.catalog.repository import CONFIG, FOLDER, Make, Repository, encode_config, read_place
+from artcli.errors import ArtError, AuthError, ConflictError, IntegrityError, NetworkError, NotFoundError
+from artcli.flows.proven import prove
 from artcli.flows.transfer import shared
+from artcli.settings import Settings
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
+def add(repository: Repository, name: str, url: str, *, single_writer: bool = False) -> Remote:
+    """Give the place at `url` a name, after making an empty directory or bucket a place, and fetch its log.
 
-def add(repository: Repository, name: str, url: str) -> Remote:
-    """Give the place at `url` a name, after making an empty directory a place, and fetch its log.
+    `single_writer`: the user's word that nobody else writes there; else the place must show that it is safe for many.
 
-    Raises as `Remotes.add`, `UsageError` (`unknown-scheme`), `NetworkError` (`remote-unreachable`), `ConflictError`
-    (`not-a-place`) for a directory with a file in it, and as `Place.fetch`. A start that was cut off is completed.
+    Raises as `Remotes.add` and `open_bucket`, `NetworkError` (`remote-unreachable`), `ConflictError` (`not-a-place`)
+    where something else is, (`unsafe-place`), and as `Place.fetch`. A start that was cut off is completed.
     """
-    path = _path(url)
     Remotes(repository.path).check_new(name)
-    if not path.parent.is_dir():
-        raise _unreachable(url, "there is no such directory")
-    if not _is_place(path) and any(not found.is_dir() for found in path.rglob("*")):
-        raise ConflictError("not-a-place", f"a place is made in an empty directory, and this is none: {path}")
-    place = open_place(repository.path, _bucket(path, create=True))
+    url = normal(url)
+    bucket = _begun(url, _access(repository))
+    proven(repository, url, bucket, single_writer=single_writer)
+    _make_place(bucket)
+    place = open_place(repository.path, bucket)
     try:
         if place.log.place == repository.place:
-            raise ConflictError("not-a-place", f"that is this repository itself: {path}")
-        remote = Remote(name, _shown(url), place.log.place)
+            raise ConflictError("not-a-place", f"that is this repository itself: {url}")
+        remote = Remote(name, url, place.log.place)
         Remotes(repository.path).add(remote)
         place.fetch()
     finally:
@@ -44,10 +49,46 @@ def add(repository: Repository, name: str, url: str) -> Remote:
     return remote
 
 
-def move(repository: Repository, name: str, url: str) -> None:
-    """Say where a remote is to be found now; raises as `reach`."""
-    remote = Remotes(repository.path).get(name)._replace(url=_shown(url))
-    reach(repository, remote).close()
+def _begun(url: str, access: Access) -> Bucket:
+    """The bucket of a place, or of what may become one."""
+    path = directory(url)
+    if path is None:
+        bucket = open_bucket(url, access=access)
+        if not _has_place(bucket) and any(not item.key.startswith(PROBES) for item in bucket.list("")):
+            raise ConflictError("not-a-place", f"a place is made where nothing is, and something is at {url}")
+        return bucket
+    if not path.parent.is_dir():
+        raise _unreachable(url, "there is no such directory")
+    if not _is_place(path) and any(not found.is_dir() for found in path.rglob("*")):
+        raise ConflictError("not-a-place", f"a place is made in an empty directory, and this is none: {path}")
+    return open_bucket(url, create=True)
+
+
+def _make_place(bucket: Bucket) -> None:
+    """Let an empty bucket be a place; of a directory `open_place` sees to that, which makes its folders too."""
+    if not isinstance(bucket, DiskBucket) and not _has_place(bucket):
+        bucket.add(CONFIG, encode_config(os.urandom(16).hex()))
+
+
+def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: bool = False) -> None:
+    """As `prove`; a place from which this machine can only read need not be safe for writers."""
+    try:
+        prove(repository.path, url, bucket, single_writer=single_writer)
+    except (AuthError, ArtError) as error:
+        if not isinstance(error, AuthError) and error.slug != "cannot-write":
+            raise
+        if not _has_place(bucket):
+            raise
+
+
+def move(repository: Repository, name: str, url: str, *, single_writer: bool = False) -> None:
+    """Say where a remote is to be found now; raises as `reach` and, of the place, as `add`."""
+    remote = Remotes(repository.path).get(name)._replace(url=normal(url))
+    place = reach(repository, remote)
+    try:
+        proven(repository, remote.url, place.bucket, single_writer=single_writer)
+    finally:
+        place.close()
     Remotes(repository.path).set_url(name, remote.url)
 
 
@@ -70,55 +111,94 @@ def _keep_facts(repository: Repository) -> None:
 
 
 def chosen(repository: Repository, name: str | None) -> Remote:
-    """The remote of this name; without a name the authority. Raises `NotFoundError` (`no-such-remote`, `no-remote`)."""
+    """The remote of this name or address; without one that of ART_REMOTE, or the authority.
+
+    An address in ART_REMOTE that is no remote yet is added. Raises `NotFoundError` (`no-such-remote`, `no-remote`), and
+    as `add`.
+    """
     remotes = Remotes(repository.path)
+    if name is None and (wanted := os.environ.get("ART_REMOTE")):
+        known = {remote.name for remote in remotes.all}
+        if wanted not in known and (scheme(wanted) != "file" or os.path.isabs(wanted)):
+            return _of_url(remotes, wanted) or add(repository, _free_name(known), wanted)
+        name = wanted
     if name is not None:
-        return remotes.get(name)
+        found = _of_url(remotes, name) if scheme(name) != "file" or os.sep in name else None
+        return found or remotes.get(name)
     for remote in remotes.all:
         if remote.place == remotes.authority:
             return remote
     raise NotFoundError("no-remote", "which remote? none gives the version numbers", hint="art remote add NAME URL")
 
 
+def _of_url(remotes: Remotes, url: str) -> Remote | None:
+    wanted = normal(url)
+    return next((remote for remote in remotes.all if remote.url == wanted), None)
+
+
+def _free_name(known: Iterable[str]) -> str:
+    numbered = itertools.chain(["origin"], (f"origin{number}" for number in itertools.count(2)))
+    return next(name for name in numbered if name not in known)
+
+
 def check_there(url: str) -> None:
-    """Raise `NetworkError` (`remote-unreachable`) unless there is a repository at `url`."""
-    if not _is_place(_path(url)):
+    """Raise `NetworkError` (`remote-unreachable`), `NotFoundError` (`no-place`) unless a repository is at `url`.
+
+    Raises as `open_bucket`, too.
+    """
+    url = normal(url)
+    path = directory(url)
+    if path is None:
+        _check_place(url, open_bucket(url))
+    elif not _is_place(path):
         raise _unreachable(url, "there is no repository: is the disk mounted?")
 
 
-def reach(repository: Repository, remote: Remote) -> Place:
-    """The open place; `close` it. Raises `NetworkError` (`remote-unreachable`), `ConflictError` (`another-place`)."""
-    check_there(remote.url)
-    bucket = _bucket(_path(remote.url))
-    if read_place(bucket) != remote.place:
+def reach(repository: Repository, remote: Remote, access: Access | None = None) -> Place:
+    """The open place; `close` it. Where it was not proven that many may write, that is done before the first write.
+
+    Raises as `check_there`, `ConflictError` (`another-place`).
+    """
+    path = directory(remote.url)
+    if path is not None:
+        check_there(remote.url)
+    bucket = open_bucket(remote.url, access=access or _access(repository))
+    if path is None:
+        bucket = ProvenBucket(bucket, lambda inner: prove(repository.path, remote.url, inner))
+    if _place_at(remote.url, bucket) != remote.place:
         raise ConflictError(
             "another-place", f"the repository at {remote.url} is not the one that was added as '{remote.name}'"
         )
     return Place(repository.path, remote.place, bucket)
 
 
-def _shown(url: str) -> str:
-    """As it is kept: a directory by its whole path."""
-    return str(_path(url))
-
-
-def _path(url: str) -> Path:
-    scheme = _SCHEME.match(url)
-    if scheme and scheme[1].lower() == "file":
-        return Path(url[scheme.end() :])
-    if scheme:
-        raise UsageError("unknown-scheme", f"no way to a place at {url}", facts=["possible: a directory, file://"])
-    return Path(os.path.abspath(url))
+def _access(repository: Repository) -> Access:
+    return Access(patience=Settings(repository=repository.path).number("patience"))
 
 
 def _is_place(path: Path) -> bool:
     return (path / CONFIG).is_file() or (path / FOLDER / CONFIG).is_file()
 
 
-def _bucket(path: Path, *, create: bool = False) -> Bucket:
-    """The directory itself, or the repository in it."""
-    inner = path / FOLDER
-    return DiskBucket(inner) if (inner / CONFIG).is_file() else DiskBucket(path, create=create)
+def _has_place(bucket: Bucket) -> bool:
+    try:
+        return bool(bucket.get(CONFIG, 0, 1))
+    except Missing:
+        return False
+
+
+def _place_at(url: str, bucket: Bucket) -> str:
+    """The id of the place; raises as `read_place` and `_check_place`."""
+    try:
+        return read_place(bucket)
+    except IntegrityError:
+        _check_place(url, bucket)
+        raise
+
+
+def _check_place(url: str, bucket: Bucket) -> None:
+    if not _has_place(bucket):
+        raise NotFoundError("no-place", f"there is no repository at {url}", hint="art help no-place")
 
 
 def _unreachable(url: str, why: str) -> NetworkError:

@@ -158,7 +158,7 @@ def test_what_is_no_place(machines: Machines) -> None:
     (full / "letter").write_text("dear")
     assert refused("x", full) == "not-a-place"
     assert refused("x", car.directory) == "not-a-place"
-    assert refused("x", "s3://bucket") == "unknown-scheme"
+    assert refused("x", "gopher://bucket") == "unknown-scheme"
     assert refused("x", full / "no" / "such") == "remote-unreachable"
     assert refused("-", machines.nas) == "bad-remote-name"
     assert not machines.nas.exists()

@@ -32,17 +32,26 @@ REMOTE = Schema(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="a remote: art remote ls names them")]
-Url = Annotated[str, typer.Argument(metavar="URL", help="a directory, or file://…")]
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL", help="a directory, file://…, s3://BUCKET/PREFIX, gs://…, az://…, http(s)://…, ssh://HOST/PATH"
+    ),
+]
+SingleWriter = Annotated[
+    bool, typer.Option("--single-writer", help="nobody else ever writes there: take a place that is not safe for two")
+]
 
 
-def add(ctx: typer.Context, name: Name, url: Url) -> None:
+def add(ctx: typer.Context, name: Name, url: Url, single_writer: SingleWriter = False) -> None:
     """Give another place a name, and learn what is there.
 
-    An empty directory is made a place. The first remote is the authority: version numbers are those that it gives.
+    An empty directory, or nothing below a bucket's prefix, is made a place, after it was tried whether of two writers
+    one wins there. The first remote is the authority: version numbers are those that it gives.
     """
     console: Console = ctx.obj
     repository = console.repository()
-    remote = remotes.add(repository, name, url)
+    remote = remotes.add(repository, name, url, single_writer=single_writer)
     console.record(REMOTE, _item(remote, Remotes(repository.path)), receipt=f"art push {name}   brings versions there")
 
 
@@ -53,11 +62,11 @@ def ls(ctx: typer.Context) -> None:
     console.rows(REMOTE, [_item(remote, found) for remote in found.all])
 
 
-def set_url(ctx: typer.Context, name: Name, url: Url) -> None:
+def set_url(ctx: typer.Context, name: Name, url: Url, single_writer: SingleWriter = False) -> None:
     """Say where a remote is to be found now."""
     console: Console = ctx.obj
     repository = console.repository()
-    remotes.move(repository, name, url)
+    remotes.move(repository, name, url, single_writer=single_writer)
     _record(console, name)
 
 

@@ -1,0 +1,96 @@
+"""The ways to a place: what the address of a remote may be, and the bucket that is there.
+
+    DIRECTORY, file://DIRECTORY                        the directory itself, or the repository in it
+    s3://BUCKET/PREFIX  gs://BUCKET/…  az://CONTAINER/…  an object store
+
+An address never holds a secret: what looks like one is refused, unsaid. What goes over a network is tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from artcli.buckets import objectstore
+from artcli.buckets.bucket import Bucket
+from artcli.buckets.disk import DiskBucket
+from artcli.buckets.retry import PATIENCE, RetryingBucket
+from artcli.errors import UsageError
+
+REPOSITORY = ".art"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+WAYS = ("a directory", "file://", "s3://", "gs://", "az://")
+
+
+class Access(NamedTuple):
+    """How a place is spoken to."""
+
+    patience: float = PATIENCE
+    """Seconds without any success until it counts as unreachable."""
+
+
+def open_bucket(url: str, *, access: Access | None = None, create: bool = False) -> Bucket:
+    """The bucket at `url`; nothing is asked of a network yet.
+
+    A directory gives a plain `DiskBucket`, made if `create`; anything else is wrapped so that it is tried again. Raises
+    `UsageError` (`unknown-scheme`, `bad-url`, `secret-in-url`), `NotFoundError` (`bucket-not-found`) for a directory
+    that is not there, `ArtError` (`extra-missing`), `AuthError` (`no-credentials`).
+    """
+    access = access or Access()
+    url = normal(url)
+    path = directory(url)
+    if path is not None:
+        inner = path / REPOSITORY
+        return DiskBucket(inner) if (inner / "config").is_file() else DiskBucket(path, create=create)
+    return RetryingBucket(objectstore.ObjectBucket(url), patience=access.patience)
+
+
+def scheme(url: str) -> str:
+    """The word before `://`, in lower case; "file" for a directory."""
+    found = _SCHEME.match(url)
+    return found[1].lower() if found else "file"
+
+
+def directory(url: str) -> Path | None:
+    """The directory that `url` names, as a whole path; None if it is not on this machine."""
+    if scheme(url) != "file":
+        return None
+    found = _SCHEME.match(url)
+    return Path(os.path.abspath(unquote(url[found.end() :]) if found else url))
+
+
+def normal(url: str) -> str:
+    """`url` as it is kept and shown: a directory by its whole path, others without what means nothing.
+
+    Raises `UsageError` (`unknown-scheme`, `bad-url`, `secret-in-url`).
+    """
+    kind = scheme(url)
+    if kind == "file":
+        return str(directory(url))
+    _check_no_secret(url)
+    if kind in objectstore.SCHEMES:
+        _, container, prefix = objectstore.parts(url)
+        return f"{kind}://{container}/{prefix}".rstrip("/")
+    raise UsageError(
+        "unknown-scheme", f"no way to a place at {url}", facts=["possible: " + ", ".join(WAYS)],
+        hint="art help unknown-scheme",
+    )  # fmt: skip
+
+
+def _check_no_secret(url: str) -> None:
+    """Raise `UsageError` (`secret-in-url`), which does not repeat it, if the address holds a password or a token."""
+    try:
+        found = urlsplit(url)
+        secret = found.password is not None or (found.username is not None and found.scheme.lower() != "ssh")
+    except ValueError:
+        found, secret = urlsplit(""), "@" in url
+    if secret or found.query or found.fragment:
+        raise UsageError(
+            "secret-in-url",
+            "the address of a remote holds no password, token, '?' or '#'",
+            facts=["addresses are shown, logged and shared; a token is kept apart, for your eyes only"],
+            hint="art help secret-in-url",
+        )

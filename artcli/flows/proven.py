@@ -1,0 +1,60 @@
+"""Which places have shown that they are safe for many writers, remembered by this machine in `local/probed.json`.
+
+A place is tried (see `buckets.probe`) when it becomes a remote, and before the first write after its address or the
+version of art has changed. The word of a user who alone writes there stands in its place, until the address changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from artcli import __version__
+from artcli.buckets.bucket import Bucket
+from artcli.buckets.probe import probe
+from artcli.errors import ConflictError
+
+
+def prove(path: Path, url: str, bucket: Bucket, *, single_writer: bool = False) -> None:
+    """Try the bucket at `url`, unless this version of art has, for the repository whose `.art` folder is `path`.
+
+    `single_writer`: the user's word that nobody else writes there; nothing is tried then. Raises `ConflictError`
+    (`unsafe-place`), and what the bucket raises.
+    """
+    known = _read(path)
+    told = known.get(url)
+    if single_writer:
+        told = {"art": __version__, "single_writer": True}
+    elif not isinstance(told, dict) or not (told.get("single_writer") or told.get("art") == __version__):
+        found = probe(bucket)
+        if found:
+            raise ConflictError(
+                "unsafe-place",
+                f"two who write to {url} at once would lose versions",
+                facts=found,
+                hint="art help unsafe-place",
+            )
+        told = {"art": __version__}
+    if known.get(url) != told:
+        _write(path, {**known, url: told})
+
+
+def _file(path: Path) -> Path:
+    return path / "local" / "probed.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_file(path).read_bytes())
+    except (OSError, ValueError):
+        return {}  # then it is tried again
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, told: dict[str, Any]) -> None:
+    fresh = _file(path).with_name(f"probed.json.{os.getpid()}")
+    fresh.parent.mkdir(exist_ok=True)
+    fresh.write_text(json.dumps(told, indent=1))
+    os.replace(fresh, _file(path))

@@ -1,0 +1,111 @@
+"""Object stores, against a real one in memory, and against one that answers as a bad day makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from artcli.buckets import objectstore
+from artcli.buckets.objectstore import ObjectBucket
+from artcli.buckets.probe import probe
+from artcli.buckets.retry import Passing, RetryingBucket
+from artcli.buckets.urls import open_bucket
+from artcli.errors import ArtError, AuthError, ConflictError, NetworkError, SpaceError
+from tests.kit.bucket_suite import BucketSuite, Raw
+from tests.kit.s3 import credentials, s3, stored
+from tests.kit.s3_fake import FAULTS, Fault, Store, serving
+
+__all__ = ["s3"]
+
+
+class TestS3(BucketSuite):
+    @pytest.fixture
+    def bucket(self, s3: Callable[[], str]) -> ObjectBucket:
+        return ObjectBucket(s3() + "/some/prefix")
+
+    @pytest.fixture
+    def raw(self, bucket: ObjectBucket) -> Raw:
+        return lambda key: stored(bucket.url, key)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    with serving() as store:
+        for name, value in credentials(store.endpoint).items():
+            monkeypatch.setenv(name, value)
+        yield store
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> RetryingBucket:
+    """The bucket of the fake as `open_bucket` gives it, without the waits."""
+    monkeypatch.setattr(objectstore, "QUICK", "1s")
+    bucket = open_bucket("s3://bucket/p")
+    assert isinstance(bucket, RetryingBucket)
+    bucket._sleep = lambda _: None
+    return bucket
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_lost_answer_is_made_up_for(fault: Fault, fake: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = patient(monkeypatch)
+    fake.hang = 1.5
+    fake.faults = [fault]
+    assert bucket.add("log/0", b"mine") is True
+    assert fake.objects == {"p/log/0": b"mine"}
+    fake.faults = [fault]
+    assert bucket.add("log/0", b"other") is False
+    assert bucket.get("log/0") == b"mine"
+
+
+def test_faults_one_after_the_other(fake: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = patient(monkeypatch)
+    fake.faults = ["cut before", "409", "503 before", "503 after"]
+    assert bucket.add("log/0", b"mine") is True
+    assert fake.puts == 4
+    fake.cut_gets = 3
+    assert bucket.get("log/0") == b"mine"
+    fake.cut_gets = 1
+    assert [item.key for item in bucket.list("log/")] == ["log/0"]
+
+
+def test_an_outcome_that_stays_unknown(fake: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = patient(monkeypatch)
+    bucket.patience = 0.5
+    fake.always = 503
+    with pytest.raises(NetworkError) as raised:
+        bucket.add("log/0", b"mine")
+    assert raised.value.slug == "outcome-unknown"
+    fake.always = 0
+    assert bucket.add("log/0", b"mine") is True
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "kind"),
+    [
+        (400, "remote-refused", ConflictError),
+        (401, "not-permitted", AuthError),
+        (403, "not-permitted", AuthError),
+        (507, "remote-full", SpaceError),
+        (503, "remote-unreachable", Passing),
+        (429, "remote-unreachable", Passing),
+    ],
+)
+def test_what_a_store_may_answer(status: int, slug: str, kind: type[ArtError], fake: Store) -> None:
+    bucket = ObjectBucket("s3://bucket/p")
+    fake.always = status
+    for verb in (lambda: bucket.get("a"), lambda: bucket.add("a", b"x"), lambda: list(bucket.list(""))):
+        with pytest.raises(kind) as raised:
+            verb()
+        assert raised.value.slug == slug
+        assert "127.0.0.1" not in raised.value.message
+
+
+def test_a_store_that_lets_two_win_is_found_out(fake: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert probe(patient(monkeypatch)) == []
+    fake.conditions = False
+    found = probe(patient(monkeypatch))
+    assert found[0] == "a second writer of the same name is told that he has won"
+    assert found[1] == "the bytes of the first writer are replaced"
+    assert found[-1] == "of 4 writers at once 4 are told that they have won"
+    assert fake.objects == {}
