@@ -185,20 +185,21 @@ def _aside(items: Iterator[T], depth: int) -> Iterator[T]:
 
 
 class Background:
-    """One thread that runs jobs in the order in which they were submitted.
+    """A thread that runs jobs in the order in which they were submitted; several threads begin them in that order.
 
     After a job has failed, those behind it are dropped: they were meant to come after it. Whoever makes a
     `Background` ends it with `finish` or `abandon`; both may be called again, and `submit` begins anew.
     """
 
-    def __init__(self, depth: int = 2) -> None:
-        """`depth`: jobs that may wait, besides the one that runs."""
-        if depth < 1:
-            raise ValueError(f"not a depth: {depth}")
+    def __init__(self, depth: int = 2, workers: int = 1) -> None:
+        """`depth`: jobs that may wait, besides those that run; `workers`: threads, begun as jobs come."""
+        if depth < 1 or workers < 1:
+            raise ValueError(f"not a depth and a number of workers: {depth}, {workers}")
         self._depth = depth
+        self._workers = workers
         self._jobs: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._ending = False
         self._error: BaseException | None = None
 
@@ -209,28 +210,28 @@ class Background:
             self._raise()
             self._jobs.append(job)
             self._changed.notify_all()
-            if self._thread is None:
-                self._thread = _start(self._work, "background")
+            if len(self._threads) < self._workers:
+                self._threads.append(_start(self._work, "background"))
 
     def finish(self) -> None:
-        """Wait until every job is done and the thread is gone; raises the first error."""
+        """Wait until every job is done and the threads are gone; raises the first error."""
         self._join()
         self._raise()
 
     def abandon(self) -> None:
-        """Drop the jobs that wait, wait for the one that runs; errors are of no interest any more."""
+        """Drop the jobs that wait, wait for those that run; errors are of no interest any more."""
         with self._changed:
             self._jobs.clear()
         self._join()
 
     def _join(self) -> None:
         with self._changed:
-            thread, self._ending = self._thread, True
+            threads, self._ending = self._threads, True
             self._changed.notify_all()
-        if thread is not None:
+        for thread in threads:
             thread.join()
         with self._changed:
-            self._thread, self._ending = None, False
+            self._threads, self._ending = [], False
 
     def _raise(self) -> None:
         if self._error is not None:
@@ -242,7 +243,7 @@ class Background:
                 job()
             except BaseException as error:
                 with self._changed:
-                    self._error = error
+                    self._error = self._error or error
                     self._jobs.clear()
                     self._changed.notify_all()
             del job

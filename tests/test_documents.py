@@ -21,6 +21,7 @@ from tests.kit.command_line import Art
 from tests.kit.shown import CHECKOUT, PAGES, Line, blocks, calls, in_examples, in_source, on_page, parse
 from tests.kit.story import build, play
 from tests.kit.story.pipeline import digit_rows
+from tests.web.kit import Server
 
 __all__ = ["art"]
 
@@ -151,6 +152,7 @@ FIRST = {
     "pull": ["art remote add nas ../nas", "art push"],
     "push": ["art remote add nas ../nas"],
     "reproduce": ["art run --no-git --log model=model.txt -- sh -c 'echo trained > model.txt'"],
+    "serve": ["mkdir ../nas ../repositories"],
     "restore": [*A_RUN, "art rm model:v0 run:sunny-smoke-1 --yes"],
     "rm": A_RUN,
     "run": ["art run start --name car"],
@@ -178,6 +180,9 @@ def test_examples_work(command: str, art: Art, shelf: Path, monkeypatch: pytest.
 def typed(art: Art, line: str) -> tuple[int, str]:
     """The exit code of a line that is given to a shell, and what it said; without a shell where none is needed."""
     words = shlex.split(line, comments=True)
+    if words[:2] == ["art", "serve"]:
+        server = Server(art.directory, *words[2:])
+        return server.stop(), server.log.read_text()
     if words[0] != "art" or {"|", ">"} & set(words) or "$(" in line:
         return in_shell(art.directory, line)
     run = partial(art.on_terminal, EDITOR="true") if words == ["art", "config", "edit"] else art

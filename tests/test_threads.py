@@ -363,3 +363,30 @@ def test_worker_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert worker_count() == 1
+
+
+def test_several_threads_run_jobs_at_the_same_time_and_all_are_gone_after() -> None:
+    background = Background(depth=4, workers=3)
+    together = threading.Barrier(3, timeout=20)
+    for _ in range(3):
+        background.submit(lambda: together.wait() and None)
+    background.finish()
+    assert not [thread for thread in threading.enumerate() if thread.name == "background"]
+
+
+def test_a_failure_in_one_of_several_threads_is_raised_and_no_thread_is_left() -> None:
+    background = Background(depth=10, workers=2)
+    may_end = threading.Event()
+
+    def fail() -> None:
+        may_end.wait(20)
+        raise ValueError("first")
+
+    background.submit(fail)
+    background.submit(lambda: may_end.wait(20) and None)
+    may_end.set()
+    with pytest.raises(ValueError, match="first"):
+        background.finish()
+    assert not [thread for thread in threading.enumerate() if thread.name == "background"]
+    with pytest.raises(ValueError, match="0"):
+        Background(1, 0)

@@ -29,15 +29,13 @@ from artcli.buckets.folders import (
     make_folders,
     open_file,
     open_folder,
-    sync,
     sync_folder,
     unlink,
 )
+from artcli.buckets.scratch import TEMPORARY, Scratch, make_folder
 from artcli.content import Buffer
 from artcli.errors import ArtError, ConflictError, NotFoundError, SpaceError
 
-TEMPORARY = "tmp"
-BUFFERS_A_CALL = 1024  # IOV_MAX of Linux and macOS
 MOST_KNOWN_FOLDERS = 10_000
 
 
@@ -112,6 +110,17 @@ class DiskBucket:
         except OSError as error:
             raise self._explained(error, sum(view.nbytes for view in views), key) from error
         return added
+
+    def size(self, key: str) -> int:
+        """Bytes of the object, without reading it; raises `Missing`."""
+        return self._open(key).size
+
+    def receive(self) -> DiskIncoming:
+        """Begin an object that comes in pieces; see `buckets.incoming`."""
+        try:
+            return DiskIncoming(self, Scratch(self._root))
+        except OSError as error:
+            raise self._explained(error, 0, TEMPORARY) from error
 
     def release(self, key: str) -> None:
         """See `Cached.release`: pages just written are taken for the next object, instead of fresh ones."""
@@ -190,7 +199,7 @@ class DiskBucket:
             except FileNotFoundError:
                 if not make:
                     raise
-                inner, durable = _make_folder(part, folder), False
+                inner, durable = make_folder(part, folder), False
             if not durable:
                 sync_folder(folder)
             if make:
@@ -214,19 +223,15 @@ class DiskBucket:
         return ConflictError("not-an-object", f"something else than an object stands at {self.root / key}")
 
     def _write(self, views: Sequence[memoryview], folder: Handle, key: str) -> bool:
+        scratch = Scratch(self._root)
         try:
-            temporary = open_folder(TEMPORARY, self._root)
-        except FileNotFoundError:
-            temporary = _make_folder(TEMPORARY, self._root)
-        scratch, file = _new_file(temporary)
-        try:
-            _write_all(file.fd, views)
-            sync(file.fd)
-            name = key.rpartition("/")[2]
-            placed = exclusive.place(exclusive.Move(file.fd, temporary.fd, scratch, folder.fd, name))
+            scratch.write(views)
+            return self._place(scratch, folder, key)
         finally:
-            _remove(scratch, temporary)
-            file.close()  # not when an exception is forgotten: a full disk needs the space now
+            scratch.close()
+
+    def _place(self, scratch: Scratch, folder: Handle, key: str) -> bool:
+        placed = scratch.place(folder, key.rpartition("/")[2])
         if not placed:
             self._is_taken(folder, key)
         return placed
@@ -256,50 +261,46 @@ class DiskBucket:
         return error
 
 
+class DiskIncoming:
+    """An object that comes in pieces to a directory: see `buckets.incoming.Incoming`."""
+
+    def __init__(self, bucket: DiskBucket, scratch: Scratch) -> None:
+        self._bucket = bucket
+        self._scratch = scratch
+
+    @property
+    def size(self) -> int:
+        return self._scratch.size
+
+    def write(self, data: Buffer) -> None:
+        try:
+            self._scratch.write([memoryview(data)])
+        except OSError as error:
+            raise self._bucket._explained(error, len(data), TEMPORARY) from error
+
+    def view(self) -> memoryview:
+        return self._scratch.view()
+
+    def place(self, key: str) -> bool:
+        bucket = self._bucket
+        try:
+            folder = bucket._folder(_split(key)[:-1], make=True)
+            placed = not bucket._is_taken(folder, key) and bucket._place(self._scratch, folder, key)
+            sync_folder(folder)
+        except OSError as error:
+            raise bucket._explained(error, self.size, key) from error
+        return placed
+
+    def close(self) -> None:
+        self._scratch.close()
+
+
 def _split(key: str) -> Sequence[str]:
     """The components of a key; raises `ValueError` for what is none, or would lie in the temporary folder."""
     parts = check_key(key).split("/")
     if parts[0].lower() == TEMPORARY and len(parts) > 1:  # lower: some file systems know no difference
         raise ValueError(f"not a key: {key!r}")
     return parts
-
-
-def _make_folder(name: str, inside: Handle) -> Handle:
-    try:
-        os.mkdir(name, dir_fd=inside.fd)
-    except FileExistsError:
-        pass  # another writer was quicker
-    return open_folder(name, inside)
-
-
-def _new_file(temporary: Handle) -> tuple[str, Handle]:
-    """A new file, read-only from the start, locked so that nobody sweeps it while its owner lives."""
-    name = os.urandom(16).hex()
-    file = Handle(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444, dir_fd=temporary.fd))
-    try:
-        fcntl.flock(file.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        pass  # a file system without locks: its age alone must tell
-    return name, file
-
-
-def _write_all(fd: int, views: Sequence[memoryview]) -> None:
-    rest = [view for view in views if view.nbytes]
-    first = 0
-    while first < len(rest):
-        written = os.writev(fd, rest[first : first + BUFFERS_A_CALL])
-        while first < len(rest) and written >= rest[first].nbytes:
-            written -= rest[first].nbytes
-            first += 1
-        if written:
-            rest[first] = rest[first][written:]
-
-
-def _remove(name: str, temporary: Handle) -> None:
-    try:
-        unlink(name, temporary)
-    except OSError:
-        pass  # renamed already; or it stays, and is swept later
 
 
 def _sweep(name: str, temporary: Handle, now: float, older_than_seconds: float) -> bool:

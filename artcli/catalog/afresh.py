@@ -7,9 +7,11 @@ lie in a database of SQLite's own that nobody else sees: in memory while they ar
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
+from artcli.catalog.catalog import Catalog
 from artcli.catalog.fold import Fold
-from artcli.catalog.log import Log
+from artcli.catalog.log import Log, LogEntry
 from artcli.database import Connection
 
 
@@ -40,3 +42,16 @@ def catch_up(fold: Fold, log: Log, authority: Log | None = None) -> None:
         fold.follow(log.after(*fold.head))
     finally:
         fold.database.execute("COMMIT")  # what was read is right, even if what follows is damaged
+
+
+def indexes_after(live: Iterable[str], entries: Iterable[LogEntry]) -> list[str]:
+    """The live indexes once `entries` have come after those that left the indexes `live`; raises what reading them
+    raises.
+    """
+    fold = empty_fold()
+    try:
+        fold.database.executemany("INSERT INTO indexes VALUES (?)", [(name,) for name in live])
+        fold.follow(entries)
+        return Catalog(fold.database).indexes()
+    finally:
+        fold.database.close()

@@ -260,6 +260,13 @@ class Catalog:
         """Names of the live indexes."""
         return [row[0] for row in self.database.execute("SELECT name FROM indexes ORDER BY name")]
 
+    def condemned(self) -> frozenset[Digest]:
+        """Packs that gc has condemned: nobody may count on them any more, whether they are still there or not.
+
+        A commit that names one of them, or relies on what is in it, must store these chunks anew.
+        """
+        return frozenset(bytes.fromhex(row[0]) for row in self.database.execute("SELECT pack FROM condemned"))
+
     def events(
         self,
         artifact: int | None = None,

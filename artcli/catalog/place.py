@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import DiskBucket
 from artcli.catalog import lock, mirror, repository
+from artcli.catalog.afresh import indexes_after
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
-from artcli.catalog.following import Follower
+from artcli.catalog.following import Follower, Head
 from artcli.catalog.log import Log
 from artcli.catalog.repository import CONFIG, SHARED, batches, encode_config, read_place
+from artcli.content import Digest
 from artcli.store.store import Store
 
 
@@ -46,7 +49,8 @@ class Place:
             self.mirror, path / "cache" / f"place-{place}.db", path / "local" / "seen" / f"{place}.mirror"
         )
         self.follower.follow()
-        self._store: tuple[list[str], Store] | None = None
+        self._store: tuple[tuple[list[str], frozenset[Digest]], Store] | None = None
+        self._indexes = None if isinstance(bucket, DiskBucket) else path / "cache" / f"place-{place}" / "indexes"
 
     @property
     def catalog(self) -> Catalog:
@@ -55,11 +59,16 @@ class Place:
 
     @property
     def store(self) -> Store:
-        """The chunks that are there, as far as it was fetched."""
-        live = self.catalog.indexes()
-        if self._store is None or self._store[0] != live:
-            self._store = live, Store(self.bucket, live)
+        """The chunks that are there, as far as it was fetched; none counts that is in condemned packs."""
+        known = live, condemned = self.catalog.indexes(), self.catalog.condemned()
+        if self._store is None or self._store[0] != known:
+            renewed = partial(self._live_now, live, self.follower.head)
+            self._store = known, Store(self.bucket, live, renewed, remote=self._indexes, condemned=condemned)
         return self._store[1]
+
+    def _live_now(self, live: Sequence[str], head: Head) -> list[str]:
+        """The live indexes as its log says now; `live`: what they were after entry `head`. Any thread may ask."""
+        return indexes_after(live, self.log.after(*head))
 
     def fetch(self) -> int:
         """Bring the mirror up to date; how many entries it has more. Raises as `mirror.fetch`."""

@@ -35,7 +35,7 @@ from artcli.flows.known import known_root
 from artcli.flows.log_artifact import Logged, Request, log_root
 from artcli.progress import Silent
 from artcli.store.codec import Tuner
-from artcli.store.writer import Flushed, Writer
+from artcli.store.writer import Flushed, Manner, Writer
 from artcli.threads import worker_count
 
 MOST_EDITS = 32 * 1024
@@ -79,7 +79,7 @@ class Drafting:
         self.repository = repository = Repository(path)
         lock.callback(repository.close)
         lock.enter_context(repository.writing())
-        self.writer = _Writer(repository.store, planes)
+        self.writer = _Writer(repository.store, Manner(planes=planes))
         self._finalizer = weakref.finalize(self, _let_go, self.writer, lock, os.getpid())
         self._guard = threading.RLock()
         self._ingest = Ingest(self.writer, root, workers=worker_count(), progress=Silent())

@@ -37,7 +37,7 @@ from artcli.flows.ingest import Ingest, Problem
 from artcli.flows.known import known_root
 from artcli.flows.runs import edges
 from artcli.progress import Progress, Silent
-from artcli.store.writer import Flushed
+from artcli.store.writer import Flushed, Manner
 from artcli.threads import worker_count
 
 LEFT_OUT = "art.left_out"
@@ -135,7 +135,7 @@ class _Logging:
         with self.repository.writing():
             _check_artifact(self.repository.catalog, request)
             store = self.repository.store
-            additions: Additions = Tally(store) if request.dry_run else store.writer(request.planes)
+            additions: Additions = Tally(store) if request.dry_run else store.writer(Manner(planes=request.planes))
             try:
                 return self._log(additions)
             finally:

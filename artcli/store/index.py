@@ -22,14 +22,15 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from artcli.buckets.bucket import Bucket, Missing
-from artcli.content import DIGEST_SIZE, Digest, digest_of
+from artcli.content import DIGEST_SIZE, Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.store.pack import DATA, METADATA, Location, Row
 
 _HEAD = Struct("<7sBB3xII")
+HEAD_SIZE = _HEAD.size
 _MAGIC, _VERSION = b"art-idx", 1
 _PAIR = Struct("<II")
-_LOCATION = Struct("<IIIIB")
+LOCATION = Struct("<IIIIB")
 
 VERIFIED_SIZE = 8 * 1024 * 1024
 """An index up to this many bytes is compared with its name when it is opened (2 ms); a longer one by fsck."""
@@ -55,6 +56,57 @@ def fan_out_bits(rows: int) -> int:
     return min((rows >> 3).bit_length(), 16)
 
 
+class Shape(NamedTuple):
+    """Where the parts of an index lie, as its head says."""
+
+    rows: int
+    packs: int
+    bits: int
+    fan_out: int
+    digests: int
+    locations: int
+    pack_names: int
+    size: int
+    """Bytes of the whole index."""
+
+    @classmethod
+    def of(cls, name: str, head: Buffer) -> Shape:
+        """The shape of the index that begins with `head`; raises IntegrityError `damaged-index`."""
+        if len(head) < HEAD_SIZE:
+            raise damaged(name, "it is too short")
+        magic, version, bits, rows, packs = _HEAD.unpack_from(head)
+        if (magic, version) != (_MAGIC, _VERSION):
+            raise damaged(name, "it does not begin as an index does")
+        if bits != fan_out_bits(rows):
+            raise damaged(name, "its fan-out is not as long as its counts say")
+        digests = HEAD_SIZE + 4 * ((1 << bits) + 1)
+        locations = digests + DIGEST_SIZE * rows
+        names = locations + LOCATION.size * rows
+        return cls(rows, packs, bits, HEAD_SIZE, digests, locations, names, names + (DIGEST_SIZE + 1) * packs)
+
+    def split_names(self, name: str, data: Buffer) -> tuple[list[Digest], bytes]:
+        """Digests and kinds of the packs, from the end of the index; raises IntegrityError `damaged-index`."""
+        kinds = bytes(data[DIGEST_SIZE * self.packs :])
+        if kinds.strip(bytes((DATA, METADATA))):
+            raise damaged(name, "it lists a pack of no known kind")
+        return [bytes(data[i : i + DIGEST_SIZE]) for i in range(0, DIGEST_SIZE * self.packs, DIGEST_SIZE)], kinds
+
+
+def row_of(digest: Digest, digests: bytes) -> int:
+    """Which of the `digests`, back to back, is this one; -1 if none is."""
+    at = digests.find(digest)
+    while at % DIGEST_SIZE:  # found across two digests, or not (-1)
+        if at < 0:
+            return -1
+        at = digests.find(digest, at + 1)
+    return at // DIGEST_SIZE
+
+
+def damaged(name: str, why: str) -> IntegrityError:
+    """The error for an index that is not what it must be."""
+    return IntegrityError("damaged-index", f"{why}: index {name}")
+
+
 class Index:
     """One index, over the bytes where they lie."""
 
@@ -62,25 +114,15 @@ class Index:
         """Raises IntegrityError `damaged-index` if `view` has not the form of an index."""
         self.name = name
         self._view = view
-        if len(view) < _HEAD.size:
-            raise self._damaged("it is too short")
-        magic, version, bits, rows, packs = _HEAD.unpack_from(view)
-        if (magic, version) != (_MAGIC, _VERSION):
-            raise self._damaged("it does not begin as an index does")
-        self._count: int = rows
-        self._shift = 16 - bits
-        self._digests = _HEAD.size + 4 * ((1 << bits) + 1)
-        self._locations = self._digests + DIGEST_SIZE * rows
-        end = self._locations + _LOCATION.size * rows
-        if bits != fan_out_bits(rows) or len(view) != end + (DIGEST_SIZE + 1) * packs:
-            raise self._damaged("it is not as long as its counts say")
-        names = bytes(view[end : end + DIGEST_SIZE * packs])
-        self.packs = [names[i : i + DIGEST_SIZE] for i in range(0, len(names), DIGEST_SIZE)]
-        """Digests of the packs whose chunks this index lists."""
-        self.kinds = bytes(view[end + DIGEST_SIZE * packs :])
-        """Kind of each of `packs`."""
-        if self.kinds.strip(bytes((DATA, METADATA))):
-            raise self._damaged("it lists a pack of no known kind")
+        shape = Shape.of(name, view)
+        if len(view) != shape.size:
+            raise damaged(name, "it is not as long as its counts say")
+        self._count = shape.rows
+        self._shift = 16 - shape.bits
+        self._digests = shape.digests
+        self._locations = shape.locations
+        self.packs, self.kinds = shape.split_names(name, view[shape.pack_names :])
+        """Digests of the packs whose chunks this index lists, and the kind of each."""
 
     @classmethod
     def open(cls, bucket: Bucket, name: str) -> Index:
@@ -97,7 +139,7 @@ class Index:
     def verify(self) -> None:
         """Raises IntegrityError `damaged-index` unless the bytes are those of the name."""
         if digest_of(self._view).hex() != self.name:
-            raise self._damaged("its bytes are not those it is named by")
+            raise damaged(self.name, "its bytes are not those it is named by")
 
     def __len__(self) -> int:
         return self._count
@@ -107,22 +149,19 @@ class Index:
         prefix = (digest[0] << 8 | digest[1]) >> self._shift
         low: int
         high: int
-        low, high = _PAIR.unpack_from(self._view, _HEAD.size + 4 * prefix)
+        low, high = _PAIR.unpack_from(self._view, HEAD_SIZE + 4 * prefix)
         if not low <= high <= self._count:
-            raise self._damaged("its fan-out is out of order")
+            raise damaged(self.name, "its fan-out is out of order")
         while high - low > NARROW:
             middle = (low + high) // 2
             if self._digest(middle) <= digest:
                 low = middle
             else:
                 high = middle
-        found = self._view[self._digests + DIGEST_SIZE * low : self._digests + DIGEST_SIZE * high].tobytes()
-        at = found.find(digest)
-        while at % DIGEST_SIZE:  # found across two digests, or not (-1)
-            if at < 0:
-                return -1
-            at = found.find(digest, at + 1)
-        return low + at // DIGEST_SIZE
+        found = row_of(
+            digest, self._view[self._digests + DIGEST_SIZE * low : self._digests + DIGEST_SIZE * high].tobytes()
+        )
+        return found if found < 0 else low + found
 
     def _digest(self, position: int) -> bytes:
         start = self._digests + DIGEST_SIZE * position
@@ -133,9 +172,9 @@ class Index:
         position = self.position(digest)
         if position < 0:
             return None
-        number, *place = _LOCATION.unpack_from(self._view, self._locations + _LOCATION.size * position)
+        number, *place = LOCATION.unpack_from(self._view, self._locations + LOCATION.size * position)
         if number >= len(self.packs):
-            raise self._damaged("it names a pack that it does not list")
+            raise damaged(self.name, "it names a pack that it does not list")
         return Location(self.packs[number], *place)
 
     def heads(self) -> Iterator[int]:
@@ -147,16 +186,13 @@ class Index:
         """All chunks, sorted by digest."""
         packs, kinds = self.packs, self.kinds
         digests = iter_unpack(f"{DIGEST_SIZE}s", self._view[self._digests : self._locations])
-        end = self._locations + _LOCATION.size * self._count
-        places = _LOCATION.iter_unpack(self._view[self._locations : end])
+        end = self._locations + LOCATION.size * self._count
+        places = LOCATION.iter_unpack(self._view[self._locations : end])
         for (digest,), place in zip(digests, places, strict=True):
             number, offset, stored, length, codec = place
             if number >= len(packs):
-                raise self._damaged("it names a pack that it does not list")
+                raise damaged(self.name, "it names a pack that it does not list")
             yield Row(digest, packs[number], offset, stored, length, codec, kinds[number])
-
-    def _damaged(self, why: str) -> IntegrityError:
-        return IntegrityError("damaged-index", f"{why}: index {self.name}")
 
 
 class IndexFile(NamedTuple):
@@ -191,7 +227,7 @@ def _compose(rows: Iterable[Row]) -> IndexFile:
         for pack in dict.fromkeys(packs):
             numbers.setdefault(pack, len(numbers))
         digests.append(b"".join(names))
-        places = map(_LOCATION.pack, map(numbers.__getitem__, packs), offsets, stored, lengths, codecs)
+        places = map(LOCATION.pack, map(numbers.__getitem__, packs), offsets, stored, lengths, codecs)
         locations.append(b"".join(places))
         prefixes.update(prefix for (prefix,) in iter_unpack(">H30x", digests[-1]))
     count = prefixes.total()

@@ -10,11 +10,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from struct import Struct
+from typing import TypeAlias
 
 from artcli.content import Digest
 from artcli.errors import IntegrityError
 from artcli.store.index import Index
 from artcli.store.pack import Location
+from artcli.store.partial import PartialIndex
+
+AnyIndex: TypeAlias = Index | PartialIndex
 
 _HEAD = Struct(">I")
 
@@ -45,7 +49,7 @@ class Sieve:
 class Lookup:
     """Finds chunks in indexes, from any thread. An index found to be damaged is left aside."""
 
-    def __init__(self, indexes: Iterable[Index] = ()) -> None:
+    def __init__(self, indexes: Iterable[AnyIndex] = ()) -> None:
         self.indexes = list(indexes)
         """Never changed, only replaced."""
         self.damaged: list[IntegrityError] = []
@@ -63,7 +67,7 @@ class Lookup:
             try:
                 location = index.find(digest)
             except IntegrityError as error:
-                self._distrust(index, error)
+                self.distrust(index, error)
                 continue
             if location is not None:
                 known = True
@@ -71,9 +75,31 @@ class Lookup:
         if not known and sieve is None:
             self._missed()
 
+    def unknown(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of `digests` that no index which is here whole knows."""
+        whole = self.whole
+        return [digest for digest in digests if all(self._asked(index, digest) is None for index in whole)]
+
+    def _asked(self, index: Index, digest: Digest) -> Location | None:
+        try:
+            return index.find(digest)
+        except IntegrityError as error:
+            self.distrust(index, error)
+            return None
+
     def find(self, digest: Digest) -> Location | None:
         """Where the chunk lies, if an index knows it."""
         return next(self.places(digest), None)
+
+    @property
+    def whole(self) -> list[Index]:
+        """Those of which every row is here."""
+        return [index for index in self.indexes if isinstance(index, Index)]
+
+    @property
+    def partial(self) -> list[PartialIndex]:
+        """The others."""
+        return [index for index in self.indexes if isinstance(index, PartialIndex)]
 
     def add(self, index: Index) -> None:
         """One more index."""
@@ -88,7 +114,13 @@ class Lookup:
         with self._lock:
             self.indexes = [index for index in self.indexes if index.name not in gone]
 
-    def _distrust(self, index: Index, error: IntegrityError) -> None:
+    def replace(self, index: Index) -> None:
+        """The index of that name is here whole now."""
+        with self._lock:
+            self.indexes = [index, *(other for other in self.indexes if other.name != index.name)]
+
+    def distrust(self, index: AnyIndex, error: IntegrityError) -> None:
+        """Leave an index aside that proved to be damaged."""
         with self._lock:
             if index in self.indexes:
                 self.remove([index.name])
@@ -97,11 +129,11 @@ class Lookup:
     def _missed(self) -> None:
         """Count a vain look-up; make the sieve when these have cost as much as it will."""
         self._misses += 1
-        if self._misses < PATIENCE or len(self.indexes) < 2:
+        if self._misses < PATIENCE or len(self.indexes) < 2 or self.partial:
             return
         with self._lock:
             if self._sieve is None and self._misses * len(self.indexes) * ROWS_A_QUESTION > sum(map(len, self.indexes)):
                 sieve = Sieve()
-                for index in self.indexes:
+                for index in self.whole:
                     sieve.add(index)
                 self._sieve = sieve

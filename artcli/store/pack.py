@@ -156,11 +156,13 @@ class PackBuilder:
 
     CAPACITY = PREFIX + TARGET + MAX_LENGTH
 
-    def __init__(self, kind: int, buffer: memoryview | None = None) -> None:
-        """`buffer`: of `CAPACITY` bytes, used again; it must be left alone as long as the builder's pack is in use."""
+    def __init__(self, kind: int, buffer: memoryview | None = None, prefix: bytes | None = None) -> None:
+        """`buffer`: of `CAPACITY` bytes, used again; it must be left alone as long as the builder's pack is in use.
+
+        `prefix`: the `PREFIX` first bytes; random ones by default."""
         self.kind = kind
         self.buffer = buffer if buffer is not None else untouched(self.CAPACITY)
-        self.buffer[:PREFIX] = os.urandom(PREFIX)
+        self.buffer[:PREFIX] = os.urandom(PREFIX) if prefix is None else prefix
         self._copied = PREFIX
         self._extents = [_Extent(self.buffer, self.buffer, 0, PREFIX)]
         self._rows: dict[Digest, tuple[memoryview, int, int, int, int]] = {}

@@ -37,10 +37,19 @@ class Range(NamedTuple):
     chunks: list[tuple[Digest, Location | None]]
 
 
-def ranges(find: Callable[[Digest], Location | None], digests: Iterable[Digest]) -> Iterator[Range]:
-    """The ranges that hold `digests`; each digest comes as often as it is given."""
+def ranges(
+    find: Callable[[Digest], Location | None],
+    digests: Iterable[Digest],
+    prepare: Callable[[list[Digest]], None] | None = None,
+) -> Iterator[Range]:
+    """The ranges that hold `digests`; each digest comes as often as it is given.
+
+    `prepare` is told what will be looked up, a window at a time, where that saves questions.
+    """
     rest = iter(digests)
     while window := list(islice(rest, WINDOW)):
+        if prepare is not None:
+            prepare(window)
         yield from _window(find, window)
 
 

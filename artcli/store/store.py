@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
+from artcli.store.afar import Afar
 from artcli.store.codec import RAW, decode
 from artcli.store.index import Index
 from artcli.store.lookup import Lookup
 from artcli.store.pack import Frame, Location, is_possible, pack_key
-from artcli.store.ranges import Range, ranges
+from artcli.store.ranges import WINDOW, Range, ranges
 from artcli.threads import ahead
 
 if TYPE_CHECKING:
-    from artcli.store.writer import Writer
+    from artcli.store.writer import Manner, Writer
 
 RARELY = 20
 """Times as long as it takes to ask for the live indexes, until they are asked for again."""
@@ -31,12 +34,24 @@ RARELY = 20
 class Store:
     """Chunks of the place that `bucket` is. Any thread may use it."""
 
-    def __init__(self, bucket: Bucket, live: Iterable[str], renewed: Callable[[], Iterable[str]] | None = None) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        live: Iterable[str],
+        renewed: Callable[[], Iterable[str]] | None = None,
+        *,
+        remote: Path | None = None,
+        condemned: Set[Digest] = frozenset(),
+    ) -> None:
         """`live`: names of the live indexes, as the log says. They are opened when the first chunk is asked for.
 
         `renewed` tells the names again, to any thread: it is asked where a chunk is gone, for gc may have moved it.
+        `remote`: the place is far away, and this is the folder for what is kept here of its indexes (see `afar`).
+        `condemned`: packs that may be read and on which nobody may count any more.
         """
         self.bucket = bucket
+        self._afar = Afar(bucket, remote) if remote is not None else None
+        self._condemned = condemned
         self._names = list(dict.fromkeys(live))
         self._renewed = renewed
         self._renew_after = 0.0
@@ -55,6 +70,9 @@ class Store:
 
     def _open(self) -> Lookup:
         lookup = Lookup()
+        if self._afar is not None:
+            lookup.indexes, lookup.damaged = self._afar.open(self._names)
+            return lookup
         for name in self._names:
             try:
                 lookup.add(Index.open(self.bucket, name))
@@ -64,8 +82,8 @@ class Store:
 
     @property
     def indexes(self) -> list[Index]:
-        """The live indexes that are there and sound."""
-        return self._lookup.indexes
+        """The live indexes that are there and sound, without the large ones of a place that is far away."""
+        return self._lookup.whole
 
     @property
     def damaged(self) -> list[IntegrityError]:
@@ -76,9 +94,32 @@ class Store:
         """Where the chunk lies, if a live index knows it."""
         return self._lookup.find(digest)
 
+    def prepare(self, digests: Sequence[Digest]) -> None:
+        """Say that these chunks, `WINDOW` at most, will be looked up.
+
+        In a place that is far away this takes two rounds for all, where each would take as many for itself.
+        """
+        if self._afar is None:
+            return
+        lookup = self._lookup
+        partial = {index.name: index for index in lookup.partial}
+        if not partial:
+            return
+        for name, news in self._afar.look_for(list(partial.values()), lookup.unknown(digests)).items():
+            if isinstance(news, Index):
+                lookup.replace(news)
+            else:
+                lookup.distrust(partial[name], news)
+
     def __contains__(self, digest: Digest) -> bool:
-        """Whether a live index knows the chunk and a pack that it names is there: else it must be stored again."""
-        return any(self._is_there(location.pack) for location in self._lookup.places(digest))
+        """Whether a live index knows the chunk and a pack that it names is there: else it must be stored again.
+
+        Of a place that is far away its log is believed.
+        """
+        return any(self._may_count_on(location.pack) for location in self._lookup.places(digest))
+
+    def _may_count_on(self, pack: Digest) -> bool:
+        return pack not in self._condemned and (self._afar is not None or self._is_there(pack))
 
     def _is_there(self, pack: Digest) -> bool:
         there = self._there.get(pack)
@@ -92,8 +133,13 @@ class Store:
         return there
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
-        """Those of `digests` that the store has not."""
-        return {digest for digest in digests if digest not in self}
+        """Those of `digests` that the store has not, or on which nobody may count: see `in`."""
+        rest = iter(digests)
+        found: set[Digest] = set()
+        while window := list(islice(rest, WINDOW)):
+            self.prepare(window)
+            found.update(digest for digest in window if digest not in self)
+        return found
 
     def get(self, digest: Digest) -> bytes:
         """The chunk's bytes, verified.
@@ -147,7 +193,7 @@ class Store:
         held. A chunk that cannot be had is told to `failed`, and left out; without `failed` its error, as of `get`,
         is raised.
         """
-        for results in ahead(self.fetch_range, ranges(self.find, digests), workers=workers):
+        for results in ahead(self.fetch_range, ranges(self.find, digests, self.prepare), workers=workers):
             for digest, result in results:
                 if not isinstance(result, IntegrityError):
                     yield digest, result
@@ -180,7 +226,7 @@ class Store:
 
         Raises as `get` for a chunk of which no copy is sound.
         """
-        for frames in ahead(self._frames_of, ranges(self.find, digests), workers=workers):
+        for frames in ahead(self._frames_of, ranges(self.find, digests, self.prepare), workers=workers):
             yield from frames
 
     def _frames_of(self, part: Range) -> list[Frame]:
@@ -216,11 +262,11 @@ class Store:
             facts=[error.message for error in self.damaged],
         )
 
-    def writer(self, planes: bool = True) -> Writer:
-        """Begins additions to this store; `planes`: whether chunks may be kept as byte planes."""
-        from artcli.store.writer import Writer
+    def writer(self, manner: Manner | None = None) -> Writer:
+        """Begins additions to this store; `manner`: how they are made, as on this machine's own disk by default."""
+        from artcli.store.writer import OWN, Writer
 
-        return Writer(self, planes)
+        return Writer(self, manner or OWN)
 
 
 def fetch(bucket: Bucket, digest: Digest, location: Location) -> Buffer:

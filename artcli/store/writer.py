@@ -58,6 +58,25 @@ class Flushed(NamedTuple):
     """Bytes of the new chunks."""
 
 
+class Manner(NamedTuple):
+    """How additions are made: as they are on this machine's own disk, unless said otherwise."""
+
+    planes: bool = True
+    """Chunks may be kept as byte planes."""
+    reread: bool = True
+    """Packs are read back before anything names them. A server compares what it got with its name by itself."""
+    merges: bool = True
+    """Live indexes are merged on the way."""
+    publishers: int = 1
+    """Threads that write packs: over a network each waits for its answer."""
+    prefix: bytes | None = None
+    """The first bytes of every pack, instead of random ones: who begins again makes the same packs, and those that are
+    there already need not travel again."""
+
+
+OWN = Manner()
+
+
 class _Addition:
     """A pack, from its first frame on: its builder until it is published, then its table, which is smaller."""
 
@@ -68,15 +87,15 @@ class _Addition:
 class Writer:
     """Makes frames of chunks and packs of frames. `with store.writer() as writer:` abandons what was not flushed."""
 
-    def __init__(self, store: Store, planes: bool = True) -> None:
+    def __init__(self, store: Store, manner: Manner = OWN) -> None:
         self._store = store
-        self._may_split = planes
+        self._manner = manner
         self._bucket = store.bucket
         self._encoders = threading.local()
         self._own = Lookup()  # indexes this writer has written
         self._absorbed: set[str] = set()
-        # one pack is filled, one waits, one is written: three in memory
-        self._background = Background(depth=1)
+        # one pack is filled, one waits, one is written: three in memory, more if several are written at once
+        self._background = Background(depth=1, workers=manner.publishers)
         self._spare: deque[memoryview] = deque()  # their buffers
         self._begin()
 
@@ -116,7 +135,7 @@ class Writer:
     def _encoder(self) -> Encoder:
         found: Encoder | None = getattr(self._encoders, "encoder", None)
         if found is None:
-            found = self._encoders.encoder = Encoder(self._may_split)
+            found = self._encoders.encoder = Encoder(self._manner.planes)
         return found
 
     def add(self, frame: Frame) -> bool:
@@ -141,7 +160,7 @@ class Writer:
         return True
 
     def _begin_pack(self, kind: int) -> tuple[PackBuilder, _Addition]:
-        builder = PackBuilder(kind, self._spare.pop() if self._spare else None)
+        builder = PackBuilder(kind, self._spare.pop() if self._spare else None, self._manner.prefix)
         self._filling[kind] = filling = (builder, _Addition(builder))
         return filling
 
@@ -198,8 +217,9 @@ class Writer:
     def _publish(self, builder: PackBuilder, addition: _Addition) -> None:
         buffers, table = builder.finish()
         key = pack_key(table.pack)
-        self._bucket.add(key, buffers)
-        if _patiently(lambda: self._digest_of(key)) != table.pack:
+        if self._manner.prefix is None or not self._is_there(key):
+            self._bucket.add(key, buffers)
+        if self._manner.reread and _patiently(lambda: self._digest_of(key)) != table.pack:
             raise IntegrityError(
                 "damaged-write",
                 f"a pack just written reads back different, the disk or the memory may be faulty: {table.pack.hex()}",
@@ -210,6 +230,13 @@ class Writer:
         self._spare.append(builder.buffer)
         self._packs.append(table.pack.hex())
         self._published.append(table)
+
+    def _is_there(self, key: str) -> bool:
+        """Whether a try that was cut off has brought the pack there."""
+        try:
+            return bool(self._bucket.get(key, 0, 1))
+        except Missing:
+            return False
 
     def _digest_of(self, key: str) -> Digest:
         hasher = blake3()
@@ -241,14 +268,15 @@ class Writer:
 
     def _keep(self, file: IndexFile) -> None:
         self._bucket.add(index_key(file.name), file.buffers)
-        index = _patiently(lambda: Index.open(self._bucket, file.name))
+        index = _patiently(lambda: Index.open(self._bucket, file.name)) if self._manner.reread else _indexed(file)
         index.verify()
         self._own.add(index)
         self._unnamed.append(file.name)
 
     def _write_indexes(self, flushed: Flushed) -> None:
         """Write the index of what is published, merged with others where eight of a size have come together."""
-        others = [index for index in (*self._store.indexes, *self._own.indexes) if index.name not in self._absorbed]
+        live = self._store.indexes if self._manner.merges else []
+        others = [index for index in (*live, *self._own.whole) if index.name not in self._absorbed]
         fresh = sorted(chain.from_iterable(table.rows() for table in self._published), key=itemgetter(0))
         counts = [len(index) for index in others]
         if fresh:
@@ -281,6 +309,11 @@ class Writer:
 
 def _frame(digest: Digest, length: int, made: Encoded) -> Frame:
     return Frame(digest, made.codec, length, sum(map(len, made.parts)), made.parts, made.place)
+
+
+def _indexed(file: IndexFile) -> Index:
+    """The index without reading it back."""
+    return Index(file.name, memoryview(b"".join(file.buffers)))
 
 
 def _patiently(read: Callable[[], R]) -> R:

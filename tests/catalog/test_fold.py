@@ -217,7 +217,7 @@ def test_live_indexes_and_condemned_packs() -> None:
         fact("condemn", {"packs": [HEX]}),
     )  # fmt: skip
     assert asked(found).indexes() == [two]
-    assert [pack for (pack,) in found.database.execute("SELECT pack FROM condemned")] == [HEX]
+    assert asked(found).condemned() == {bytes.fromhex(HEX)}
 
 
 def unknown(required: str | None = None) -> Fact:

@@ -23,7 +23,7 @@ from artcli.store import writer as writer_module
 from artcli.store.codec import Tuner
 from artcli.store.pack import DATA, METADATA, read_table
 from artcli.store.store import Store
-from artcli.store.writer import Flushed, Writer
+from artcli.store.writer import Flushed, Manner, Writer
 from artcli.threads import ahead
 from tests.kit.faulty import FaultyBucket, StaleBucket
 from tests.store.material import keep, noise, raw_frame, table
@@ -64,6 +64,57 @@ def test_flushed_says_what_was_written() -> None:
     assert [f"index/{name}" for name in flushed.add] == keys(bucket, "index/")
     assert sorted(f"packs/{name[:2]}/{name}" for name in flushed.packs) == keys(bucket, "packs/")
     assert flushed.remove == []
+
+
+AWAY = Manner(reread=False, merges=False, publishers=3, prefix=b"the same for all")
+
+
+class Counted(MemoryBucket):
+    """Remembers what was sent, and what was read whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[str] = []
+        self.read: list[str] = []
+
+    def add(self, key: str, data: Buffer | Sequence[Buffer]) -> bool:
+        self.sent.append(key)
+        return super().add(key, data)
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        if length != 1:
+            self.read.append(key)
+        return super().get(key, start, length)
+
+
+def test_who_begins_again_elsewhere_sends_no_pack_twice_and_reads_none_back(small_packs: None) -> None:
+    bucket = Counted()
+    chunks = [noise(400, str(seed)) for seed in range(40)]
+    with Store(bucket, []).writer(AWAY) as writer:
+        for chunk in chunks[:20]:
+            keep(writer, chunk)
+    packs = {key for key in bucket.sent if key.startswith("packs/")}
+    assert len(packs) >= 3
+    bucket.sent.clear()
+    with Store(bucket, []).writer(AWAY) as writer:
+        for chunk in chunks:
+            keep(writer, chunk)
+        flushed = writer.flush()
+    assert packs.isdisjoint(bucket.sent)
+    assert bucket.read == []
+    store = Store(bucket, flushed.add)
+    assert [store.get(digest_of(chunk)) for chunk in chunks] == chunks
+
+
+def test_live_indexes_elsewhere_are_not_merged_on_the_way() -> None:
+    bucket = MemoryBucket()
+    live: list[str] = []
+    for seed in range(10):
+        with Store(bucket, live).writer(AWAY) as writer:
+            keep(writer, noise(400, str(seed)))
+            flushed = writer.flush()
+        assert (len(flushed.add), flushed.remove) == (1, [])
+        live += flushed.add
 
 
 def test_pages_and_data_lie_apart_and_the_index_knows() -> None:

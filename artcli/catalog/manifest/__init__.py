@@ -23,7 +23,7 @@ from artcli.catalog.manifest.entry import (
     path_fault,
     shown,
 )
-from artcli.catalog.manifest.reach import Reached, walk_pages
+from artcli.catalog.manifest.reach import Reached, walk_batches, walk_pages
 from artcli.catalog.manifest.read import Finder, entries, find, leaves, load_root
 
 __all__ = [
@@ -50,5 +50,6 @@ __all__ = [
     "path_fault",
     "put_chunk_list",
     "shown",
+    "walk_batches",
     "walk_pages",
 ]

@@ -48,6 +48,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "push": "bring what is here to another place",
         "pull": "bring what is in another place here",
         "clone": "make a repository of what is in another place",
+        "serve": "serve a repository to other machines",
     },
     "History": {
         "log": "show what happened, newest first",

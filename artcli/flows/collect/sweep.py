@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artcli.buckets.bucket import Bucket
-from artcli.buckets.disk import TEMPORARY, DiskBucket
+from artcli.buckets.disk import DiskBucket
 from artcli.buckets.exclusive import LOCK
+from artcli.buckets.scratch import TEMPORARY
 from artcli.content import Digest
 
 PACK = re.compile(r"packs/([0-9a-f]{2})/(\1[0-9a-f]{62})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, REFERENCE, SYMLINK, Entry, Pages, put_chunk_list
 from artcli.content import Buffer, Digest, digest_of
@@ -24,6 +25,10 @@ class DictPages:
         if digest not in self.kept:
             raise IntegrityError("missing-chunk", f"no page {digest.hex()}")
         return self.kept[digest]
+
+    def read(self, digests: Sequence[Digest]) -> dict[Digest, bytes]:
+        """Many at once."""
+        return {digest: self.get(digest) for digest in digests}
 
     def put(self, page: Buffer) -> Digest:
         self.puts += 1

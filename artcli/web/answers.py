@@ -1,0 +1,60 @@
+"""Refusals, as a client gets them: a status and JSON that says what, why and what now; never a path or a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from artcli.errors import (
+    ArtError,
+    AuthError,
+    ConflictError,
+    IntegrityError,
+    LockedError,
+    NotFoundError,
+    SpaceError,
+    UsageError,
+)
+
+_STATUS: Mapping[type[ArtError], int] = {
+    UsageError: 400,
+    AuthError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    IntegrityError: 422,
+    LockedError: 503,
+    SpaceError: 507,
+}
+
+UNSAID = frozenset({"disk-full", "cannot-write", "no-exclusive-write", "not-an-object", "bucket-not-found"})
+"""Errors whose message names folders of the server."""
+
+
+class Refused(Exception):
+    """The request is answered so."""
+
+    def __init__(
+        self, status: int, slug: str, detail: str, *, hint: str | None = None,
+        headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """`more`: further members of the JSON."""
+        super().__init__(slug)
+        self.status = status
+        self.slug = slug
+        self.detail = detail
+        self.hint = hint
+        self.headers = dict(headers or {})
+        self.more = dict(more or {})
+
+    def response(self) -> JSONResponse:
+        body = {"error": self.slug, "detail": self.detail, "hint": self.hint, **self.more}
+        return JSONResponse(body, self.status, {"Cache-Control": "no-store", **self.headers})
+
+
+def refusal(error: ArtError) -> Refused:
+    """What an error of a flow means to a client."""
+    status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+    detail = error.message.split(":")[0] if error.slug in UNSAID else error.message
+    return Refused(status, error.slug, detail, hint=error.hint)
