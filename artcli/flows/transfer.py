@@ -45,6 +45,7 @@ def push(repository: Repository, place: Place, progress: Progress | None = None)
     Raises as `Place.fetch` and `Place.commit`, and `IntegrityError` for chunks of ours that are missing or damaged.
     """
     with place.at_work(), repository.reading():
+        place.check()
         place.fetch()
         made, copied, flushed = _push(repository, place, progress or Silent())
     repository.refresh()
