@@ -21,7 +21,7 @@ from artcli.catalog.repository import Repository
 from artcli.content import Buffer
 from artcli.errors import IntegrityError, LockedError, SpaceError
 from artcli.flows import collect as gc
-from artcli.flows.collect import Collected, Request, collect, plan
+from artcli.flows.collect import Collected, Request, collect, common, plan
 from artcli.flows.collect.plan import SMALL_COUNT
 from artcli.progress import Silent
 from artcli.store.pack import pack_key
@@ -387,7 +387,7 @@ def test_a_deletion_by_a_wrong_clock(shop: Workshop, wrong: float, monkeypatch: 
 
 
 def test_more_versions_than_an_entry_takes(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gc, "MOST_FACTS", 2)
+    monkeypatch.setattr(common, "MOST_FACTS", 2)
     for n in range(6):
         shop.log("a", noisy([n]))
     shop.remove(*(f"a:v{n}" for n in range(5)))

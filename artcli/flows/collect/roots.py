@@ -15,6 +15,7 @@ from artcli.catalog import moments
 from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.facts import PLAUSIBLE_SINCE
 from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.place import Place
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.register import Register, Run, Segment
 from artcli.content import Digest
@@ -27,7 +28,7 @@ PLAUSIBLE_UNTIL = PLAUSIBLE_SINCE + 50 * 365 * 86400
 class Standing(NamedTuple):
     """The repository as it will be when gc's facts are in the log."""
 
-    repository: Repository
+    repository: Repository | Place
     catalog: Catalog
     """Of a fold that comes from the log alone."""
     deleted: Sequence[Version]
