@@ -112,8 +112,18 @@ class DiskBucket:
         return added
 
     def size(self, key: str) -> int:
-        """Bytes of the object, without reading it; raises `Missing`."""
-        return self._open(key).size
+        """Bytes of the object as it is now, whatever was read of it before; raises `Missing`."""
+        *parts, name = _split(key)
+        try:
+            folder = self._folder(parts)
+            status = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise Missing(key) from None
+            raise
+        if not stat.S_ISREG(status.st_mode):
+            raise Missing(key)
+        return status.st_size
 
     def receive(self) -> DiskIncoming:
         """Begin an object that comes in pieces; see `buckets.incoming`."""

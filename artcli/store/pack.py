@@ -230,14 +230,14 @@ def read_table(bucket: Bucket, pack: Digest) -> Table:
 
     Raises IntegrityError `damaged-pack`, or `missing-pack`.
     """
-    return _table(_view(bucket, pack), pack)
+    return table_in(_view(bucket, pack), pack)
 
 
 def damages(bucket: Bucket, pack: Digest) -> Iterator[tuple[Row | None, IntegrityError]]:
     """Reads the whole pack and decodes all its chunks: what is wrong with it, None standing for the pack itself."""
     try:
         view = _view(bucket, pack)
-        table = _table(view, pack)
+        table = table_in(view, pack)
     except IntegrityError as error:
         yield None, error
         return
@@ -259,7 +259,8 @@ def _view(bucket: Bucket, pack: Digest) -> memoryview:
         raise IntegrityError("missing-pack", f"pack {pack.hex()} is not there") from None
 
 
-def _table(view: memoryview, pack: Digest) -> Table:
+def table_in(view: memoryview, pack: Digest) -> Table:
+    """The table of the pack of these bytes, as `read_table` gives it."""
     if not PREFIX + _COUNT.size + _END.size <= len(view) <= LIMIT:
         raise _damaged(pack, f"it has {len(view)} bytes")
     size, magic = _END.unpack_from(view, len(view) - _END.size)

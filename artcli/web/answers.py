@@ -37,9 +37,9 @@ class Refused(Exception):
 
     def __init__(
         self, status: int, slug: str, detail: str, *, hint: str | None = None,
-        headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None, who: str = "",
     ) -> None:  # fmt: skip
-        """`more`: further members of the JSON."""
+        """`more`: further members of the JSON; `who`: the bearer, for the log."""
         super().__init__(slug)
         self.status = status
         self.slug = slug
@@ -47,6 +47,7 @@ class Refused(Exception):
         self.hint = hint
         self.headers = dict(headers or {})
         self.more = dict(more or {})
+        self.who = who
 
     def response(self) -> JSONResponse:
         body = {"error": self.slug, "detail": self.detail, "hint": self.hint, **self.more}

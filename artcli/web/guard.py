@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
 
+from artcli.errors import IntegrityError
+from artcli.web.answers import Refused
 from artcli.web.served import Served
+from artcli.web.tokens import Tokens, said_id
 
 READ, WRITE, ADMIN = 1, 2, 3
 SCOPES = {"read": READ, "write": WRITE, "admin": ADMIN}
 """What a token may do; each may what those before it may."""
+
+_BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
+_HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
 class Bearer(NamedTuple):
@@ -37,5 +45,61 @@ class Guard(Protocol):
 class Open:
     """No token is asked for: the server listens on this machine alone, or somebody wanted it so."""
 
+    def __init__(self, *, here: bool = False) -> None:
+        """`here`: it listens on this machine alone, so what a browser sends for a page from elsewhere is refused."""
+        self._here = here
+
     def admit(self, request: Request, served: Served | None, scope: int) -> Bearer:
+        if self._here and (not _HERE.fullmatch(request.headers.get("host", "")) or _is_foreign(request)):
+            raise Refused(
+                403, "not-from-here", "a page of another site has sent this, or a name that is not this machine's"
+            )
         return Bearer("-", ADMIN)
+
+
+def _is_foreign(request: Request) -> bool:
+    headers = request.headers
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and origin.rpartition("//")[2] != headers.get("host")
+
+
+class ByToken:
+    """Asks for a token, once there is one; before that, only if the server is reached from elsewhere."""
+
+    def __init__(self, tokens_of: Callable[[Served], Tokens], *, here: bool) -> None:
+        """`here`: the server listens on this machine alone."""
+        self._tokens_of = tokens_of
+        self._here = here
+        self._open = Open(here=here)
+        self._met: dict[str, Tokens] = {}
+
+    def admit(self, request: Request, served: Served | None, scope: int) -> Bearer:
+        if served is None:
+            if self._here:
+                return self._open.admit(request, None, scope)
+            raise _unauthorized(None)
+        tokens = self._met.setdefault(served.place, self._tokens_of(served))
+        if self._here and not tokens.exist:
+            return self._open.admit(request, served, scope)
+        found = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        text = found[1] if found else ""
+        try:
+            token = tokens.find(text)
+        except IntegrityError as error:
+            raise Refused(503, error.slug, "the tokens of this server cannot be read") from error
+        if token is None:
+            raise _unauthorized(said_id(text))
+        bearer = Bearer(f"{token.name}/{token.id}", SCOPES.get(token.scope, 0), token.project)
+        if bearer.scope < scope:
+            needed = next(name for name, value in SCOPES.items() if value == scope)
+            raise Refused(403, "scope-too-small", f"this needs a token of scope {needed}", who=bearer.name)
+        return bearer
+
+
+def _unauthorized(id: str | None) -> Refused:
+    return Refused(
+        401, "token-needed", "this needs a token that holds", hint="art token create NAME   (at the server)",
+        headers={"WWW-Authenticate": "Bearer"}, who=f"?/{id}" if id else "-",
+    )  # fmt: skip

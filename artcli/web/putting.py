@@ -8,10 +8,8 @@ from collections.abc import Callable
 from blake3 import blake3
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from artcli.buckets.incoming import Incoming, receive
-from artcli.web import objects
 from artcli.web.answers import Refused
 from artcli.web.keys import Kind, name_of
 from artcli.web.served import Served
@@ -48,21 +46,21 @@ def declared_digest(request: Request, key: str, kind: Kind) -> str:
     return digest
 
 
-async def put(served: Served, key: str, kind: Kind, request: Request, check: Check, digest: str) -> Response:
-    """Receive, check, place. `digest`: what the bytes must have."""
-    if (answer := await objects.existing(served, key, kind, digest)) is not None:
-        return answer
+async def put(served: Served, key: str, request: Request, check: Check, digest: str) -> bool:
+    """Receive, check, place; False if the key is taken. `digest`: what the bytes must have."""
     incoming = await run_in_threadpool(receive, served.bucket)
     try:
         if await _receive(request, incoming) != digest:
-            raise Refused(422, "wrong-digest", "the bytes that came are not those that X-Art-B3 states")
+            raise wrong_digest()
         await run_in_threadpool(check, incoming)
-        placed = await run_in_threadpool(incoming.place, key)
+        return await run_in_threadpool(incoming.place, key)
     finally:
         await run_in_threadpool(incoming.close)
-    if not placed and (answer := await objects.existing(served, key, kind, digest)) is not None:
-        return answer
-    return JSONResponse({"existed": False, "digest": digest}, 201)
+
+
+def wrong_digest() -> Refused:
+    """The refusal of bytes that are not those of X-Art-B3."""
+    return Refused(422, "wrong-digest", "the bytes that came are not those that X-Art-B3 states")
 
 
 async def _receive(request: Request, incoming: Incoming) -> str:
@@ -83,7 +81,3 @@ async def _receive(request: Request, incoming: Incoming) -> str:
             parts, size = [], 0
     await run_in_threadpool(take, parts)
     return hasher.hexdigest()
-
-
-def check_nothing(incoming: Incoming) -> None:
-    """The check of a doorway that judges nothing."""

@@ -20,6 +20,8 @@ from artcli.store.pack import DATA, Frame, PackBuilder, pack_key
 from tests.kit.command_line import Art
 from tests.web.conftest import Serve
 
+LARGE = [bytes([number]) * 250_000 for number in range(12)]
+
 
 def a_pack(*chunks: bytes) -> tuple[str, bytes]:
     """The key and bytes of a pack of these chunks."""
@@ -33,7 +35,7 @@ def a_pack(*chunks: bytes) -> tuple[str, bytes]:
 def test_objects_come_and_go(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
     server = serve("place")
-    key, data = a_pack(b"a" * 100_000, b"b" * 2_000_000)
+    key, data = a_pack(*LARGE)
     assert server.get(key).status == 404
     first, again = server.put(key, data), server.put(key, data)
     assert (first.status, again.status, again.headers["x-art-existed"]) == (201, 200, "1")
@@ -109,13 +111,15 @@ def test_one_connection_over_standard_streams(tmp_path: Path) -> None:
         [sys.executable, "-m", "artcli", "serve", "--stdio", tmp_path / "place"], stdin=theirs, stdout=theirs
     )
     theirs.close()
-    key, data = a_pack(b"a" * 3_000_000)
-    head = f"PUT /v1/o/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\nIf-None-Match: *\r\nX-Art-B3: "
+    key, data = a_pack(*LARGE)
+    head = (
+        f"PUT /v1/o/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\nIf-None-Match: *\r\nX-Art-B3: "
+    )
     with ours:
         for request, body, status in [
             (head + key[-64:], data, 201),
-            (f"GET /v1/o/{key} HTTP/1.1\r\nHost: x", b"", 200),
-            ("GET /v1/info HTTP/1.1\r\nHost: x", b"", 200),
+            (f"GET /v1/o/{key} HTTP/1.1\r\nHost: localhost", b"", 200),
+            ("GET /v1/info HTTP/1.1\r\nHost: localhost", b"", 200),
         ]:
             ours.sendall(f"{request}\r\n\r\n".encode() + body)
             answer = HTTPResponse(ours)
@@ -149,8 +153,8 @@ def test_several_repositories(serve: Serve, art: Art, tmp_path: Path) -> None:
 def test_it_ends_at_a_signal_with_what_it_is_doing(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
     server = serve("place")
-    key, data = a_pack(b"a" * 3_000_000)
-    head = f"PUT /v1/o/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\nIf-None-Match: *\r\n"
+    key, data = a_pack(*LARGE)
+    head = f"PUT /v1/o/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\nIf-None-Match: *\r\n"
     with socket.create_connection(server.address, timeout=10) as connection:
         connection.sendall(f"{head}X-Art-B3: {key[-64:]}\r\n\r\n".encode() + data[:1000])
         assert server("GET", "/healthz").status == 204

@@ -32,6 +32,10 @@ def command(
     host: Annotated[str, typer.Option("--host", metavar="HOST", help="address to listen at")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", help="0: one that is free")] = 8080,
     many: Annotated[bool, typer.Option("--many", help="serve each folder of DIR")] = False,
+    verify: Annotated[
+        str,
+        typer.Option("--verify", metavar="HOW", help="what comes in: quick (form, digests) or full (each chunk)"),
+    ] = "quick",
     append_only: Annotated[bool, typer.Option("--append-only", help="delete nothing, by whatever token")] = False,
     stdio: Annotated[bool, typer.Option("--stdio", help="serve one connection over stdin and stdout")] = False,
 ) -> None:
@@ -42,12 +46,13 @@ def command(
     console: Console = ctx.obj
     from artcli.web import serving
     from artcli.web.app import App, Options
+    from artcli.web.doorway import ROUTES
     from artcli.web.guard import Open
 
     places = _places(console, path, many)
-    options = Options(append_only=append_only)
+    options = Options(append_only=append_only, full=verify == "full")
     if stdio:
-        serving.serve_stdio(App(places, Open(), options))
+        serving.serve_stdio(App(places, Open(), ROUTES, options))
         return
     if host not in ("127.0.0.1", "::1", "localhost"):
         raise UsageError("not-open", "a server that others reach needs tokens", hint="art serve --help")
@@ -64,7 +69,7 @@ def command(
         console.record(SERVER, {"url": url})
         console.out.flush()
 
-    serving.serve(App(places, Open(), options, console.say), listener, ready=ready)
+    serving.serve(App(places, Open(here=True), ROUTES, options, console.say), listener, ready=ready)
 
 
 def _places(console: Console, path: str | None, many: bool) -> Places:

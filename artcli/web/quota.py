@@ -1,0 +1,62 @@
+"""How much a place may hold: asked before a body is read, so that nobody fills a disk to be told that it is full."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from artcli.buckets.bucket import Bucket
+from artcli.buckets.disk import DiskBucket
+from artcli.web.answers import Refused
+
+FRESH = 300.0
+"""Seconds for which a count of the bytes that are there is believed, if it does not refuse anything."""
+RESERVE = 16 * 1024 * 1024
+"""Bytes of a disk that are left free: an almost full one is slow, and `art gc` needs some."""
+
+
+class Quota:
+    """Of one place."""
+
+    def __init__(self, bucket: Bucket, most: int | None) -> None:
+        """`most`: bytes of all objects together; None: as many as the disk holds."""
+        self._bucket = bucket
+        self._most = most
+        self._lock = threading.Lock()
+        self._coming = 0
+        self._used = 0
+        self._counted = -FRESH
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Reserve so many bytes in the block, which adds them; raises `Refused` (507)."""
+        with self._lock:
+            if not self._has_room(size):
+                raise Refused(507, "quota-used-up", "this place has no room for that", hint="art gc   (at the server)")
+            self._coming += size
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._coming -= size
+            raise
+        with self._lock:
+            self._coming -= size
+            self._used += size
+
+    def _has_room(self, size: int) -> bool:
+        if isinstance(self._bucket, DiskBucket):
+            status = os.statvfs(self._bucket.root)
+            if status.f_bavail * status.f_frsize < size + self._coming + RESERVE:
+                return False
+        if self._most is None:
+            return True
+        wanted = size + self._coming
+        if time.monotonic() - self._counted < FRESH and self._used + wanted <= self._most:
+            return True
+        self._used = sum(item.size for item in self._bucket.list(""))
+        self._counted = time.monotonic()
+        return self._used + wanted <= self._most
