@@ -265,7 +265,19 @@ class Catalog:
 
         A commit that names one of them, or relies on what is in it, must store these chunks anew.
         """
-        return frozenset(bytes.fromhex(row[0]) for row in self.database.execute("SELECT pack FROM condemned"))
+        return frozenset(self.condemnations())
+
+    def condemnations(self) -> dict[Digest, int]:
+        """Those packs, and in which entry of the log it was said."""
+        rows = self.database.execute("SELECT c.pack, f.n FROM condemned c JOIN facts f ON f.id = c.fact")
+        return {bytes.fromhex(pack): n for pack, n in rows}
+
+    def former_indexes(self) -> dict[str, int]:
+        """Indexes that were live, and in which entry of the log they ceased to be."""
+        live = set(self.indexes())
+        rows = self.database.execute("SELECT n, line FROM facts WHERE kind = 'index' AND own AND applied ORDER BY seq")
+        removed = {name: n for n, line in rows for name in facts.parse(line).data.get("remove", ())}
+        return {name: n for name, n in removed.items() if name not in live}
 
     def events(
         self,

@@ -50,7 +50,8 @@ class Place:
         )
         self.follower.follow()
         self._store: tuple[tuple[list[str], frozenset[Digest]], Store] | None = None
-        self._indexes = None if isinstance(bucket, DiskBucket) else path / "cache" / f"place-{place}" / "indexes"
+        self.indexes_folder = None if isinstance(bucket, DiskBucket) else path / "cache" / f"place-{place}" / "indexes"
+        """What is kept here of its indexes, if it is far away (see `afar`)."""
 
     @property
     def catalog(self) -> Catalog:
@@ -63,7 +64,7 @@ class Place:
         known = live, condemned = self.catalog.indexes(), self.catalog.condemned()
         if self._store is None or self._store[0] != known:
             renewed = partial(self._live_now, live, self.follower.head)
-            self._store = known, Store(self.bucket, live, renewed, remote=self._indexes, condemned=condemned)
+            self._store = known, Store(self.bucket, live, renewed, remote=self.indexes_folder, condemned=condemned)
         return self._store[1]
 
     def _live_now(self, live: Sequence[str], head: Head) -> list[str]:

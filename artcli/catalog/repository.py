@@ -23,8 +23,8 @@ from artcli.catalog.fold import check_required
 from artcli.catalog.log import ENTRY_SIZE, FORMAT, Log, decode, entry_key, newer_format
 from artcli.catalog.mirror import is_mirrored, mirror_of
 from artcli.catalog.remotes import Remotes
-from artcli.content import bound_digest
-from artcli.errors import ArtError, IntegrityError, NoRepositoryError
+from artcli.content import Digest, bound_digest
+from artcli.errors import ArtError, ConflictError, IntegrityError, NoRepositoryError
 from artcli.store.store import Store
 
 FOLDER = ".art"
@@ -60,6 +60,8 @@ class Repository:
             self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place, _authority(path)
         )
         self._store: tuple[list[str], Store] | None = None
+        self._counted_on: frozenset[Digest] | None = None
+        """The packs that were condemned when the writing began that is going on now."""
         self.refresh()
 
     @classmethod
@@ -139,6 +141,7 @@ class Repository:
             self.refresh()
             check_required(self.follower.database, writing=True)
             with self.follower.snapshot() as head:
+                self._check_counted_on()
                 made = list(plan(self.catalog, lambda draft: facts.make(draft, actor, machine)))
             first, *rest = batches(made) or [[]]
             if not first or self.follower.commit(head, first):
@@ -147,12 +150,28 @@ class Repository:
                         self.refresh()
                 return made
 
+    def _check_counted_on(self) -> None:
+        if self._counted_on is not None and self.catalog.condemned() != self._counted_on:
+            raise ConflictError(
+                "condemned-meanwhile",
+                "gc, at work from elsewhere, has condemned packs that this command may have counted on",
+                hint="do it again",
+            )
+
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep gc away from what the block puts into packs until a fact names it."""
+        """Keep gc away from what the block puts into packs until a fact names it.
+
+        A gc that came through a server, or from another machine, is not kept away: what is committed in the block
+        raises `ConflictError` (`condemned-meanwhile`) if it has condemned packs since.
+        """
         with lock.held(self.path / "local" / "gc.lock", alone=False, wait=LOCK_WAIT):
             self.refresh()
-            yield
+            before, self._counted_on = self._counted_on, self.catalog.condemned()
+            try:
+                yield
+            finally:
+                self._counted_on = before
 
     @contextmanager
     def reading(self) -> Iterator[None]:

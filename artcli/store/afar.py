@@ -147,8 +147,7 @@ class Afar:
     def _begin_large(
         self, name: str, shape: Shape, first: bytes
     ) -> Generator[list[Piece], list[bytes | None], PartialIndex]:
-        if shape.packs > min(shape.rows, MOST_PACKS):
-            raise damaged(name, f"it says that it lists {shape.packs:,} packs")
+        check_packs(name, shape)
         pieces = [
             Piece(index_key(name), FIRST, max(0, shape.digests - FIRST)),
             Piece(index_key(name), shape.pack_names, shape.size - shape.pack_names),
@@ -219,3 +218,24 @@ def _read_index(name: str, view: memoryview) -> Index:
     if len(view) <= VERIFIED_SIZE:
         index.verify()
     return index
+
+
+def packs_of(bucket: Bucket, names: Sequence[str]) -> dict[str, list[Digest]]:
+    """The packs that each of these indexes lists, in two rounds for all; without those that are gone or damaged."""
+    found: dict[str, list[Digest]] = {}
+
+    def asking(name: str) -> Asking:
+        head = Piece(index_key(name), 0, HEAD_SIZE)
+        shape = Shape.of(name, checked(name, [head], (yield [head]))[0])
+        check_packs(name, shape)
+        rest = Piece(index_key(name), shape.pack_names, shape.size - shape.pack_names)
+        found[name] = shape.split_names(name, checked(name, [rest], (yield [rest]))[0])[0]
+
+    in_step(bucket, {name: asking(name) for name in names})
+    return found
+
+
+def check_packs(name: str, shape: Shape) -> None:
+    """Raise IntegrityError `damaged-index` if it cannot list as many packs as it says."""
+    if shape.packs > min(shape.rows, MOST_PACKS):
+        raise damaged(name, f"it says that it lists {shape.packs:,} packs")

@@ -86,6 +86,21 @@ class Store:
         return self._lookup.whole
 
     @property
+    def listed(self) -> dict[str, list[Digest]]:
+        """The packs that each of the live indexes names."""
+        return {index.name: index.packs for index in self._lookup.indexes}
+
+    def fetch_whole(self) -> None:
+        """Have all `indexes` here, also the large ones of a place that is far away, compared with their names."""
+        lookup = self._lookup
+        for index in lookup.partial:
+            assert self._afar is not None
+            try:
+                lookup.replace(self._afar.whole(index.name, index.shape.size))
+            except IntegrityError as error:
+                lookup.distrust(index, error)
+
+    @property
     def damaged(self) -> list[IntegrityError]:
         """What is known to be wrong with live indexes: `missing-index` or `damaged-index`, one for each not used."""
         return list(self._lookup.damaged)

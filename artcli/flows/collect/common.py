@@ -42,6 +42,8 @@ class Request(NamedTuple):
     dry_run: bool = False
     now: float | None = None
     """Seconds since 1970, instead of the clock's."""
+    readers: float = GRACE
+    """Seconds that condemned packs of a shared place stay, for those who still read them."""
 
 
 DEFAULT = Request()

@@ -23,6 +23,10 @@ class Marks:
     def __init__(self, indexes: Sequence[Index]) -> None:
         self._pairs = [(index, bytearray(len(index))) for index in indexes]
 
+    @property
+    def indexes(self) -> list[Index]:
+        return [index for index, _ in self._pairs]
+
     def put(self, digest: Digest, mark: int) -> int | None:
         """Mark the chunk unless it is marked; returns the mark that it had, None if no index knows it."""
         before = None

@@ -71,8 +71,11 @@ class Plan(NamedTuple):
         return not self.indexes
 
 
-def make_plan(marks: Marks, packs: Mapping[Digest, tuple[int, float]], room: float) -> Plan:
-    """Decide. `packs`: size in bytes and time of all packs there are; `room`: bytes that new packs may take.
+def make_plan(
+    marks: Marks, packs: Mapping[Digest, tuple[int, float]], room: float, also: Set[Digest] = frozenset()
+) -> Plan:
+    """Decide. `packs`: size in bytes and time of all packs there are; `room`: bytes that new packs may take; `also`:
+    packs that must go, whatever is in them.
 
     Raises `IntegrityError` (`missing-pack`) if a pack of marked chunks is not there.
     """
@@ -93,7 +96,7 @@ def make_plan(marks: Marks, packs: Mapping[Digest, tuple[int, float]], room: flo
             raise IntegrityError("missing-pack", f"pack {pack.hex()} is not there")
     listed = {pack for index in dead for pack in index.packs}
     deleted = [pack for pack in listed if pack in packs and pack not in needed]
-    wasteful = {pack for pack, size in needed.items() if is_wasteful(packs[pack][0], size)}
+    wasteful = {pack for pack, size in needed.items() if pack in also or is_wasteful(packs[pack][0], size)}
     rewritten, postponed = _fitting(wasteful, needed, room)
     if not postponed:
         small = {pack for pack in needed if packs[pack][0] < SMALL_SIZE} - wasteful

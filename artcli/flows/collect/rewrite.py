@@ -27,10 +27,16 @@ WORKERS = 2
 
 
 class Moved(NamedTuple):
-    """What was written: names of new indexes, and the packs that could not be read and stay."""
+    """What was written."""
 
     indexes: list[str]
+    """Names of new indexes."""
     stay: set[Digest]
+    """Packs that could not be read and stay."""
+    packs: list[Digest]
+    """New packs."""
+    fresh: list[str]
+    """Those of the indexes that list new packs alone."""
 
 
 class Loaded(NamedTuple):
@@ -46,7 +52,8 @@ def write_anew(bucket: Bucket, marks: Marks, plan: Plan, progress: Progress) -> 
     """Write the packs, then the indexes; raises `SpaceError`."""
     with Store(bucket, ()).writer() as writer:  # which knows no chunk, so that it takes each
         stay = _move_packs(bucket, marks, plan.rewritten, writer, progress)
-        names = writer.flush().add
+        flushed = writer.flush()
+    names = list(flushed.add)
     progress.phase("writing indexes")
     doomed = plan.doomed - stay
     for index in plan.indexes:
@@ -55,7 +62,7 @@ def write_anew(bucket: Bucket, marks: Marks, plan: Plan, progress: Progress) -> 
         if file.rows:
             bucket.add(index_key(file.name), file.buffers)
             names.append(file.name)
-    return Moved(names, stay)
+    return Moved(names, stay, list(map(bytes.fromhex, flushed.packs)), flushed.add)
 
 
 def _kept(rows: Iterable[tuple[Row, int]], doomed: Set[Digest]) -> Iterator[Row]:
