@@ -116,7 +116,7 @@ def test_files_that_cannot_be_kept(shelf: Art) -> None:
 
 def test_an_archive_without_what_lies_elsewhere(art: Art) -> None:
     repository, _ = Repository.init(art.directory)
-    address = b'{"url":"https://example.org/data.bin"}'
+    address = b'{"uri":"tape://archive/data.bin"}'
     with repository.store.writer() as writer:
         root = build(writer, [Entry(b"data.bin", REFERENCE, 0, digest_of(address), address)])
         added = writer.flush().add

@@ -74,14 +74,14 @@ class ObjectBucket:
             raise ValueError(f"not a range: {start}, {length}")
         check_key(key)
         if length == 0:
-            self._do(lambda: _obstore().head(self._reader, key), key)
+            self._do(lambda: library().head(self._reader, key), key)
             return b""
         options: Any = None
         if length is not None:
             options = {"range": (start, start + length)}
         elif start:
             options = {"range": {"offset": start}}
-        return self._do(lambda: _whole(_obstore().get(self._reader, key, options=options)), key)
+        return self._do(lambda: _whole(library().get(self._reader, key, options=options)), key)
 
     def view(self, key: str) -> memoryview:
         return memoryview(self.get(key))
@@ -92,7 +92,7 @@ class ObjectBucket:
         whole = joined(data)
         store = self._store(QUICK if len(whole) <= SMALL else SLOW, "1day")
         try:
-            self._do(lambda: _obstore().put(store, key, whole, mode="create", use_multipart=False))
+            self._do(lambda: library().put(store, key, whole, mode="create", use_multipart=False))
         except _Taken:
             return False
         return True
@@ -105,14 +105,14 @@ class ObjectBucket:
     def delete(self, key: str) -> None:
         check_key(key)
         try:
-            self._do(lambda: _obstore().delete(self._reader, key), key)
+            self._do(lambda: library().delete(self._reader, key), key)
         except Missing:
             pass
 
     def _list(self, prefix: str, after: str) -> Iterator[Item]:
         folder = prefix.rpartition("/")[0] or None
         begin = after if KEY.fullmatch(after) else None
-        batches = iter(_obstore().list(self._reader, folder, offset=begin, chunk_size=1000))
+        batches = iter(library().list(self._reader, folder, offset=begin, chunk_size=1000))
         last = after
         while (batch := self._do(lambda: next(batches, None))) is not None:
             for found in batch:
@@ -125,13 +125,13 @@ class ObjectBucket:
         """The store, of which one request may take `timeout`, and may stop for `stall`."""
         known = self._stores.get((timeout, stall))
         if known is None:
-            known = self._do(lambda: _opened(self.scheme, self._container, self._prefix, timeout, stall))
+            known = self._do(lambda: open_store(self.scheme, self._container, self._prefix, timeout, stall))
             self._stores[timeout, stall] = known
         return known
 
     def _do(self, operation: Callable[[], R], key: str | None = None) -> R:
         """The result; what obstore raises becomes one of our errors, `Missing` if `key` is asked for."""
-        exceptions = _obstore().exceptions
+        exceptions = library().exceptions
         try:
             return operation()
         except FileNotFoundError as error:
@@ -149,7 +149,7 @@ class ObjectBucket:
 
     def _explained(self, error: Exception) -> ArtError:
         text, status = str(error), _status(error)
-        said = _said(text)
+        said = reason(text)
         if any(word in text for word in _NO_CREDENTIALS):
             return AuthError(
                 "no-credentials", f"no credentials for {self.url}", facts=[_WANTED[self.scheme]],
@@ -194,7 +194,8 @@ _WANTED: Mapping[str, str] = {
 }
 
 
-def _opened(scheme: str, container: str, prefix: str, timeout: str, stall: str) -> ObjectStore:
+def open_store(scheme: str, container: str, prefix: str, timeout: str, stall: str) -> ObjectStore:
+    """A bucket, of which one request may take `timeout` and may stop for `stall`; nothing is tried again."""
     from datetime import timedelta
 
     import obstore.store
@@ -209,7 +210,7 @@ def _opened(scheme: str, container: str, prefix: str, timeout: str, stall: str) 
     return made
 
 
-def _obstore() -> Any:
+def library() -> Any:
     """The library. Raises `ArtError` (`extra-missing`)."""
     try:
         import obstore
@@ -229,7 +230,7 @@ def _whole(result: Any) -> bytes:
     data = bytes(result.bytes())
     first, end = result.range
     if len(data) != end - first:
-        raise _obstore().exceptions.GenericError("HTTP error: the answer is cut")
+        raise library().exceptions.GenericError("HTTP error: the answer is cut")
     return data
 
 
@@ -239,7 +240,7 @@ def _status(error: Exception) -> int:
     return int(found[1]) if found else 0
 
 
-def _said(text: str) -> str:
+def reason(text: str) -> str:
     """What the store said, without addresses, which may hold secrets."""
     code, message, status = _CODE.search(text), _MESSAGE.search(text), _STATUS.search(text)
     words = [found[1].strip() for found in (code, message) if found]

@@ -11,6 +11,8 @@ from artcli.catalog.catalog import Version
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import files
+from artcli.flows.references import bring
+from artcli.flows.references.bring import Unbrought
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared
 from artcli.flows.use import Plan
@@ -27,7 +29,7 @@ FIELDS = [
     Field("removed", "count"),
     Field("rescued", "words", "your files that had to make room"),
     Field("rescued_to", help="where they are now"),
-    Field("references", "words", "entries whose bytes are kept elsewhere"),
+    Field("references", "words", "entries whose bytes are kept elsewhere, and could not be had"),
     Field("dry_run", "truth"),
     Field("seconds", "object"),
 ]
@@ -45,7 +47,7 @@ class Brought(Protocol):
     @property
     def rescued(self) -> Rescued: ...
     @property
-    def references(self) -> Sequence[str]: ...
+    def unbrought(self) -> Sequence[Unbrought]: ...
     @property
     def shared(self) -> Shared: ...
     @property
@@ -74,7 +76,7 @@ def item(done: Brought, dry_run: bool) -> dict[str, Any]:
         "removed": len(plan.remove),
         "rescued": [os.fsdecode(path) for path in (plan.rescue if dry_run else done.rescued.paths)],
         "rescued_to": str(done.rescued.folder) if done.rescued.paths else None,
-        "references": done.references,
+        "references": bring.paths(done.unbrought),
         "dry_run": dry_run,
         "seconds": round(done.seconds, 3),
     }
@@ -94,6 +96,19 @@ def tell(console: Console, done: Brought, dry_run: bool) -> None:
     removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove):,}" if plan.remove else ""
     what = written if plan.write else "in place"
     console.say(f"{done.version.ref}  {what}{removed}  {done.seconds:.1f} s")
+
+
+def print_paths(console: Console, what: Schema, done: Sequence[Brought], dry_run: bool, end: str = "\n") -> None:
+    """Print the paths, and then raise for what could not be brought, if there is anything.
+
+    Where more failed than nobody here can bring, nothing is printed: a script must not go on with it.
+    """
+    unbrought = [missing for one in done for missing in one.unbrought]
+    failed = bring.failure(unbrought)
+    if failed is None or bring.is_partial(unbrought):
+        console.lines(what, [item(one, dry_run) for one in done], end=end)
+    if failed is not None:
+        raise failed
 
 
 def _how(done: Brought) -> str:

@@ -168,7 +168,7 @@ class _Member:
         self.offset = offset
         self.name = entry.path + b"/" if entry.kind == DIRECTORY else entry.path
         self.mode = _MODES[entry.kind]
-        self.streamed = is_large(entry)
+        self.streamed = entry.size > PIECE or is_large(entry)
         self.size = len(entry.data or b"") if entry.kind == SYMLINK else entry.size
         self.checksum = 0
         self.flags = (_STREAMED if self.streamed else 0) | (_UTF8 if _is_wide_text(self.name) else 0)

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from artcli.catalog import resolve
 from artcli.catalog.catalog import Version
-from artcli.catalog.manifest import Entry
+from artcli.catalog.manifest import REFERENCE, SIZE_LIMIT, Entry
 from artcli.catalog.repository import Repository
 from artcli.content import Buffer
 from artcli.errors import UsageError
 from artcli.flows import contents, part
+from artcli.flows.references import fetch
+from artcli.flows.references.known import Known
 from artcli.threads import worker_count
 
 _SPAN = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
@@ -64,19 +66,24 @@ def span(text: str) -> Span:
 def find(repository: Repository, refs: Sequence[str], project: str, wanted: Span | None = None) -> list[Opened]:
     """The files that `refs` name, all of them or none.
 
-    Raises `NotFoundError`, `UsageError` (`which-file`, `bad-range`), `ArtError` (`no-bytes-here`).
+    Raises `NotFoundError`, `UsageError` (`which-file`, `bad-range`), of a reference as `fetch.size_of`.
     """
     opened = []
     for ref in refs:
         found = resolve.version(repository.catalog, ref, project)
         entry = part.file(repository.store, found.version, found.path)
-        start, end = wanted.of(entry.size) if wanted else (0, entry.size)
+        size = _size(entry)
+        start, end = wanted.of(size) if wanted else (0, size)
         opened.append(Opened(found.version, entry, start, end, found.note))
     return opened
 
 
 def read(repository: Repository, opened: Opened, workers: int | None = None) -> Iterator[Buffer]:
-    """The wanted bytes of a file, in order; raises `IntegrityError` as `contents.file`."""
+    """The wanted bytes of a file, in order; raises as `contents.file`, of a reference as `fetch.whole`."""
+    if opened.entry.kind == REFERENCE:
+        if (opened.start, opened.end) == (0, _size(opened.entry)):
+            return fetch.whole(opened.entry, Known(repository.path))
+        return fetch.part(opened.entry, opened.start, opened.end)
     return contents.file(
         repository.store,
         repository.store,
@@ -85,6 +92,14 @@ def read(repository: Repository, opened: Opened, workers: int | None = None) -> 
         start=opened.start,
         end=opened.end,
     )
+
+
+def _size(entry: Entry) -> int:
+    """Bytes of a file; of a reference of which nobody says it more than it can have."""
+    if entry.kind != REFERENCE:
+        return entry.size
+    size = fetch.size_of(entry)
+    return SIZE_LIMIT if size is None else size
 
 
 def _bad(why: str) -> UsageError:

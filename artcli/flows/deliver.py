@@ -5,6 +5,7 @@
     for each range of a pack: read it, decode its chunks, write their files                [3]  in threads
     files that live in their entry, links, empty directories                               [4]  in threads
     large files one after the other: chunks decoded in threads, written in order here      [5]
+    references: fetched from where they are                                                [6]  in threads
 
 The window bounds memory. A large file is hashed as it is written and only then gets its name.
 """
@@ -21,6 +22,8 @@ from artcli.errors import IntegrityError
 from artcli.files.writer import Writer
 from artcli.flows import contents
 from artcli.flows.elsewhere import Elsewhere
+from artcli.flows.references.bring import Bringer, Unbrought
+from artcli.flows.references.known import Known
 from artcli.flows.sharing import Sharing
 from artcli.memory import keep_freed_memory
 from artcli.progress import Progress
@@ -53,6 +56,7 @@ class Delivery:
         pages: PageSource,
         writer: Writer,
         elsewhere: Elsewhere,
+        known: Known,
         *,
         workers: int,
         progress: Progress,
@@ -67,8 +71,12 @@ class Delivery:
         self.progress = progress
         self.mtime = mtime
         self.sharing = Sharing(elsewhere, writer, workers=workers, progress=progress, mtime=mtime)
-        self.references: list[bytes] = []
-        """Paths of entries that have no bytes here."""
+        self._bringer = Bringer(known, writer, progress=progress, mtime=mtime)
+
+    @property
+    def unbrought(self) -> list[Unbrought]:
+        """References whose bytes could not be had."""
+        return self._bringer.unbrought
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
@@ -80,14 +88,15 @@ class Delivery:
                 self.progress.advance(files=count, size=size)
             for entry in large:
                 self._write_large(entry)
+            self._bringer.write([entry for entry in window if entry.kind == REFERENCE])
 
     def _jobs(self, window: list[Entry]) -> Iterator[_Job]:
         small: dict[Digest, list[Entry]] = {}
         plain: list[Entry] = []
         for entry in window:
             if entry.kind == REFERENCE:
-                self.references.append(entry.path)
-            elif entry.data is not None or entry.kind == DIRECTORY or not entry.size:
+                continue
+            if entry.data is not None or entry.kind == DIRECTORY or not entry.size:
                 plain.append(entry)
             elif not contents.is_large(entry):
                 small.setdefault(entry.digest, []).append(entry)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from artcli.catalog import manifest, texts
 from artcli.catalog.catalog import Catalog
-from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, Entry, PageSource, chunk_list
+from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, REFERENCE, Entry, PageSource, chunk_list
 from artcli.content import Digest
 from artcli.errors import UsageError
 from artcli.flows.contents import is_large
@@ -104,8 +104,18 @@ class Comparison:
                 if not self.a.expects(after.path) or self.b.only_ignored(after, self.a):
                     continue
                 before = self.a.overlooked(after)
-            if not _alike(before, after) and self._is_wanted(before, after):
+            if not _alike(before, after) and self._is_wanted(before, after) and not self._is_brought(before, after):
                 yield before, after
+
+    def _is_brought(self, before: Entry | None, after: Entry | None) -> bool:
+        """Of a reference and a directory: what it means is there; or nobody knows, and nothing speaks against it."""
+        reference, file, side = (before, after, self.b) if self.b.directory is not None else (after, before, self.a)
+        if reference is None or reference.kind != REFERENCE or side.directory is None:
+            return False
+        known = side.as_file(reference)
+        if known is not None:
+            return _alike(known, file)
+        return file is None or not reference.size or file.size == reference.size
 
     def _is_wanted(self, before: Entry | None, after: Entry | None) -> bool:
         path = _path(before, after)
@@ -120,7 +130,8 @@ class Comparison:
             return Change(ADDED, None, after, after.size if after is not None else 0)
         if after is None:
             return Change(DELETED, before, None, 0)
-        if before.kind == after.kind or {before.kind, after.kind} <= {FILE, EXECUTABLE}:
+        same = {FILE, EXECUTABLE} if self.a.directory is self.b.directory else {FILE, EXECUTABLE, REFERENCE}
+        if before.kind == after.kind or {before.kind, after.kind} <= same:
             return Change(MODIFIED, before, after, self._new_size(before, after))
         return Change(KIND, before, after, after.size)
 

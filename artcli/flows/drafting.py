@@ -9,27 +9,26 @@ An open draft keeps gc away, as every writer does. One that is never logged leav
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from artcli.catalog import manifest
-from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, REFERENCE, SYMLINK, Entry, Finder, Root
+from artcli.catalog import manifest, resolve
+from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, SYMLINK, Entry, Finder, Root
 from artcli.catalog.repository import Repository
-from artcli.content import Buffer, digest_of
+from artcli.content import Buffer
 from artcli.errors import ArtError, UsageError
 from artcli.files.ignore import Rules
 from artcli.files.seen import Seen, kind_of, stat_of
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
-from artcli.flows import copies
+from artcli.flows import copies, part
 from artcli.flows.ingest import Edit, Ingest
 from artcli.flows.known import known_root
 from artcli.flows.log_artifact import Logged, Request, log_root
@@ -117,11 +116,16 @@ class Drafting:
             assert found[0] is not None
             return self.put(found[0], judge)
 
-    def add_reference(self, path: bytes, reference: Mapping[str, Any], size: int = 0) -> Entry:
-        """Add an entry whose bytes are kept elsewhere."""
-        data = json.dumps(reference, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    def add_version(self, ref: str, project: str, dest: bytes | None, judge: Judge | None = None) -> list[Entry]:
+        """Add what a version of the repository holds, or a file or folder of one; raises as `resolve.version`."""
         with self._guard:
-            return self.put(Entry(path, REFERENCE, size, digest_of(data), data), None)
+            version, path, _ = resolve.version(self.repository.catalog, ref, project)
+            is_file = path is not None and manifest.find(self.writer, version.root, path) is not None
+            entries = []
+            for entry in part.lifted(part.below(self.writer, version, path), path):
+                target = (dest or entry.path) if is_file else posixpath.join(dest or b"", entry.path)
+                entries.append(self.put(entry._replace(path=target), judge))
+            return entries
 
     def put(self, entry: Entry, judge: Judge | None = None) -> Entry:
         """Set an entry whose bytes are in the draft or the repository; raises `UsageError` (`unsafe-path`)."""

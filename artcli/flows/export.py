@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from itertools import chain, groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
-from artcli.catalog.manifest import REFERENCE, Entry
+from artcli.catalog.manifest import FILE, REFERENCE, Entry
 from artcli.catalog.repository import Repository
 from artcli.content import Buffer
-from artcli.errors import ConflictError, UsageError
+from artcli.errors import ArtError, ConflictError, NotFoundError, UsageError
 from artcli.files.writer import Writer
 from artcli.flows import contents, part
 from artcli.flows.archive import FORMATS
+from artcli.flows.references import fetch
+from artcli.flows.references.bring import Unbrought
+from artcli.flows.references.known import Known
 from artcli.progress import Progress, Silent
 from artcli.threads import worker_count
 
@@ -32,8 +36,8 @@ class Exported(NamedTuple):
     """Bytes of its files."""
     archive: int
     """Bytes of the archive."""
-    left_out: list[str]
-    """Paths of entries whose bytes are kept elsewhere."""
+    left_out: list[Unbrought]
+    """Entries whose bytes are kept elsewhere, and could not be had."""
     seconds: float
 
 
@@ -65,7 +69,8 @@ class Export:
         self._workers = workers or worker_count()
         self._progress = progress or Silent()
         self._entries = self._size = self._archive = 0
-        self._left_out: list[str] = []
+        self._left_out: list[Unbrought] = []
+        self._known = Known(repository.path)
         self._started = time.monotonic()
         if self._path is not None:
             next(part.below(self._store, self.version, self._path))  # there, or an error before the first byte
@@ -87,21 +92,40 @@ class Export:
         size = None if self._path else self.version.size
         self._progress.phase("exporting", files=None if self._path else self.version.entries, size=size)
         entries = part.lifted(part.below(self._store, self.version, self._path), self._path)
-        opened = contents.files(
-            self._store, self._store, self._kept(entries), workers=self._workers, progress=self._progress
-        )
-        for block in FORMATS[self.format](opened):
+        for block in FORMATS[self.format](self._opened(entries)):
             self._archive += len(block)
             yield block
 
-    def _kept(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        for entry in entries:
-            if entry.kind == REFERENCE:
-                self._left_out.append(manifest.shown(entry.path))
-                continue
-            self._entries += 1
-            self._size += entry.size
-            yield entry
+    def _opened(self, entries: Iterator[Entry]) -> Iterator[contents.Opened]:
+        """The entries with their bytes, in their order; references by themselves, between those that are here."""
+        for is_here, some in groupby(entries, lambda entry: entry.kind != REFERENCE):
+            if is_here:
+                found = contents.files(self._store, self._store, some, workers=self._workers, progress=self._progress)
+            else:
+                found = (opened for entry in some if (opened := self._fetched(entry)) is not None)
+            for opened in found:
+                self._entries += 1
+                self._size += opened.entry.size
+                yield opened
+
+    def _fetched(self, entry: Entry) -> contents.Opened | None:
+        """A reference as a file of its own; None if its bytes cannot be had.
+
+        Its size stands before its bytes in an archive: one of which nobody says the size cannot be there.
+        """
+        try:
+            size = fetch.size_of(entry)
+            if size is None:
+                raise NotFoundError("no-such-source", "its source does not say how many bytes it has")
+            blocks = fetch.whole(entry, self._known)
+            first = next(blocks, b"")
+        except ArtError as error:
+            if error.slug not in fetch.SLUGS:
+                raise
+            self._left_out.append(Unbrought(entry.path, error))
+            return None
+        wanted = entry._replace(kind=FILE, size=size, data=None)
+        return contents.Opened(wanted, _exactly(wanted, chain([first], blocks)))
 
     def write(self, path: Path) -> None:
         """Make the file `path` of it, under a temporary name until it is whole.
@@ -111,6 +135,18 @@ class Export:
         check_free(path)
         with Writer(path.parent) as writer:
             writer.create(os.fsencode(path.name), self.blocks())
+
+
+def _exactly(entry: Entry, blocks: Iterator[Buffer]) -> Iterator[Buffer]:
+    """The same bytes; raises `IntegrityError` (`source-changed`) if they are not as many as the archive has said."""
+    left = entry.size
+    for block in blocks:
+        left -= len(block)
+        if left < 0:
+            break
+        yield block
+    if left:
+        raise fetch.changed(manifest.shown(entry.path), f"it has not the {entry.size:,} bytes that were announced")
 
 
 def check_free(path: Path) -> None:

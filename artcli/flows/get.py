@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
-from artcli.catalog.manifest import DIRECTORY, REFERENCE, Entry, PageSource, Root
+from artcli.catalog.manifest import DIRECTORY, Entry, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError, UsageError
 from artcli.files import clock
@@ -27,6 +27,8 @@ from artcli.flows.elsewhere import Elsewhere, Origin
 from artcli.flows.judge import judge
 from artcli.flows.meant import given
 from artcli.flows.overlay import Overlay
+from artcli.flows.references.bring import Unbrought
+from artcli.flows.references.known import Known
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared
 from artcli.flows.use import Bringing, Plan
@@ -64,8 +66,8 @@ class Got(NamedTuple):
     plan: Plan
     rescued: Rescued
     """The user's files that had to make room."""
-    references: Sequence[str]
-    """Paths of entries whose bytes are kept elsewhere, and were not brought."""
+    unbrought: Sequence[Unbrought]
+    """Entries whose bytes are kept elsewhere, and could not be had."""
     shared: Shared
     """How many of the files were cloned."""
     note: str | None
@@ -108,8 +110,7 @@ def _get_folder(
         exact=request.sync, switch=request.sync, dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
     plan = work.run()
-    references = [os.fsdecode(path) for path in work.references]
-    return Got(version, directory, plan, work.rescued, references, work.shared, None, 0.0)
+    return Got(version, directory, plan, work.rescued, work.unbrought, work.shared, None, 0.0)
 
 
 def _target(repository: Repository, request: Request, version: Version, path: bytes | None) -> tuple[Root, PageSource]:
@@ -145,8 +146,6 @@ def _flat(entries: Iterable[Entry], ref: str) -> list[Entry]:
 
 
 def _get_file(repository: Repository, request: Request, version: Version, entry: Entry, progress: Progress) -> Got:
-    if entry.kind == REFERENCE:
-        raise part.no_bytes(version, entry)
     if request.sync or request.only:
         raise UsageError("path-not-wanted", "--sync and --only are for folders", hint=f"art get {request.ref}")
     path = _file_path(request, os.path.basename(entry.path))
@@ -154,8 +153,10 @@ def _get_file(repository: Repository, request: Request, version: Version, entry:
     wanted = entry._replace(path=os.fsencode(path.name))
     rescued = Rescued(repository.path, path.parent)
     since = clock.now(path.parent)
-    plan, conflict = _plan_file(repository, path, wanted, request)
+    known = Known(repository.path)
+    plan, conflict = _plan_file(repository, path, known.as_file(wanted) or wanted, request)
     shared = Shared()
+    unbrought: Sequence[Unbrought] = ()
     if not request.dry_run and plan.write:
         progress.phase("writing", files=1, size=entry.size)
         if conflict:
@@ -165,10 +166,10 @@ def _get_file(repository: Repository, request: Request, version: Version, entry:
         writer = Writer(path.parent, since=since, rescue=rescued.take)
         with writer, Elsewhere(repository, path.parent, origin) as places:
             store = repository.store
-            delivery = Delivery(store, store, writer, places, workers=workers, progress=progress, mtime=since)
+            delivery = Delivery(store, store, writer, places, known, workers=workers, progress=progress, mtime=since)
             delivery.write([wanted])
-            shared = delivery.sharing.shared
-    return Got(version, path, plan, rescued, (), shared, None, 0.0)
+            shared, unbrought = delivery.sharing.shared, delivery.unbrought
+    return Got(version, path, plan, rescued, unbrought, shared, None, 0.0)
 
 
 def _file_path(request: Request, name: bytes) -> Path:

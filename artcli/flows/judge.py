@@ -80,6 +80,8 @@ def file_digest(seen: Seen) -> Digest:
 
 
 def _is_held(seen: Seen, wanted: Entry | None, before: Entry | None, store: Store, entries: Entries | None) -> bool:
+    if seen.stat.size > SMALL and _is_elsewhere(before) and before is not None and before.size == seen.stat.size:
+        return file_digest(seen) == before.digest
     if seen.kind == SYMLINK or seen.stat.size <= SMALL:
         digest = file_digest(seen)
         if any(entry.digest == digest for entry in (wanted, before) if entry is not None):
@@ -89,6 +91,11 @@ def _is_held(seen: Seen, wanted: Entry | None, before: Entry | None, store: Stor
         return digest in store
     chunks = cut(reader.blocks(seen.source, seen.stat))
     return all(digest_of(chunk) in store for batch in chunks for chunk in batch)
+
+
+def _is_elsewhere(entry: Entry | None) -> bool:
+    """The entry stands for a reference: a large file that has no chunks here."""
+    return entry is not None and entry.size > SMALL and not entry.chunks and not entry.list
 
 
 def _size(seen: Seen) -> int:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
+
+from artcli.catalog import manifest
+from artcli.catalog.manifest import PageSource, Root
 
 WORDS = {
     "dataset": ("dataset", "datasets", "data", "images", "labels"),
@@ -38,6 +42,11 @@ def of_name(name: str) -> Kind | None:
             if part in words:
                 return Kind(type, f"its name says '{part}'")
     return None
+
+
+def of_files(pages: PageSource, root: Root) -> Kind:
+    """The type that the files of a manifest tell: enough of them to tell a folder of model files from others."""
+    return of_paths(entry.path for entry in islice(manifest.entries(pages, root), 1000))
 
 
 def of_paths(paths: Iterable[bytes]) -> Kind:

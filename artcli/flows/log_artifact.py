@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,8 @@ from artcli.flows import alias, copies, edit, expected, kinds, revise, rm, tag
 from artcli.flows.additions import Additions, Tally
 from artcli.flows.ingest import Ingest, Problem
 from artcli.flows.known import known_root
+from artcli.flows.references import add
+from artcli.flows.references.add import Referred
 from artcli.flows.runs import edges
 from artcli.progress import Progress, Silent
 from artcli.store.writer import Flushed, Manner
@@ -54,6 +56,8 @@ class Request:
     rules: Rules = field(default_factory=Rules)
     stream: tuple[bytes, Iterable[Buffer]] | None = None
     """A path in the version and its content, which is read once."""
+    references: Sequence[Referred] = ()
+    """What else is to be in it, by its address alone."""
     base: str | None = None
     """A version whose manifest is the start; without it the sources are all there is."""
     changes: revise.Changes = revise.NONE
@@ -192,7 +196,8 @@ class _Logging:
     def _manifest(self, additions: Additions, cache: StatCache) -> tuple[Scan[Root] | None, Root, Ingest]:
         """The new manifest; the scan to remember, where the sources are the whole version."""
         request = self.request
-        if request.base is not None or request.stream is not None or request.changes != revise.NONE:
+        changed = request.changes != revise.NONE
+        if request.base is not None or request.stream is not None or request.references or changed:
             return None, *self._revised(additions)
         scan = Scan(request.sources, request.rules, cache, known_to=lambda page: self._known_root(additions, page))
         page = scan.known_root.page if scan.known_root else None
@@ -226,7 +231,7 @@ class _Logging:
             # every file is going to be read, so a look at their names before costs little
             paths = expected.counted(self._scan_all(), self.progress)
             root = revise.add(additions, root, paths, ingest.edits(self._scan_all()))
-        return root, ingest
+        return add.added(additions, root, request.references, self.progress), ingest
 
     def _scan_all(self) -> Scan[Root]:
         return Scan(self.request.sources, self.request.rules)
@@ -257,7 +262,7 @@ class _Logging:
             return known.type, None
         if request.type:
             return request.type, None
-        found = kinds.of_name(request.name) or kinds.of_paths(_first_paths(additions, root))
+        found = kinds.of_name(request.name) or kinds.of_files(additions, root)
         return found.type, found.reason
 
     # --- the commit ---
@@ -389,11 +394,3 @@ def _newest_alike(catalog: Catalog, request: Request, root: Root) -> Version | N
     artifact = catalog.artifact(request.project, request.name)
     newest = catalog.latest(artifact.id) if artifact and not request.new_version else None
     return newest if newest and newest.digest == root.content.hex() else None
-
-
-def _first_paths(additions: Additions, root: Root) -> Iterator[bytes]:
-    """Enough paths to tell a folder of model files from others."""
-    for count, entry in enumerate(manifest.entries(additions, root)):
-        if count == 1000:
-            return
-        yield entry.path

@@ -11,8 +11,10 @@ from artcli.catalog.catalog import Catalog, Summary, Version
 from artcli.catalog.conditions import Condition
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.folder import Item, level
+from artcli.catalog.manifest import Entry
 from artcli.catalog.repository import Repository
-from artcli.errors import NotFoundError, UsageError
+from artcli.errors import IntegrityError, NotFoundError, UsageError
+from artcli.flows.references import reference
 
 R = TypeVar("R")
 
@@ -157,6 +159,16 @@ def names_versions(catalog: Catalog, ref: str, project: str) -> bool:
 
 def kind_of(item: Item) -> str:
     return KINDS[item.entry.kind] if item.entry else "directory"
+
+
+def address(entry: Entry) -> str | None:
+    """Where the bytes of a reference are; None for what is kept here, and for a reference that cannot be read."""
+    if entry.kind != manifest.REFERENCE:
+        return None
+    try:
+        return reference.of(entry).uri
+    except IntegrityError:
+        return None  # told by whoever wants the bytes
 
 
 def _below(pages: Any, version: Version, path: bytes, recursive: bool) -> Iterator[Item]:

@@ -12,8 +12,8 @@ from itertools import islice
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.folder import level
-from artcli.catalog.manifest import REFERENCE, SYMLINK, Entry, PageSource
-from artcli.errors import ArtError, NotFoundError, UsageError
+from artcli.catalog.manifest import DIRECTORY, SYMLINK, Entry, PageSource
+from artcli.errors import NotFoundError, UsageError
 
 MOST_LINKS = 40
 """Symbolic links followed from one to the next, as the system does."""
@@ -46,21 +46,19 @@ ALL = Part((), None)
 def file(pages: PageSource, version: Version, path: bytes | None) -> Entry:
     """The file that `path` names, links followed within the version; without a path the version's only file.
 
-    Raises `UsageError` (`which-file`), `NotFoundError` (`no-such-path`), `ArtError` (`no-bytes-here`).
+    It may be a reference. Raises `UsageError` (`which-file`), `NotFoundError` (`no-such-path`).
     """
     if path is None:
         return _only_file(pages, version)
     wanted = path
     for _ in range(MOST_LINKS):
         entry = manifest.find(pages, version.root, wanted)
-        if entry is None or entry.kind == manifest.DIRECTORY:
+        if entry is None or entry.kind == DIRECTORY:
             if entry is not None or next(manifest.entries(pages, version.root, wanted + b"/"), None) is not None:
                 raise _folder(version, path)
             if wanted != path:
                 break
             raise no_such_path(pages, version, path)
-        if entry.kind == REFERENCE:
-            raise no_bytes(version, entry)
         if entry.kind != SYMLINK:
             return entry
         wanted = posixpath.normpath(posixpath.join(posixpath.dirname(wanted), entry.data or b""))
@@ -127,17 +125,9 @@ def no_such_path(pages: PageSource, version: Version, path: bytes) -> NotFoundEr
     return NotFoundError("no-such-path", message, facts=[f"did you mean {guess!r}?"], hint=f"art show {meant}")
 
 
-def no_bytes(version: Version, entry: Entry) -> ArtError:
-    """The error for a reference where bytes are wanted."""
-    return ArtError(
-        "no-bytes-here", f"the bytes of this file are kept elsewhere: {manifest.shown(entry.path)}",
-        facts=[(entry.data or b"").decode("utf-8", "replace")[:500]], hint=f"art show {_ref(version, entry.path)}",
-    )  # fmt: skip
-
-
 def _only_file(pages: PageSource, version: Version) -> Entry:
     first = list(islice(manifest.entries(pages, version.root), 2))
-    if len(first) != 1 or first[0].kind > manifest.EXECUTABLE:
+    if len(first) != 1 or first[0].kind in (DIRECTORY, SYMLINK):
         raise UsageError(
             "which-file", f"{version.ref} has {version.entries} entries, and no path says which is meant",
             hint=f"art ls {version.ref}",

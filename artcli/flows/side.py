@@ -30,6 +30,7 @@ from artcli.flows.judge import file_digest
 from artcli.flows.known import known_root
 from artcli.flows.meant import copy_around
 from artcli.flows.overlay import Overlay
+from artcli.flows.references.known import Known
 from artcli.progress import Progress, Silent
 from artcli.store.codec import Tuner
 from artcli.store.pack import Frame
@@ -51,6 +52,8 @@ class Side(NamedTuple):
     """What in the directory could not be read."""
     expects: Callable[[bytes], bool] = lambda path: True
     """Whether the directory was to hold what there is at a path: where it was not, nothing is missing."""
+    as_file: Callable[[Entry], Entry | None] = lambda entry: entry
+    """Of a directory: the file that a reference of the other side is here; None if nobody knows what it is."""
 
     def overlooked(self, other: Entry) -> Entry | None:
         """What a directory has at the path of `other` though no rule makes it part: ignored, but in the other side."""
@@ -134,6 +137,7 @@ def of_directory(
     """A directory as it is now, without what its `.artignore` files leave out. Raises as `Scan`."""
     progress = _Reading(progress or Silent())
     progress.phase("reading")
+    known = Known(repository.path).as_file
     with StatCache(repository.path / "cache") as cache:
         catalog = repository.catalog
         sources = [Source(os.fsencode(directory))]
@@ -144,7 +148,7 @@ def of_directory(
         root = manifest.apply(pages, base, _noted(ingest.edits(scan), looked))
         if looked and not ingest.problems and root.page in repository.store:
             scan.save(root.page)  # it equals a version after all: the next time nothing is read
-    return Side(name, pages, root, None, directory, ingest.problems, _expectation(repository, directory))
+    return Side(name, pages, root, None, directory, ingest.problems, _expectation(repository, directory), known)
 
 
 def _expectation(repository: Repository, directory: Path) -> Callable[[bytes], bool]:

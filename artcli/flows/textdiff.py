@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from artcli.catalog import manifest
-from artcli.catalog.manifest import SYMLINK, Entry
+from artcli.catalog.manifest import REFERENCE, SYMLINK, Entry
 from artcli.content import digest_of
 from artcli.files import reader
 from artcli.files.seen import stat_of
@@ -28,7 +28,8 @@ def unified(store: Store, comparison: Comparison, change: Change) -> Iterator[st
     a, b, before, after = comparison.a, comparison.b, change.before, change.after
     old, new = _name(a, before), _name(b, after)
     texts = _text(store, a, before), _text(store, b, after)
-    if texts[0] is None or texts[1] is None:
+    kinds = [entry.kind for entry in (before, after) if entry is not None]
+    if texts[0] is None or texts[1] is None or (REFERENCE in kinds and set(kinds) != {REFERENCE}):
         yield f"Files {old} and {new} differ"
     elif texts == ("", "") and NOTHING in (old, new):
         yield from (f"--- {old}", f"+++ {new}")  # an empty file or folder comes or goes

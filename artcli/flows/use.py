@@ -23,7 +23,7 @@ from typing import NamedTuple
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.fold import PURGED
-from artcli.catalog.manifest import Entry, Finder, PageSource, Root
+from artcli.catalog.manifest import REFERENCE, Entry, Finder, PageSource, Root
 from artcli.catalog.repository import Repository
 from artcli.errors import ConflictError, NotFoundError
 from artcli.files import clock
@@ -42,6 +42,8 @@ from artcli.flows.judge import Entries, Judgement, judge
 from artcli.flows.known import known_root
 from artcli.flows.overlay import Overlay
 from artcli.flows.part import ALL, Part, selected
+from artcli.flows.references.bring import Unbrought, is_beyond
+from artcli.flows.references.known import Known
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared, Sharing
 from artcli.progress import Progress, Silent
@@ -49,6 +51,8 @@ from artcli.threads import ahead, worker_count
 
 EVERYTHING = Rules.everything()
 NOTHING_THERE = Judgement(alike=False, held=True)
+LEFT_ALONE = Judgement(alike=True, held=True)
+"""Nothing here could bring what belongs there: who put it there will know what it is."""
 
 ARTIFACTS = "artifacts"
 """The folder that takes used versions unless another is named."""
@@ -107,8 +111,8 @@ class Used(NamedTuple):
     plan: Plan
     rescued: Rescued
     """The user's files that had to make room."""
-    references: Sequence[str]
-    """Paths of entries whose bytes are kept elsewhere, and were not brought."""
+    unbrought: Sequence[Unbrought]
+    """Entries whose bytes are kept elsewhere, and could not be had."""
     shared: Shared
     """How many of the files were cloned or linked."""
     note: str | None
@@ -142,8 +146,8 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
     if not request.dry_run:
         copies.remember(repository.path, root, version, part, beside=beside)
     path = root / os.fsdecode(found.path) if found.path else root
-    references = [os.fsdecode(path) for path in work.references]
-    return Used(version, path, plan, work.rescued, references, work.shared, found.note, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Used(version, path, plan, work.rescued, work.unbrought, work.shared, found.note, seconds)
 
 
 def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:
@@ -215,14 +219,15 @@ class Bringing:
         """What is changed from now on is not in the plan."""
         self.young: dict[bytes, Stat] = {}
         """Files that were changed just before, as they were when they were judged."""
-        self.references: list[bytes] = []
+        self.known = Known(repository.path)
+        self.unbrought: Sequence[Unbrought] = ()
         self.sharing: Sharing | None = None
         self.left_over: list[bytes] = []
         """Temporary files on the disk that an earlier run seems to have left."""
 
     def run(self) -> Plan:
         """Plan and, unless it is a dry run, carry it out."""
-        with StatCache(self.repository.path / "cache") as cache:
+        with StatCache(self.repository.path / "cache") as cache, self.known:
             known = cache if self.switch or not self.root.is_dir() else None
             if not self.root.is_dir():
                 base, plan = self.nothing, Plan(self.target.entries, self.target.size, 0, (), (), frozenset(), ())
@@ -263,6 +268,8 @@ class Bringing:
             path, seen, before, after = pair
             if judgement.alike:
                 same.add(path)
+                if after is not None and after.kind == REFERENCE:
+                    scan.distrust(path)  # as in `_is_ours`
                 continue
             if isinstance(seen, Seen) and seen.stat.ctime >= self.since - TICK_COARSE:
                 self.young[path] = seen.stat
@@ -284,14 +291,16 @@ class Bringing:
         return Plan(write, size, self.target.entries - write, remove, rescue, frozenset(same), rewrite)
 
     def _judged(self, scan: Scan[Root], base: Root) -> Iterator[tuple[_Pair, Judgement]]:
-        entries = Entries(self.store, self._versions())
+        entries, known = Entries(self.store, self._versions()), self.known.if_known
 
         def judged(pair: _Pair) -> tuple[_Pair, Judgement]:
             if not isinstance(pair.seen, Seen):
                 return pair, NOTHING_THERE
             if pair.after is None and pair.before is None and not self.exact:
                 return pair, NOTHING_THERE  # it stays where it is, whatever it is
-            return pair, judge(pair.seen, pair.after, pair.before, self.store, entries)
+            if pair.after is not None and pair.after.kind == REFERENCE and is_beyond(pair.after):
+                return pair, LEFT_ALONE
+            return pair, judge(pair.seen, known(pair.after), known(pair.before), self.store, entries)
 
         return ahead(judged, self._pairs(scan, base), workers=self.workers, depth=64)
 
@@ -340,12 +349,12 @@ class Bringing:
             for path in plan.remove:
                 writer.remove(path)
             delivery = Delivery(
-                self.store, self.pages, writer, places,
+                self.store, self.pages, writer, places, self.known,
                 workers=self.workers, progress=self.progress, mtime=self.since,
             )  # fmt: skip
             self.sharing = delivery.sharing
             delivery.write(self._wanted(plan, base))
-            self.references = delivery.references
+            self.unbrought = delivery.unbrought
 
     def _wanted(self, plan: Plan, base: Root) -> Iterator[Entry]:
         """The entries to write, by path."""
@@ -374,6 +383,8 @@ class Bringing:
 
     def _is_ours(self, seen: Seen, entry: Entry) -> bool:
         """Nobody else has written the file since it was found right, or was written here with our time."""
+        if entry.kind == REFERENCE:
+            return False  # whoever logs the directory keeps the file itself, whatever the cache knows of it
         if seen.kind in (FILE, EXECUTABLE) and seen.stat.size != entry.size:
             return False
         if self.sharing is not None and self.sharing.is_link(seen.path, seen.stat.inode):

@@ -1,7 +1,8 @@
 """Every byte of a version, or of a directory, against what the version says: nothing is believed, no cache is asked.
 
 Of a version each page, chunk list and chunk is read, decoded and hashed, and each large file as a whole; what is wrong
-with one file is told, and the others are looked at all the same. Of a directory each file is read and hashed.
+with one file is told, and the others are looked at all the same. Of a directory each file is read and hashed; where a
+reference was brought, it is compared with what was brought.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from artcli.files.walk import Scan
 from artcli.flows import contents, part
 from artcli.flows.judge import file_digest
 from artcli.flows.meant import held, meant
+from artcli.flows.references.known import Known
 from artcli.memory import keep_freed_memory
 from artcli.progress import Progress, Silent
 from artcli.store.ranges import Range, ranges
@@ -125,7 +127,9 @@ class Check:
         if self.directory is None:
             yield from of_version(store, self.version, self.path, self.tally, workers=self.workers)
         else:
-            entries = part.lifted(part.below(store, self.version, self.path), self.path)
+            known = Known(self.repository.path)
+            brought = (known.as_file(entry) or entry for entry in part.below(store, self.version, self.path))
+            entries = part.lifted(brought, self.path)
             yield from of_directory(self.directory, entries, self.tally, self.expects, workers=self.workers)
         self.seconds = time.monotonic() - started
 
@@ -255,8 +259,8 @@ def _compare(entry: Entry | None, seen: Seen | None, top: bytes) -> Difference |
     """What is wrong at one path."""
     if entry is None:
         return Difference(seen.path, "extra", _KINDS[seen.kind]) if seen is not None else None
-    if entry.kind == REFERENCE:
-        return None
+    if entry.kind == REFERENCE:  # nobody knows what its bytes are
+        return _compare_size(entry, seen)
     if seen is None:
         return _not_seen(entry, top)
     if entry.kind != seen.kind and not {entry.kind, seen.kind} <= {FILE, EXECUTABLE}:
@@ -273,6 +277,12 @@ def _compare(entry: Entry | None, seen: Seen | None, top: bytes) -> Difference |
     if entry.kind != seen.kind:
         return Difference(entry.path, "changed", f"{_KINDS[seen.kind]}, not {_KINDS[entry.kind]}")
     return None
+
+
+def _compare_size(entry: Entry, seen: Seen | None) -> Difference | None:
+    if seen is None or not entry.size or seen.stat.size == entry.size:
+        return None
+    return Difference(entry.path, "changed", f"{seen.stat.size} bytes, not {entry.size}")
 
 
 def _not_seen(entry: Entry, top: bytes) -> Difference | None:

@@ -17,6 +17,7 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.register import Register
 from artcli.flows import alias, edit, part, rm, tag, texts, use, verify
+from artcli.flows.references import bring
 from artcli.flows.verify import Difference
 from artcli.sdk import place
 from artcli.sdk.draft import OURS, TTL, Artifact, checked, checked_ttl
@@ -218,9 +219,10 @@ class LoggedArtifact:
         """Bring its files to `root`, by default `./artifacts/<name>:vN`; returns that path.
 
         What is there already is not written again; other files there are left alone. `path_prefix`: only files whose
-        path begins so. Raises as `art use`.
+        path begins so. References are fetched from where they are; `allow_missing_references`: those that cannot be
+        are left out. Raises as `art use`.
         """
-        return self._bring(root, path_prefix, exact=False)
+        return self._bring(root, path_prefix, exact=False, lenient=allow_missing_references)
 
     def checkout(self, root: str | os.PathLike[str] | None = None) -> str:
         """Make `root`, by default `./artifacts/<name>`, hold its files and no others; returns that path.
@@ -259,7 +261,7 @@ class LoggedArtifact:
         reason = f": {found.reason}" if found.reason else ""
         return ValueError(f"{os.fsdecode(found.path)!r} is not as {self.name} has it, but {found.state}{reason}")
 
-    def _bring(self, root: Any, prefix: Any, *, exact: bool) -> str:
+    def _bring(self, root: Any, prefix: Any, *, exact: bool, lenient: bool = False) -> str:
         given = os.fspath(root) if root is not None else str(self._root())
         only = []
         if prefix:
@@ -270,8 +272,11 @@ class LoggedArtifact:
             self.qualified_name, self.project, Path.cwd(), root=Path(given).absolute(), only=only, exact=exact
         )
         used = use.use(place.repository(self._path), request)
-        if used.references:
-            say(f"{len(used.references)} files of {self.name} are references: their bytes were not brought")
+        for missing in used.unbrought[:10]:
+            say(f"not brought: {os.fsdecode(missing.path)}: {missing.error.message}")
+        failed = bring.failure(used.unbrought)
+        if failed is not None and not (lenient or bring.is_partial(used.unbrought)):
+            raise failed
         for rescued in used.plan.rescue[:10]:
             say(f"moved aside to .art/local/rescued: {os.fsdecode(rescued)}")
         return given

@@ -25,8 +25,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from artcli.catalog import spec
 from artcli.catalog.manifest import Entry, Root, shown
-from artcli.errors import UsageError
+from artcli.errors import NotFoundError, UsageError
 from artcli.flows.drafting import Drafting
+from artcli.flows.references import add
 from artcli.sdk import place
 from artcli.sdk.entries import ArtifactEntry, Manifest, clean
 from artcli.sdk.values import Media, plain
@@ -250,25 +251,30 @@ class Artifact(metaclass=abc.ABCMeta):  # noqa: B024  # for `register` alone
         self, uri: str | ArtifactEntry, name: str | os.PathLike[str] | None = None, checksum: bool = True,
         max_objects: int | None = None,
     ) -> Sequence[ArtifactEntry]:  # fmt: skip
-        """Add what lies elsewhere by its address: the bytes stay there, and only the address is kept.
+        """Add what lies elsewhere by its address: the bytes stay there, and are fetched by whoever uses the version.
 
-        Of a `file://` size and time are kept, too, with `checksum`. Raises ValueError for what has no scheme, or a
-        file that is not there.
+        A directory (`file://`) or a prefix of a bucket (`s3://`, `gs://`, `az://`) becomes one entry for each file
+        below it, `max_objects` (10,000,000) at most. Etag, size, version and time are kept, of a file the digest of
+        its bytes, so that a change shows. Without `checksum` one entry keeps the address alone, and nobody is asked;
+        so it is for a scheme that is not known here. A file of another artifact is taken over as it is, which stores
+        nothing.
+
+        Raises ValueError for what is no URI, is not there or is too much, and `CommError` if its source does not
+        answer.
         """
+        target = clean(name) if name is not None else None
         address = uri.ref_url() if isinstance(uri, ArtifactEntry) else str(uri)
-        scheme, found, rest = address.partition("://")
-        if not found or not scheme:
-            raise ValueError("a reference is a URI; of a local file file://")
-        reference: dict[str, Any] = {"uri": address}
-        size = 0
-        if scheme == "file" and not os.path.exists(rest):
-            raise ValueError(f"there is no such file: {address}")
-        if checksum and scheme == "file" and os.path.isfile(rest):
-            stat = os.stat(rest)
-            size = reference["size"] = stat.st_size
-            reference["modified"] = stat.st_mtime_ns
-        target = clean(name or rest.rstrip("/").rpartition("/")[2] or rest)
-        return [ArtifactEntry(self._draft().add_reference(target, reference, size))]
+        draft = self._draft()
+        project = place.project(draft.repository.path)
+        if address.startswith(spec.SCHEME):
+            return [ArtifactEntry(entry) for entry in draft.add_version(address, project, target)]
+        try:
+            found = list(add.entries(address, target, checksum=checksum, most=max_objects))
+            return [ArtifactEntry(draft.put(entry)) for entry in found]
+        except (UsageError, NotFoundError) as error:
+            if error.slug in ("bad-uri", "too-many-objects", "no-such-source"):
+                raise ValueError(error.message) from error
+            raise
 
     def add(self, obj: Any, name: str | os.PathLike[str], overwrite: bool = False) -> ArtifactEntry:
         """Add an object that can be logged, an image for one, as a file of JSON with the files that it needs.

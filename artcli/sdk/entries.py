@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artcli.catalog.manifest import REFERENCE, Entry
+from artcli.flows.references import fetch, reference
+from artcli.flows.references.known import Known
 
 if TYPE_CHECKING:
     from artcli.sdk.artifact import LoggedArtifact
@@ -43,10 +44,10 @@ class ArtifactEntry:
 
     @property
     def ref(self) -> str | None:
-        """The address of a reference; None for what is kept here."""
+        """The address of a reference; None for what is kept here. Raises `IntegrityError` (`damaged-reference`)."""
         if self._entry.kind != REFERENCE:
             return None
-        return str(json.loads(self._entry.data or b"{}").get("uri", ""))
+        return reference.of(self._entry).uri
 
     def ref_target(self) -> str:
         """The address of a reference; raises ValueError for what is none."""
@@ -61,17 +62,23 @@ class ArtifactEntry:
     def download(self, root: str | os.PathLike[str] | None = None, replace: bool = False) -> str:
         """Bring the file to its path below `root` (by default where the artifact is downloaded); returns where it is.
 
-        Raises `ArtError` (`no-bytes-here`) for a reference, as `LoggedArtifact.download` else.
+        Raises as `LoggedArtifact.download`.
         """
         artifact = self._logged()
         target = Path(root if root is not None else artifact._root()).absolute() / self.path
-        if not replace and target.is_file() and _digest(target) == self.digest:
+        known = Known(artifact._path)
+        there = known.as_file(self._entry)
+        if not replace and there is not None and target.is_file() and _digest(target) == there.digest.hex():
             return str(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_name(f".{target.name[:200]}.{os.urandom(4).hex()}")
         try:
-            with artifact.open(self.path) as source, fresh.open("wb") as into:
-                shutil.copyfileobj(source, into, 1 << 20)
+            with fresh.open("wb") as into:
+                if self._entry.kind == REFERENCE:
+                    into.writelines(fetch.whole(self._entry, known))
+                else:
+                    with artifact.open(self.path) as source:
+                        shutil.copyfileobj(source, into, 1 << 20)
             os.replace(fresh, target)
         finally:
             fresh.unlink(missing_ok=True)

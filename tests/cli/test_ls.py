@@ -34,8 +34,8 @@ def test_ls_files(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     assert art("ls", "data:v0").out == art("ls", "data/").out == "a.txt\ndir/\n"
     assert art("ls", "data/dir").out == "dir/b\n"
     assert art("ls", "data:v0", "-l", "-R").out == (
-        "file\t300\t82c7c7f85b3d32d7cc9de7aa1a3c9bb3f9aed14a56b5f9c4ee1bc3e5f3d3c38f\ta.txt\n"
-        "file\t1\t10e5cf3d3c8a4f9f3468c8cc58eea84892a22fdadbc1acb22410190044c1d553\tdir/b\n"
+        "file\t300\t82c7c7f85b3d32d7cc9de7aa1a3c9bb3f9aed14a56b5f9c4ee1bc3e5f3d3c38f\ta.txt\t\n"
+        "file\t1\t10e5cf3d3c8a4f9f3468c8cc58eea84892a22fdadbc1acb22410190044c1d553\tdir/b\t\n"
     ).replace(
         "82c7c7f85b3d32d7cc9de7aa1a3c9bb3f9aed14a56b5f9c4ee1bc3e5f3d3c38f",
         art("show", "data:v0/a.txt", "--field", "digest").out.strip(),

@@ -56,7 +56,7 @@ class Shelf:
 
     def log_reference(self, name: str = "elsewhere") -> Version:
         """A version with a file and a reference, whose bytes nobody has here."""
-        data = b'{"url":"https://example.org/big"}'
+        data = b'{"uri":"tape://archive/big"}'
         big = Entry(b"big", REFERENCE, 10**9, digest_of(data), data)
         made = [big, Entry(b"here", FILE, 4, digest_of(b"here"), b"here")]
         with self.repository.writing(), self.repository.store.writer() as writer:

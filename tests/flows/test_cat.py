@@ -12,7 +12,7 @@ from artcli.catalog import manifest
 from artcli.catalog.manifest import Entry
 from artcli.content import Digest, digest_of
 from artcli.errors import ArtError, IntegrityError
-from artcli.flows import cat, contents, part
+from artcli.flows import cat, contents
 from artcli.store.ranges import Range
 from artcli.store.store import Store
 from tests.flows.shelf import LARGE, MIXED, Shelf
@@ -246,9 +246,8 @@ def test_what_is_no_file(odd: Shelf, ref: str, slug: str, hint: str) -> None:
     assert (caught.value.slug, caught.value.hint) == (slug, hint)
 
 
-def test_a_reference_has_no_bytes(shelf: Shelf) -> None:
-    version = shelf.log_reference()
+def test_a_reference_that_nothing_here_can_bring(shelf: Shelf) -> None:
+    shelf.log_reference()
     with pytest.raises(ArtError) as caught:
-        part.file(shelf.repository.store, version, b"big")
-    assert caught.value.slug == "no-bytes-here"
-    assert "https://example.org/big" in caught.value.facts[0]
+        read(shelf, "elsewhere/big")
+    assert (caught.value.slug, caught.value.facts) == ("unknown-source", ("tape://archive/big",))

@@ -21,6 +21,7 @@ from artcli.errors import ArtError, IntegrityError
 from artcli.flows import archive
 from artcli.flows.contents import Opened
 from artcli.flows.export import Export, format_of
+from artcli.flows.references.bring import paths
 from tests.flows.shelf import MIXED, Shelf
 from tests.flows.workshop import PROJECT
 from tests.kit.trees import Empty, Leaf, Link, Program, harvest
@@ -134,7 +135,7 @@ def test_references_are_left_out_and_named(shelf: Shelf) -> None:
     shelf.log_reference()
     made = Export(shelf.repository, "elsewhere", PROJECT, "tar")
     assert from_tar(b"".join(made.blocks())) == {"here": b"here"}
-    assert (made.done.left_out, made.done.entries, made.done.size) == (["big"], 1, 4)
+    assert (paths(made.done.left_out), made.done.entries, made.done.size) == (["big"], 1, 4)
 
 
 # --- as a file ---

@@ -12,6 +12,7 @@ import pytest
 from artcli.errors import ArtError, IntegrityError
 from artcli.flows import copies
 from artcli.flows.get import Got, Request, get
+from artcli.flows.references.bring import paths
 from tests.flows.shelf import MIXED, Shelf
 from tests.flows.workshop import PROJECT
 from tests.kit.trees import Empty, Leaf, Link, harvest, plant
@@ -182,8 +183,9 @@ def test_a_link_in_the_way_is_not_followed(shelf: Shelf) -> None:
 def test_references(shelf: Shelf) -> None:
     shelf.log_reference()
     got = fetch(shelf, "elsewhere")
-    assert (harvest(got.path), got.references) == ({"here": b"here"}, ["big"])
-    assert refused(shelf, "elsewhere:v0/big", "x") == "no-bytes-here"
+    assert (harvest(got.path), paths(got.unbrought)) == ({"here": b"here"}, ["big"])
+    assert [item.error.slug for item in fetch(shelf, "elsewhere:v0/big", "x").unbrought] == ["unknown-source"]
+    assert not (shelf.directory / "x").exists()
 
 
 def test_not_among_the_repository_s_own_files(shelf: Shelf) -> None:

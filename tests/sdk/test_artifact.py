@@ -291,11 +291,11 @@ def test_a_disabled_run_leaves_nothing(place: Path) -> None:
 
 def test_references_keep_the_address(place: Path) -> None:
     draft = logged(a="1")
-    draft.add_reference("s3://bucket/data.bin", name="x/data.bin")
+    draft.add_reference("tape://bucket/data.bin", name="x/data.bin")
     with wandb.init() as run:
         run.use_reference("s3://bucket/other")
         made = run.log_artifact(draft)
-        assert made.get_entry("x/data.bin").ref == "s3://bucket/data.bin"
+        assert made.get_entry("x/data.bin").ref == "tape://bucket/data.bin"
         made.download()
     assert sorted(os.listdir(place / "artifacts" / "digits:v0")) == ["a.txt"]
 
@@ -392,3 +392,45 @@ def test_threads_and_children(place: Path) -> None:
                 os._exit(2)
         assert os.waitpid(child, 0)[1] == 0
     assert [one.name for one in wandb.Api().run(run.id).logged_artifacts()] == ["a:v0", "child:v0"]
+
+
+def test_a_reference_stands_for_files_and_is_fetched(place: Path) -> None:
+    pool = place.parent / "pool"
+    (pool / "sub").mkdir(parents=True)
+    (pool / "a.txt").write_bytes(b"alpha")
+    (pool / "sub" / "b.txt").write_bytes(b"beta")
+    draft = wandb.Artifact("far", type="dataset")
+    added = draft.add_reference(f"file://{pool}", name="in")
+    assert sorted(entry.path for entry in added) == ["in/a.txt", "in/sub/b.txt"]
+    with pytest.raises(ValueError, match="more than 1 files"):
+        draft.add_reference(f"file://{pool}", max_objects=1)
+    with wandb.init() as run:
+        made = run.log_artifact(draft)
+        folder = Path(made.download())
+        entry = made.get_entry("in/a.txt")
+        assert entry.ref_target() == f"file://{pool}/a.txt"
+        assert (folder / "in" / "sub" / "b.txt").read_bytes() == b"beta"
+        with made.open("in/sub/b.txt") as file:
+            file.seek(1)
+            assert file.read() == b"eta"
+        assert Path(entry.download(place / "one")).read_bytes() == b"alpha"
+        (pool / "a.txt").write_bytes(b"ALPHA")
+        assert entry.download(place / "one") == str(place / "one" / "in" / "a.txt")
+        made.download()  # what is there is right, and nobody is asked
+        with pytest.raises(wandb.Error, match="has changed"):
+            made.download(place / "other")
+        made.download(place / "other", allow_missing_references=True)
+    assert sorted(path.name for path in (place / "other").rglob("*.txt")) == ["b.txt"]
+
+
+def test_a_file_of_another_artifact_is_taken_over(place: Path) -> None:
+    with wandb.init() as run:
+        first = run.log_artifact(logged(a="alpha"))
+        draft = wandb.Artifact("other", type="dataset")
+        draft.add_reference(first.get_entry("a.txt"), name="x/y.txt")
+        draft.add_reference(first.get_entry("a.txt").ref_url())
+        made = run.log_artifact(draft)
+    assert sorted(made.manifest) == ["a.txt", "x/y.txt"]
+    assert made.get_entry("x/y.txt").ref is None
+    assert made.get_entry("x/y.txt").digest == first.get_entry("a.txt").digest
+    assert made._version.stored < 1000

@@ -14,6 +14,8 @@ from artcli.errors import PartialError
 from artcli.flows import export
 from artcli.flows.export import Export
 from artcli.flows.meant import given
+from artcli.flows.references.bring import paths
+from artcli.flows.references.reference import shown_path
 
 EXAMPLES = """
 art export dataset:v0                        # ./dataset-v0.tar
@@ -31,7 +33,7 @@ EXPORTED = Schema(
         Field("entries", "count"),
         Field("size", "size", "bytes of the files"),
         Field("archive_size", "size", "bytes of the archive"),
-        Field("left_out", "words", "entries whose bytes are kept elsewhere"),
+        Field("left_out", "words", "entries whose bytes are kept elsewhere, and could not be had"),
         Field("seconds", "object"),
     ],
     columns=["path"],
@@ -74,8 +76,9 @@ def command(
     else:
         console.record(EXPORTED, item, receipt=receipt)
     if left_out := archive.done.left_out:
-        message = f"left out, for their bytes are elsewhere: {files(len(left_out))}, among them {left_out[0]}"
-        raise PartialError("references-left-out", message)
+        message = f"left out, for their bytes could not be had: {files(len(left_out))}"
+        facts = [f"{shown_path(item.path)}: {item.error.message}" for item in left_out[:10]]
+        raise PartialError("references-left-out", message, facts=facts)
 
 
 def _item(archive: Export, output: str | None) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def _item(archive: Export, output: str | None) -> dict[str, Any]:
         "entries": done.entries,
         "size": done.size,
         "archive_size": done.archive,
-        "left_out": done.left_out,
+        "left_out": paths(done.left_out),
         "seconds": round(done.seconds, 3),
     }
 

@@ -68,7 +68,7 @@ def command(
     if active:
         edges.use(repository, active, [got.version], role)
     brought.tell(console, got, dry_run)
-    console.lines(GOT, [brought.item(got, dry_run)])
+    brought.print_paths(console, GOT, [got], dry_run)
 
 
 def _ask(console: Console, planned: get.Got) -> None:

@@ -16,6 +16,7 @@ from artcli.cli.formatting import printable
 from artcli.cli.items import files
 from artcli.cli.logged import LOGGED
 from artcli.cli.recording import NoRecord, RunOption
+from artcli.cli.referring import MaxObjects, NoChecksum, Referring, referred
 from artcli.errors import PartialError, UsageError
 from artcli.files.ignore import Rules
 from artcli.flows import log_artifact
@@ -28,6 +29,7 @@ art log-artifact dataset ./data                           # dataset:v0, then v1,
 art log-artifact model ./model.npy -a best -M accuracy=0.93
 art log-artifact dataset --base dataset:v0 --add ./more   # v0 and what is in ./more; v0's bytes are not needed
 art log-artifact dataset --base dataset:latest --rm '*.tmp'
+art log-artifact far --ref file://./data                   # addresses, not bytes; also https:// and s3://
 tar -c ./data | art log-artifact archive --stdin-as data.tar
 """
 
@@ -76,6 +78,9 @@ def command(
     message: Message = None,
     base: Base = None,
     add: Added = None,
+    ref: Referring = None,
+    max_objects: MaxObjects = None,
+    no_checksum: NoChecksum = False,
     rm: Removed = None,
     mv: Moved = None,
     include: Include = None,
@@ -108,6 +113,7 @@ def command(
         sources=sources.sources([*(paths or []), *local], files_from, zero),
         rules=Rules(tuple(include or ()), tuple(exclude or ()), not no_ignore),
         stream=(os.fsencode(stdin_as), sources.blocks()) if stdin_as is not None else None,
+        references=[referred(word, not no_checksum, max_objects) for word in ref or ()],
         base=base and meant(base),
         changes=Changes(tuple(map(os.fsencode, rm or ())), tuple(map(sources.move, mv or ())), taken),
         type=type,
@@ -124,7 +130,7 @@ def command(
         planes=console.settings.truth("store.planes"),
         workers=console.jobs,
     )
-    if not (request.sources or stdin_as or base or taken):
+    if not (request.sources or stdin_as or base or taken or ref):
         raise UsageError("nothing-to-log", "say what to log", hint=f"art log-artifact {name} ./data")
     if not console.flags.yes:
         sources.check_meant(request.sources, console.again("--yes"))

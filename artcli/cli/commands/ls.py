@@ -62,6 +62,7 @@ FILES = Schema(
         Field("kind", help="file, executable, symlink, directory or reference"),
         Field("size", "size"),
         Field("digest", help="BLAKE3: what b3sum prints"),
+        Field("reference", help="where the bytes are, if they are kept elsewhere"),
         Field("ref", help="name:vN"),
     ],
     columns=["path"],
@@ -98,7 +99,7 @@ def command(
         found = ls.files(repository, ref, project, query, recursive=recursive)
         _say(console, found.note)
         items = (_file(item, found.version.ref) for item in found.items)
-        console.rows(FILES, items, columns=["kind", "size", "digest", "path"] if long else None)
+        console.rows(FILES, items, columns=["kind", "size", "digest", "path", "reference"] if long else None)
     elif ref is not None or deleted:
         rows, note = ls.versions(catalog, ref, project, query)
         _say(console, note)
@@ -134,6 +135,7 @@ def _file(item: Item, ref: str) -> dict[str, Any]:
         "kind": ls.kind_of(item),
         "size": entry.size if entry else None,
         "digest": entry.digest.hex() if entry else None,
+        "reference": ls.address(entry) if entry else None,
         "ref": ref,
     }
 

@@ -50,7 +50,7 @@ ENTRY = Schema(
         Field("size", "size", "bytes; of a folder, of all in it"),
         Field("entries", "count", "in a folder"),
         Field("digest", help="BLAKE3: what b3sum prints"),
-        Field("target", help="of a symbolic link"),
+        Field("target", help="of a symbolic link; of a reference, where the bytes are"),
         Field("version", "object", "the version: digest, aliases, time, actor"),
     ],
     columns=["path", "ref", "kind", "size"],
@@ -124,6 +124,7 @@ def _file_item(found: Shown, project: str, reader: Reader) -> dict[str, Any]:
     path, entry = found.item
     version = _version_item(found, project, reader)
     is_link = entry is not None and entry.kind == manifest.SYMLINK
+    address = ls.address(entry) if entry is not None else None
     return {
         "path": os.fsdecode(path),
         "ref": version["ref"],
@@ -131,6 +132,6 @@ def _file_item(found: Shown, project: str, reader: Reader) -> dict[str, Any]:
         "size": found.size,
         "entries": None if entry else found.entries,
         "digest": entry.digest.hex() if entry else None,
-        "target": os.fsdecode(entry.data or b"") if entry and is_link else None,
+        "target": os.fsdecode(entry.data or b"") if entry and is_link else address,
         "version": {name: version[name] for name in ("digest", "aliases", "time", "actor")},
     }

@@ -75,5 +75,5 @@ def command(
         if active:
             edges.use(repository, active, [used.version], role)
         brought.tell(console, used, dry_run)
-        results.append(brought.item(used, dry_run))
-    console.lines(USED, results, end="\0" if zero else "\n")
+        results.append(used)
+    brought.print_paths(console, USED, results, dry_run, end="\0" if zero else "\n")

@@ -13,6 +13,10 @@ for number in range(200):
     with open(f"images/{number}.jpg", "wb") as image:
         image.write(os.urandom(2000))
 
+os.makedirs("raw")
+with open("raw/200.tiff", "wb") as raw:
+    raw.write(os.urandom(9000))
+
 with wandb.init(project="dota", job_type="collect") as run:
     first = wandb.Artifact("images", type="dataset")
     first.add_dir("images")
@@ -21,7 +25,7 @@ with wandb.init(project="dota", job_type="collect") as run:
         image.write(os.urandom(2000))
     second = wandb.Artifact("images", type="dataset")
     second.add_dir("images")
-    second.add_reference("s3://bucket/raw/", name="raw")
+    second.add_reference(f"file://{os.getcwd()}/raw", name="raw")
     run.log_artifact(second)
 
 for surgery in range(20):

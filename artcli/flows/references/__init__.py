@@ -1,0 +1,1 @@
+"""References: entries whose bytes lie elsewhere; described, fetched and checked, each family of addresses a module."""
