@@ -87,9 +87,17 @@ def _text(value: Any) -> str:
 
 
 def _bytes(value: str, text: str) -> int:
-    found = _SIZE.fullmatch(value)
-    if not found:
+    size = parse_size(value)
+    if size is None:
         raise _bad(text, "a size is a number with or without a unit, such as 41KB")
+    return size
+
+
+def parse_size(text: str) -> int | None:
+    """The bytes that `41KB`, `1.5 GiB` or `800` mean; None for what is no size."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        return None
     power = " KMGTP".index(found[2].upper() or " ")
     return round(float(found[1]) * (1024.0 if found[3] else 1000.0) ** power)
 

@@ -11,11 +11,9 @@ from starlette.requests import Request
 from artcli.errors import IntegrityError
 from artcli.web.answers import Refused
 from artcli.web.served import Served
-from artcli.web.tokens import Tokens, said_id
+from artcli.web.tokens import SCOPES, Tokens, said_id
 
-READ, WRITE, ADMIN = 1, 2, 3
-SCOPES = {"read": READ, "write": WRITE, "admin": ADMIN}
-"""What a token may do; each may what those before it may."""
+READ, WRITE, ADMIN = range(len(SCOPES))
 
 _BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 _HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
@@ -27,12 +25,13 @@ class Bearer(NamedTuple):
     name: str
     """For the log: no secret."""
     scope: int
+    """A position in `SCOPES`."""
     project: str | None = None
     """The only project that it may write, and see by name; None: all."""
 
     @property
     def scope_name(self) -> str:
-        return next(name for name, scope in SCOPES.items() if scope == self.scope)
+        return SCOPES[self.scope]
 
 
 class Guard(Protocol):
@@ -91,10 +90,9 @@ class ByToken:
             raise Refused(503, error.slug, "the tokens of this server cannot be read") from error
         if token is None:
             raise _unauthorized(said_id(text))
-        bearer = Bearer(f"{token.name}/{token.id}", SCOPES.get(token.scope, 0), token.project)
+        bearer = Bearer(f"{token.name}/{token.id}", SCOPES.index(token.scope), token.project)
         if bearer.scope < scope:
-            needed = next(name for name, value in SCOPES.items() if value == scope)
-            raise Refused(403, "scope-too-small", f"this needs a token of scope {needed}", who=bearer.name)
+            raise Refused(403, "scope-too-small", f"this needs a token of scope {SCOPES[scope]}", who=bearer.name)
         return bearer
 
 

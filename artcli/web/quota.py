@@ -14,6 +14,7 @@ from artcli.web.answers import Refused
 
 FRESH = 300.0
 """Seconds for which a count of the bytes that are there is believed, if it does not refuse anything."""
+COUNTED = ("packs/", "index/", "log/", "segments/")
 RESERVE = 16 * 1024 * 1024
 """Bytes of a disk that are left free: an almost full one is slow, and `art gc` needs some."""
 
@@ -57,6 +58,6 @@ class Quota:
         wanted = size + self._coming
         if time.monotonic() - self._counted < FRESH and self._used + wanted <= self._most:
             return True
-        self._used = sum(item.size for item in self._bucket.list(""))
+        self._used = sum(item.size for folder in COUNTED for item in self._bucket.list(folder))
         self._counted = time.monotonic()
         return self._used + wanted <= self._most

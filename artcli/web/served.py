@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from artcli.buckets.bucket import Bucket
+from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
 from artcli.catalog import lock, repository
-from artcli.catalog.repository import CONFIG, FOLDER, SHARED, encode_config, read_place
+from artcli.catalog.repository import CONFIG, FOLDER, OWN, SHARED, encode_config, read_place
 from artcli.errors import NotFoundError
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -29,7 +29,7 @@ class Served:
         """
         self.bucket = bucket
         self.path = path
-        if not any(True for _ in bucket.list("")):
+        if _is_new(bucket):
             if isinstance(bucket, DiskBucket):
                 bucket.lay_out(SHARED)
             bucket.add(CONFIG, encode_config(os.urandom(16).hex()))
@@ -53,9 +53,18 @@ def folder_of(path: Path) -> Path:
     for folder in (path, path / FOLDER):
         if (folder / CONFIG).is_file() or (folder / "log").is_dir():
             return folder
-    if path.is_dir() and not any(path.iterdir()):
+    if path.is_dir() and all(found.name in OWN for found in path.iterdir()):
         return path
     raise NotFoundError("no-place", f"there is no repository to serve at {path}", hint="art init")
+
+
+def _is_new(bucket: Bucket) -> bool:
+    """Whether nothing is there yet: a place that has lost its config is not made anew."""
+    try:
+        bucket.get(CONFIG, 0, 1)
+        return False
+    except Missing:
+        return next(bucket.list("log/"), None) is None
 
 
 class One:

@@ -21,7 +21,8 @@ from artcli.catalog import lock
 from artcli.content import digest_of
 from artcli.errors import ConflictError, IntegrityError, NotFoundError
 
-FILE = "tokens.json"
+SCOPES = ("read", "write", "admin")
+"""What a token may do; each may what those before it may."""
 FORMAT = 1
 LOCK_WAIT = 10.0
 _TOKEN = re.compile(r"art_([0-9a-f]{12})_[0-9a-f]{64}", re.ASCII)
@@ -36,7 +37,7 @@ class Token(NamedTuple):
     hash: str
     """The digest of the whole token, in hex."""
     scope: str
-    """`read`, `write`, `admin`."""
+    """Of `SCOPES`."""
     project: str | None
     created: float
     expires: float | None
@@ -117,6 +118,11 @@ class Tokens:
         os.replace(fresh, self.path)
 
 
+def file_of(place: Path) -> Path:
+    """Where the tokens of the place with this folder are."""
+    return place / "local" / "tokens.json"
+
+
 def said_id(text: str) -> str | None:
     """The id in the text of a token, real or not: it may be logged."""
     found = _TOKEN.fullmatch(text)
@@ -128,7 +134,10 @@ def _parse(data: bytes) -> list[Token]:
         document = json.loads(data)
         if document["format"] != FORMAT:
             raise ValueError("it has another format")
-        return [Token(**item) for item in document["tokens"]]
+        tokens = [Token(**item) for item in document["tokens"]]
+        if any(token.scope not in SCOPES for token in tokens):
+            raise ValueError("a token has a scope that there is not")
+        return tokens
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(
             "damaged-tokens", f"the file of the tokens cannot be read: {error}", hint="art help damaged-tokens"

@@ -64,7 +64,7 @@ class Server:
         if token or self.token:
             told.setdefault("Authorization", f"Bearer {token or self.token}")
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host="Host" in told, skip_accept_encoding=True)
             if body is not None and "Content-Length" not in told and "Transfer-Encoding" not in told:
                 told["Content-Length"] = str(len(body))
             for name, value in told.items():

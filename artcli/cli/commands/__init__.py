@@ -49,6 +49,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "pull": "bring what is in another place here",
         "clone": "make a repository of what is in another place",
         "serve": "serve a repository to other machines",
+        "token": "say who may read and write at a server",
     },
     "History": {
         "log": "show what happened, newest first",
