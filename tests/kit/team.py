@@ -29,6 +29,7 @@ from artcli.errors import ArtError, IntegrityError
 from artcli.flows import alias, rm
 from artcli.flows.collect import Request as Collection
 from artcli.flows.collect import collect
+from artcli.flows.collect.shared import collect_place
 from tests.kit import sound, trees
 from tests.kit.faulty import FaultyBucket
 from tests.kit.machine import LABELS, PROJECT, Tree, choices, grown, names, plans
@@ -246,22 +247,25 @@ class TeamMachine(RuleBasedStateMachine):
         # of what gc was to purge the bytes may be gone already, or not yet
         self.team[who] = self._which(who, [*possible, *(one._replace(here=before.here - purged) for one in possible)])
 
-    def exchange(self, who: str, run: Callable[[Machine], object], *, push: bool) -> None:
-        """Let a machine push or pull, perhaps die of it."""
-        before, place = self.team[who], self.place
-        there = {deed.id for deed in place}
-        after = [*place, *(deed for deed in before.own if deed.id not in there)] if push else place
-        whole = frozenset(deed.version for deed in after if deed.kind == "log") if not push else frozenset()
-        done = before._replace(seen=len(after), here=before.here | whole)
+    def exchange(
+        self, who: str, run: Callable[[Machine], object], after: list[Deed], brings: Sequence[int] = ()
+    ) -> None:
+        """Let a machine do something with the place, perhaps die of it.
+
+        `after`: what the place will have; `brings`: versions whose bytes come here.
+        """
+        before = self.team[who]
+        done = before._replace(seen=len(after), here=before.here.union(brings))
         if self._survives(who, run):
             self.place, self.team[who] = after, done
             assert self._agrees(who, done), self._told(who)
             return
+        there = self.place
         if not self._place_agrees():
             self.place = after
             assert self._place_agrees(), "the place has what nobody brought"
         partly = [before._replace(seen=seen) for seen in range(before.seen, len(self.place) + 1)]
-        self.team[who] = self._which(who, [*partly, done] if self.place is after else partly)
+        self.team[who] = self._which(who, [*partly, done] if self.place is not there else partly)
 
     def _survives(self, who: str, run: Callable[[Machine], object]) -> bool:
         """Whether it comes to its end. What dies is opened again."""
@@ -350,11 +354,21 @@ class TeamMachine(RuleBasedStateMachine):
 
     @rule(who=members)
     def push(self, who: str) -> None:
-        self.exchange(who, Machine.push, push=True)
+        there = {deed.id for deed in self.place}
+        news = [deed for deed in self.team[who].own if deed.id not in there]
+        self.exchange(who, Machine.push, [*self.place, *news])
 
     @rule(who=members)
     def pull(self, who: str) -> None:
-        self.exchange(who, Machine.pull, push=False)
+        versions = [deed.version for deed in self.place if deed.kind == "log"]
+        self.exchange(who, Machine.pull, self.place, versions)
+
+    @rule(who=members, empty=st.booleans(), readers=st.sampled_from([0.0, 3600.0]))
+    def collect_garbage_of_the_place(self, who: str, empty: bool, readers: float) -> None:
+        deleted = Shown(self.place).in_state(TRASH) if empty else []
+        purged = [self.deed("purge", version.name, version.version) for version, _ in deleted]
+        request = Collection(empty_trash=empty, readers=readers)
+        self.exchange(who, lambda machine: collect_place(machine.place, request), [*self.place, *purged])
 
     @rule(who=members, empty=st.booleans())
     def collect_garbage(self, who: str, empty: bool) -> None:
