@@ -209,14 +209,14 @@ class Settings:
     def _read(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         if self.repository:
             local = local_file(self.repository)
-            yield local, _toml(local)
+            yield local, read_toml(local)
         if self.beside:
             committed = self.beside / "art.toml"
-            yield committed, _toml(committed)
+            yield committed, read_toml(committed)
             pyproject = self.beside / "pyproject.toml"
-            yield pyproject, _table(_table(_toml(pyproject), "tool"), "art")
+            yield pyproject, _table(_table(read_toml(pyproject), "tool"), "art")
         user = user_file(self._environment)
-        yield user, _toml(user)
+        yield user, read_toml(user)
 
 
 def local_file(repository: Path) -> Path:
@@ -296,7 +296,8 @@ def _replace(path: Path, text: str) -> None:
     os.replace(fresh, path)
 
 
-def _toml(path: Path) -> Mapping[str, Any]:
+def read_toml(path: Path) -> Mapping[str, Any]:
+    """A file of settings; empty if there is none. Raises `UsageError` (`bad-config`)."""
     try:
         with open(path, "rb") as file:
             data = file.read()

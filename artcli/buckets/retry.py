@@ -33,15 +33,23 @@ class Passing(NetworkError):
     """A failure that may pass."""
 
     def __init__(
-        self, slug: str, message: str, *, wait: float = 0.0, most: int | None = None, connected: bool = True
+        self,
+        slug: str,
+        message: str,
+        *,
+        wait: float = 0.0,
+        most: int | None = None,
+        connected: bool = True,
+        refused: bool = False,
     ) -> None:
         """`wait`: seconds that the server asks for; `most`: tries after which it is none that passes; `connected`:
-        whether anybody answered at all.
+        whether anybody was reached at all; `refused`: that it was not done is certain.
         """
         super().__init__(slug, message, hint=f"art help {slug}")
         self.wait = wait
         self.most = most
         self.connected = connected
+        self.refused = refused or not connected
 
 
 def unreachable(place: str, why: str, *, connected: bool = True, most: int | None = None) -> Passing:
@@ -107,7 +115,7 @@ class RetryingBucket:
             try:
                 added = self.inner.add(key, whole)
             except Passing as failure:
-                lost = lost or failure.connected
+                lost = lost or not failure.refused
                 raise
             return added or (lost and bool(settled(self.inner.get, key, whole)))
 

@@ -2,6 +2,8 @@
 
     DIRECTORY, file://DIRECTORY                        the directory itself, or the repository in it
     s3://BUCKET/PREFIX  gs://BUCKET/…  az://CONTAINER/…  an object store
+    http://HOST[:PORT][/PATH]  https://…                `art serve`; or any web server, to read from
+    ssh://[USER@]HOST[:PORT]/PATH                       `art serve` on that machine, through ssh
 
 An address never holds a secret: what looks like one is refused, unsaid. What goes over a network is tried again.
 """
@@ -10,19 +12,26 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from artcli.buckets import objectstore
 from artcli.buckets.bucket import Bucket
+from artcli.buckets.credentials import token_for
 from artcli.buckets.disk import DiskBucket
 from artcli.buckets.retry import PATIENCE, RetryingBucket
 from artcli.errors import UsageError
 
+if TYPE_CHECKING:
+    from artcli.buckets.ssh import SshLine
+
 REPOSITORY = ".art"
+SERVERS = ("http", "https", "ssh")
+"""Schemes of `art serve`."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-WAYS = ("a directory", "file://", "s3://", "gs://", "az://")
+WAYS = ("a directory", "file://", "http://", "https://", "ssh://", "s3://", "gs://", "az://")
 
 
 class Access(NamedTuple):
@@ -30,6 +39,8 @@ class Access(NamedTuple):
 
     patience: float = PATIENCE
     """Seconds without any success until it counts as unreachable."""
+    token: str | None = None
+    """For a server; None: that of ART_TOKEN, or the one that the user keeps for the address."""
 
 
 def open_bucket(url: str, *, access: Access | None = None, create: bool = False) -> Bucket:
@@ -45,7 +56,29 @@ def open_bucket(url: str, *, access: Access | None = None, create: bool = False)
     if path is not None:
         inner = path / REPOSITORY
         return DiskBucket(inner) if (inner / "config").is_file() else DiskBucket(path, create=create)
-    return RetryingBucket(objectstore.ObjectBucket(url), patience=access.patience)
+    return RetryingBucket(_far(url, access), patience=access.patience)
+
+
+def _far(url: str, access: Access) -> Bucket:
+    kind = scheme(url)
+    if kind in objectstore.SCHEMES:
+        return objectstore.ObjectBucket(url)
+    if kind == "ssh":
+        from artcli.buckets.http import HttpBucket
+
+        return HttpBucket(_ssh_line(url, os.environ.get("ART_SSH"), os.environ.get("ART_SSH_COMMAND")))
+    from artcli.buckets.line import HttpLine
+    from artcli.buckets.static import WebBucket
+
+    return WebBucket(HttpLine(url, access.token or token_for(url)))
+
+
+@lru_cache(maxsize=4)
+def _ssh_line(url: str, *_: str | None) -> SshLine:
+    """One ssh for all who open the same address in this process."""
+    from artcli.buckets.ssh import SshLine
+
+    return SshLine(url)
 
 
 def scheme(url: str) -> str:
@@ -74,10 +107,28 @@ def normal(url: str) -> str:
     if kind in objectstore.SCHEMES:
         _, container, prefix = objectstore.parts(url)
         return f"{kind}://{container}/{prefix}".rstrip("/")
+    if kind == "ssh":
+        return url.rstrip("/")
+    if kind in ("http", "https"):
+        return _web(url)
     raise UsageError(
         "unknown-scheme", f"no way to a place at {url}", facts=["possible: " + ", ".join(WAYS)],
         hint="art help unknown-scheme",
     )  # fmt: skip
+
+
+def _web(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        named = bool(parts.hostname) and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
+    except ValueError:
+        named = False
+    if not named:
+        raise UsageError(
+            "bad-url", f"not the address of a server: {url}", facts=["such as https://host:8080/name"],
+            hint="art help bad-url",
+        )  # fmt: skip
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
 
 
 def _check_no_secret(url: str) -> None:

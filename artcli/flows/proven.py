@@ -2,6 +2,7 @@
 
 A place is tried (see `buckets.probe`) when it becomes a remote, and before the first write after its address or the
 version of art has changed. The word of a user who alone writes there stands in its place, until the address changes.
+`art serve` need not be tried: it lets nobody write twice, and takes no other keys than a place has.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from artcli import __version__
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.probe import probe
+from artcli.buckets.urls import SERVERS, scheme
 from artcli.errors import ConflictError
 
 
@@ -23,6 +25,8 @@ def prove(path: Path, url: str, bucket: Bucket, *, single_writer: bool = False) 
     `single_writer`: the user's word that nobody else writes there; nothing is tried then. Raises `ConflictError`
     (`unsafe-place`), and what the bucket raises.
     """
+    if scheme(url) in SERVERS:
+        return
     known = _read(path)
     told = known.get(url)
     if single_writer:

@@ -17,7 +17,7 @@ from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS
 from artcli.catalog.place import Place, open_place
 from artcli.catalog.remotes import Remote, Remotes
-from artcli.catalog.repository import CONFIG, FOLDER, Make, Repository, encode_config, read_place
+from artcli.catalog.repository import CONFIG, CONFIG_SIZE, FOLDER, Make, Repository, encode_config, read_place
 from artcli.errors import ArtError, AuthError, ConflictError, IntegrityError, NetworkError, NotFoundError
 from artcli.flows.proven import prove
 from artcli.flows.transfer import shared
@@ -36,8 +36,7 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     url = normal(url)
     bucket = _begun(url, _access(repository))
     proven(repository, url, bucket, single_writer=single_writer)
-    _make_place(bucket)
-    place = open_place(repository.path, bucket)
+    place = _opened(repository, url, bucket)
     try:
         if place.log.place == repository.place:
             raise ConflictError("not-a-place", f"that is this repository itself: {url}")
@@ -64,10 +63,13 @@ def _begun(url: str, access: Access) -> Bucket:
     return open_bucket(url, create=True)
 
 
-def _make_place(bucket: Bucket) -> None:
-    """Let an empty bucket be a place; of a directory `open_place` sees to that, which makes its folders too."""
-    if not isinstance(bucket, DiskBucket) and not _has_place(bucket):
+def _opened(repository: Repository, url: str, bucket: Bucket) -> Place:
+    """The place, made if there is none yet; of a directory `open_place` sees to that, which makes its folders too."""
+    if isinstance(bucket, DiskBucket):
+        return open_place(repository.path, bucket)
+    if not _has_place(bucket):
         bucket.add(CONFIG, encode_config(os.urandom(16).hex()))
+    return Place(repository.path, _place_at(url, bucket), bucket)
 
 
 def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: bool = False) -> None:
@@ -182,7 +184,7 @@ def _is_place(path: Path) -> bool:
 
 def _has_place(bucket: Bucket) -> bool:
     try:
-        return bool(bucket.get(CONFIG, 0, 1))
+        return bool(bucket.get(CONFIG, 0, CONFIG_SIZE))
     except Missing:
         return False
 

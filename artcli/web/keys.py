@@ -53,7 +53,9 @@ def kind_of(key: str, *, any_key: bool = False) -> Kind | None:
         return None
     for kind, form in _FORMS:
         if form.fullmatch(key):
-            return kind if kind is not Kind.ENTRY or number_of(key) // SEGMENT == int(key.split("/")[1]) else None
+            if kind is not Kind.ENTRY or number_of(key) // SEGMENT == int(key.split("/")[1]):
+                return kind
+            break  # an entry in another's folder
     return Kind.OTHER if any_key and KEY.fullmatch(key) and key.split("/")[0].lower() != "tmp" else None
 
 

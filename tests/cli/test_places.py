@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cli.test_remote import Machines, log, machines, versions
 from tests.kit.command_line import Art
-from tests.kit.s3 import credentials, s3, stored
+from tests.kit.s3 import credentials, s3
 from tests.kit.s3_fake import Store, serving
+from tests.kit.sshd import ssh
+from tests.kit.web_server import Plain, serving_files
+from tests.web.conftest import serve
 
-__all__ = ["machines", "s3"]
+__all__ = ["machines", "s3", "serve", "ssh"]
+
+
+@pytest.fixture(params=["s3", "http", "ssh"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of what may become a place."""
+    if request.param == "s3":
+        return str(request.getfixturevalue("s3")()) + "/team/art"
+    (tmp_path / "served").mkdir()
+    if request.param == "ssh":
+        return str(request.getfixturevalue("ssh")(tmp_path / "served"))
+    return str(request.getfixturevalue("serve")("served").url)
 
 
 def join(url: str, *art: Art) -> None:
@@ -20,12 +36,11 @@ def join(url: str, *art: Art) -> None:
         assert (done.code, done.out) == (0, "cloud\n"), done.err
 
 
-def test_versions_travel_through_a_bucket(machines: Machines, s3: Callable[[], str], art: Art) -> None:
-    url = s3() + "/team/art"
+def test_versions_travel_by_every_way(machines: Machines, place: str, art: Art) -> None:
     car, laptop = machines.car, machines.laptop
     log(car, a=b"of the car" * 100)
     log(laptop, a=b"of the laptop" * 100)
-    join(url + "/", car, laptop)
+    join(place + "/", car, laptop)
     assert car("push").err.startswith("pushed to cloud: ")
     pushed = laptop("push")
     assert pushed.err.splitlines()[0] == "dataset:v0 is dataset:v1 now: somebody else's version came first"
@@ -34,12 +49,31 @@ def test_versions_travel_through_a_bucket(machines: Machines, s3: Callable[[], s
     assert sorted(shared.values()) == ["dataset:v0", "dataset:v1"]
     assert versions(laptop) == shared
     assert car("push").err == "pushed to cloud: nothing new\n"
-    assert art("clone", url, "copy").code == 0
+    assert art("clone", place, "copy").code == 0
     copy = Art(art.directory / "copy")
     assert versions(copy) == shared
     assert copy("verify", "dataset:v1").code == copy("fsck").code == 0
-    assert copy("remote", "ls", "--json").json["items"][0]["url"] == url
-    assert stored(url, "config") is not None
+    assert copy("remote", "ls", "--json").json["items"][0]["url"] == place
+
+
+def test_a_plain_web_server_is_a_place_to_pull_from(machines: Machines, art: Art) -> None:
+    machines.share()
+    car = machines.car
+    log(car, a=b"a" * 5000)
+    assert car("push").code == 0
+    with serving_files(machines.nas) as url:
+        assert art("clone", url, "copy").code == 0
+        copy = Art(art.directory / "copy")
+        assert copy("verify", "dataset:v0").code == 0
+        log(car, b=os.urandom(300_000))
+        assert car("push").code == 0
+        assert copy("pull").code == copy("verify", "dataset:v1").code == 0
+        log(copy, c=b"c" * 5000)
+        assert copy("push", "--json").error["code"] == "read-only-place"
+    with serving_files(art.directory) as url:
+        assert car("remote", "add", "x", url, "--json").error["code"] == "no-place"
+    with serving_files(machines.nas, Plain) as url:
+        assert art("clone", url, "other", "--json").error["code"] == "no-ranges"
 
 
 def test_what_cannot_be_a_bucket(machines: Machines, s3: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,11 @@ def refuses(verb: Callable[[str], object], key: str) -> bool:
 class BucketSuite:
     """Inherit; the name of the subclass begins with `Test`."""
 
+    LARGE = 64
+    """MiB of the largest object."""
+    MANY = 1200
+    """Objects of the longest listing: more than a store tells at once."""
+
     @pytest.fixture
     def bucket(self) -> Bucket:
         raise AssertionError("a kind of bucket gives this fixture")
@@ -223,15 +228,15 @@ class BucketSuite:
             assert bytes(bucket.view(key)) == b""
             assert bucket.get(key, 0, 5) == b""
 
-    def test_64_mib(self, bucket: Bucket) -> None:
+    def test_large(self, bucket: Bucket) -> None:
         block = bytes(range(256)) * 4096
-        assert bucket.add("packs/00/big", [block] * 64)
-        assert [item.size for item in bucket.list("packs/")] == [64 << 20]
-        assert bucket.get("packs/00/big", (64 << 20) - 3) == b"\xfd\xfe\xff"
+        assert bucket.add("packs/00/big", [block] * self.LARGE)
+        assert [item.size for item in bucket.list("packs/")] == [self.LARGE << 20]
+        assert bucket.get("packs/00/big", (self.LARGE << 20) - 3) == b"\xfd\xfe\xff"
         assert bucket.get("packs/00/big", (17 << 20) + 5, 3) == b"\x05\x06\x07"
         view = bucket.view("packs/00/big")
-        assert len(view) == 64 << 20
-        for number in range(64):
+        assert len(view) == self.LARGE << 20
+        for number in range(self.LARGE):
             assert view[number << 20 : (number + 1) << 20] == block
 
     def test_sequences_of_every_buffer(self, bucket: Bucket, raw: Raw) -> None:
@@ -275,12 +280,13 @@ class BucketSuite:
             expected = sorted(key for key in keys if key.startswith(prefix) and key > after)
             assert [item.key for item in bucket.list(prefix, after)] == expected, (prefix, after)
 
-    def test_list_of_more_than_1000(self, bucket: Bucket) -> None:
-        keys = [f"log/{number // 700:07}/{number:010}" for number in range(1200)]
+    def test_list_of_many(self, bucket: Bucket) -> None:
+        keys = [f"log/{number // 700:07}/{number:010}" for number in range(self.MANY)]
         for key in keys:
             bucket.add(key, b"x")
         assert [item.key for item in bucket.list("log/")] == keys
-        assert [item.key for item in bucket.list("log/", keys[999])] == keys[1000:]
+        middle = self.MANY * 5 // 6
+        assert [item.key for item in bucket.list("log/", keys[middle - 1])] == keys[middle:]
 
     def test_list_of_nothing(self, bucket: Bucket) -> None:
         assert list(bucket.list("")) == []

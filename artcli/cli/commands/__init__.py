@@ -12,7 +12,6 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "make a repository in a directory",
         "demo": "make a small repository to play with",
         "config": "read and change settings",
-        "login": "do nothing: no login is needed",
         "status": "show what changed in the directories that hold versions",
     },
     "Artifacts": {
@@ -48,6 +47,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "push": "bring what is here to another place",
         "pull": "bring what is in another place here",
         "clone": "make a repository of what is in another place",
+        "login": "keep a token for a server; else none is needed",
+        "logout": "forget the token for a server",
+        "whoami": "say as whom this machine acts, and where",
         "serve": "serve a repository to other machines",
         "token": "say who may read and write at a server",
     },

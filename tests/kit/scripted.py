@@ -1,0 +1,81 @@
+"""A server that says what it was told to say: raw bytes, one answer a request, over plain sockets or TLS."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Scripted(NamedTuple):
+    url: str
+    heard: list[bytes]
+    """The head of each request."""
+
+
+@contextmanager
+def saying(answers: Sequence[bytes], tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """Each answer is sent for one request; an empty one closes the connection instead, the last one stays for all."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard: list[bytes] = []
+    left = list(answers)
+
+    def serve(connection: socket.socket) -> None:
+        try:
+            with tls.wrap_socket(connection, server_side=True) if tls else connection as line:
+                while head := _head(line):
+                    heard.append(head)
+                    answer = left.pop(0) if len(left) > 1 else left[0]
+                    if not answer:
+                        return
+                    line.sendall(answer)
+                    if b"connection: close" in answer.lower():
+                        return
+        except OSError:
+            pass  # the client has gone
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield Scripted(f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}", heard)
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def _head(line: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        part = line.recv(65536)
+        if not part:
+            return b""
+        head += part
+    head, _, body = head.partition(b"\r\n\r\n")
+    for field in head.lower().splitlines():
+        if field.startswith(b"content-length:"):
+            missing = int(field.split(b":")[1]) - len(body)
+            while missing > 0:
+                missing -= len(line.recv(missing))
+    return head
+
+
+def answer(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
+    """`length`: another one than that of the body."""
+    size = len(body) if length is None else length
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {size}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def error(status: int, slug: str, *headers: str) -> bytes:
+    return answer(status, json.dumps({"error": slug, "detail": f"it is {slug}", "hint": None}).encode(), *headers)
