@@ -111,6 +111,21 @@ class Follower:
         self._somehow(lambda: self._catch_up(START))
         self._set_mark(self.head)
 
+    def read_anew(self, authority: Log | None) -> None:
+        """Forget what was folded and read both logs from their beginnings: the authority's is another than it was."""
+        self.authority = authority
+        self._somehow(self._fold_anew)
+
+    def _fold_anew(self) -> None:
+        with _transaction(self.database):
+            self.fold.clear()
+            self.fold.follow(self._news())
+            self.fold.follow(self.log.after(*START))
+
+    def forget_mark(self) -> None:
+        """Forget how far the log was seen: it is to be replaced."""
+        self.seen.unlink(missing_ok=True)
+
     @contextmanager
     def snapshot(self) -> Iterator[Head]:
         """Questions in the block are all answered as of one entry, whatever other processes add meanwhile."""
@@ -251,18 +266,12 @@ class Follower:
         self._use(self._make(_connect(None)))
 
     def _believed(self, database: sqlite3.Connection) -> bool:
-        """The file is of this format, place and boot, and its head is an entry that the log still has."""
+        """The file is of this format, place and boot, and its heads are entries that the logs still have."""
         found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'stamp'").fetchone()
         if not found or database.execute("SELECT stamp FROM stamp").fetchone() != (self.stamp,):
             return False
-        n, digest = Fold(database, self.log.place).head
-        if n < 0:
-            return True
-        try:
-            entry = self.log.read(n)
-        except IntegrityError:
-            return False
-        return entry is not None and entry.digest == digest
+        fold = Fold(database, self.log.place)
+        return all(_has(log, Head(*fold.head_of(log.place))) for log in (self.log, self.authority) if log is not None)
 
     def _make(self, database: sqlite3.Connection) -> sqlite3.Connection:
         with _transaction(database):
@@ -308,6 +317,17 @@ class _transaction:
             self.database.execute("COMMIT")
         elif self.database.in_transaction:
             self.database.execute("ROLLBACK")
+
+
+def _has(log: Log, head: Head) -> bool:
+    """Whether the log has this entry; the beginning is in each."""
+    if head.n < 0:
+        return True
+    try:
+        entry = log.read(head.n)
+    except IntegrityError:
+        return False
+    return entry is not None and entry.digest == head.digest
 
 
 def _watched(entries: Iterator[LogEntry], mark: Head) -> Iterator[LogEntry]:

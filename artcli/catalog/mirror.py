@@ -7,11 +7,14 @@ its last entry, which is enough for `Log.after`. What does not follow what is he
 
 from __future__ import annotations
 
+import os
+import shutil
+from itertools import count
 from pathlib import Path
 
 from artcli.buckets.bucket import Missing
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog.following import Head
+from artcli.catalog.following import START, Head
 from artcli.catalog.log import (
     ENTRY_SIZE,
     SEGMENT,
@@ -25,7 +28,7 @@ from artcli.catalog.log import (
     entry_key,
     segment_key,
 )
-from artcli.errors import IntegrityError
+from artcli.errors import ConflictError, IntegrityError
 
 
 def mirror_of(path: Path, place: str) -> Log:
@@ -57,16 +60,47 @@ def fetch(remote: Log, mirror: Log, head: Head) -> Head:
 
 
 def check_reaches(remote: Log, head: Head) -> None:
-    """Raise `IntegrityError` (`log-rolled-back`) unless `remote` still has the entry that was its last one here."""
+    """Raise `ConflictError` (`remote-rolled-back`) unless `remote` still has the entry that was its last one here."""
     if head.n < 0:
         return
     entry = remote.read(head.n)
     if entry is None or entry.digest != head.digest:
-        raise IntegrityError(
-            "log-rolled-back",
+        raise ConflictError(
+            "remote-rolled-back",
             f"the log of the remote no longer has entry {head.n} as it was seen here",
-            hint="art help log-rolled-back",
+            facts=["an old copy of it was put in place, or files were deleted there"],
+            hint="art help remote-rolled-back",
         )
+
+
+def fetch_anew(remote: Log, path: Path) -> Log:
+    """Copy the whole log `remote` to a place beside the mirror that the repository with the `.art` folder `path` has.
+
+    `replace` gives it the mirror's place. Raises as `fetch`.
+    """
+    fresh = _fresh(path, remote.place)
+    shutil.rmtree(fresh, ignore_errors=True)
+    found = Log(DiskBucket(fresh, create=True), remote.place)
+    fetch(remote, found, START)
+    return found
+
+
+def replace(path: Path, place: str) -> Log:
+    """Let what `fetch_anew` brought be the mirror; returns the old one, which is in `lost+found` now.
+
+    Whoever has the old one open must open it anew.
+    """
+    old = _folder(path, place)
+    kept = path / "lost+found" / "mirrors"
+    kept.mkdir(parents=True, exist_ok=True)
+    number = next(number for number in count(1) if not (kept / f"{place}.{number}").exists())
+    os.rename(old, kept / f"{place}.{number}")
+    os.rename(_fresh(path, place), old)
+    return Log(DiskBucket(kept / f"{place}.{number}"), place)
+
+
+def _fresh(path: Path, place: str) -> Path:
+    return path / "mirrors" / f"{place}.fresh"
 
 
 def _entry(remote: Log, head: Head) -> tuple[LogEntry, bytes] | None:

@@ -22,6 +22,7 @@ from artcli.catalog.following import Follower, Head
 from artcli.catalog.log import Log
 from artcli.catalog.repository import CONFIG, SHARED, batches, encode_config, read_place
 from artcli.content import Digest
+from artcli.errors import IntegrityError
 from artcli.store.store import Store
 
 
@@ -42,16 +43,20 @@ class Place:
 
     def __init__(self, path: Path, place: str, bucket: Bucket) -> None:
         """`path`: the `.art` folder of the repository that sees it; `place`: its id. Nothing is asked of it yet."""
+        self.path = path
         self.bucket = bucket
         self.log = Log(bucket, place)
-        self.mirror = mirror.mirror_of(path, place)
-        self.follower = Follower(
-            self.mirror, path / "cache" / f"place-{place}.db", path / "local" / "seen" / f"{place}.mirror"
-        )
-        self.follower.follow()
-        self._store: tuple[tuple[list[str], frozenset[Digest]], Store] | None = None
+        self._open_mirror()
         self.indexes_folder = None if isinstance(bucket, DiskBucket) else path / "cache" / f"place-{place}" / "indexes"
         """What is kept here of its indexes, if it is far away (see `afar`)."""
+
+    def _open_mirror(self) -> None:
+        place = self.log.place
+        self.mirror = mirror.mirror_of(self.path, place)
+        seen = self.path / "local" / "seen" / f"{place}.mirror"
+        self.follower = Follower(self.mirror, self.path / "cache" / f"place-{place}.db", seen)
+        self.follower.follow()
+        self._store: tuple[tuple[list[str], frozenset[Digest]], Store] | None = None
 
     @property
     def catalog(self) -> Catalog:
@@ -72,15 +77,38 @@ class Place:
         return indexes_after(live, self.log.after(*head))
 
     def fetch(self) -> int:
-        """Bring the mirror up to date; how many entries it has more. Raises as `mirror.fetch`."""
+        """Bring the mirror up to date; how many entries it has more.
+
+        Raises as `mirror.fetch`, and `ConflictError` (`remote-rolled-back`) where its log is another one by now; one
+        that is only shorter is noticed by `check`.
+        """
         before = self.follower.head
-        if mirror.fetch(self.log, self.mirror, before) != before:
+        try:
+            news = mirror.fetch(self.log, self.mirror, before) != before
+        except IntegrityError:
+            self.follower.follow()
+            self.check()
+            raise
+        if news:
             self.follower.follow()
         return self.follower.head.n - before.n
 
     def check(self) -> None:
-        """Raise `IntegrityError` (`log-rolled-back`) unless the log there still has all that was mirrored."""
+        """Raise `ConflictError` (`remote-rolled-back`) unless the log there still has all that was mirrored."""
         mirror.check_reaches(self.log, self.follower.head)
+
+    def accept_rollback(self) -> Log:
+        """Take the log there for the truth, whatever was seen of it before. Returns what was mirrored until now.
+
+        A repository whose authority this is must read its mirror anew, see `Repository.read_authority_anew`. Raises as
+        `mirror.fetch`; then nothing has changed.
+        """
+        mirror.fetch_anew(self.log, self.path)
+        self.follower.close()
+        self.follower.forget_mark()
+        old = mirror.replace(self.path, self.log.place)
+        self._open_mirror()
+        return old
 
     def has(self, fact_id: str) -> bool:
         """Whether its log holds the fact, as far as it was fetched."""
@@ -90,19 +118,18 @@ class Place:
     def commit(self, plan: Callable[[], Sequence[Fact]]) -> list[Fact]:
         """Add the facts that `plan()` decides on as the next entry; it is asked again if somebody else was first.
 
-        Facts beyond one entry's size go into several, as in `Repository.commit`.
-
-        Raises as `check`.
+        Of facts that do not fit one entry the first are added, and it is asked for the rest: what it relied on may
+        have gone meanwhile. Returns the facts that were added. Raises as `check`.
         """
         self.check()
+        made: list[Fact] = []
         while True:
             self.fetch()
-            made = list(plan())
-            first, *rest = batches(made) or [[]]
-            if not first or self._append(first):
-                for batch in rest:
-                    while not self._append(batch):
-                        pass
+            first, *rest = batches(list(plan())) or [[]]
+            if first and not self._append(first):
+                continue
+            made += first
+            if not rest:
                 return made
 
     def _append(self, batch: Sequence[Fact]) -> bool:

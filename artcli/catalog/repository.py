@@ -130,6 +130,10 @@ class Repository:
         self.follower.follow()
         check_required(self.follower.database, writing=False)
 
+    def read_authority_anew(self) -> None:
+        """The mirror of the authority was replaced: see `Place.accept_rollback`."""
+        self.follower.read_anew(_authority(self.path))
+
     def commit(self, plan: Plan) -> list[Fact]:
         """Add the facts that `plan(catalog, make)` decides on; it is asked again whenever another process was first.
 

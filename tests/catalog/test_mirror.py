@@ -8,7 +8,7 @@ from artcli.catalog import mirror as mirror_module
 from artcli.catalog.following import START, Head
 from artcli.catalog.log import GENESIS, Log, encode, entry_key, segment_key
 from artcli.catalog.mirror import check_reaches, fetch
-from artcli.errors import IntegrityError
+from artcli.errors import ConflictError, IntegrityError
 from tests.catalog.kit import fact, version_data
 
 PLACE = "cd" * 16
@@ -118,9 +118,9 @@ def test_a_log_that_was_rolled_back_is_noticed(remote: Log, mirror: Log) -> None
     check_reaches(remote, START)
     check_reaches(remote, head)
     remote.bucket.delete(entry_key(2))
-    with pytest.raises(IntegrityError) as caught:
+    with pytest.raises(ConflictError) as caught:
         check_reaches(remote, head)
-    assert caught.value.slug == "log-rolled-back"
+    assert caught.value.slug == "remote-rolled-back"
     grow(remote, 1, Head(1, held(remote)[1]))
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ConflictError):
         check_reaches(remote, head)

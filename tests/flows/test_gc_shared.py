@@ -13,7 +13,7 @@ from artcli.buckets.disk import DiskBucket
 from artcli.buckets.memory import MemoryBucket
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.place import Place, open_place
-from artcli.content import Buffer
+from artcli.content import Buffer, digest_of
 from artcli.errors import ConflictError, IntegrityError
 from artcli.flows.collect import Request, shared
 from artcli.flows.collect.shared import DUST_AGE, collect_place
@@ -321,6 +321,39 @@ def test_chunks_in_a_condemned_pack_that_is_named_all_the_same_are_saved(world: 
         assert done.packs_deleted == len(packs)
         assert not {pack_key(bytes.fromhex(pack)) for pack in packs} & keys(world, "packs/")
         assert check(world).keys() == {"a:v0"}
+
+
+def test_whoever_takes_chunks_out_of_the_indexes_condemns_a_pack(world: World) -> None:
+    """Else a push that counted on such a chunk would not look again: its pack is not worth writing anew."""
+    with world.open("car") as car:
+        car.log("a", {**noisy(range(10), 3000), "dead": noise(1000, "dead")})
+        car.push()
+        car.log("a", noisy(range(10), 3000))
+        delete(car, "a:v0")
+        delete(car, "a:v0", kind="purge")
+        car.push()
+        done = collect_place(car.place)
+        assert done.condemned >= 1
+        assert check(world).keys() == {"a:v1"}
+        assert car.place.store.find(digest_of(noise(1000, "dead"))) is None
+
+
+def test_many_indexes_are_merged_beforehand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "MOST_INDEXES", 3)
+    with world.open("car") as car:
+        car.place.fetch()
+        for number in range(9):
+            with Store(world.shared, []).writer() as writer:
+                keep(writer, noise(2000, f"{number}"))
+                flushed = writer.flush()
+            car.place.commit(lambda flushed=flushed: [fact("index", {"add": flushed.add, "remove": []})])  # type: ignore[misc]
+        car.log("a", noisy(range(5)))
+        car.push()
+        done = collect_place(car.place, NOW)
+        assert done.packs_deleted >= 9
+        assert check(world).keys() == {"a:v0"}
+        removed = [event.fact.data["remove"] for event in car.place.catalog.events() if event.fact.kind == "index"]
+        assert max(map(len, removed)) <= 3
 
 
 def test_more_than_one_entry_condemns(purged: World, monkeypatch: pytest.MonkeyPatch) -> None:

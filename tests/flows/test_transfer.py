@@ -15,7 +15,7 @@ from artcli.catalog.facts import PLAUSIBLE_SINCE, Draft
 from artcli.catalog.place import Place, open_place
 from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import Repository
-from artcli.errors import IntegrityError, LockedError
+from artcli.errors import ConflictError, IntegrityError, LockedError
 from artcli.flows.collect import Request, collect
 from artcli.flows.transfer import pull, push
 from tests.catalog.kit import add_facts, init, log_files
@@ -177,9 +177,9 @@ def test_a_place_that_was_rolled_back_takes_nothing(car: Machine, tmp_path: Path
     bucket.delete(newest)
     car.log({"more": b"more" * 100})
     for brings in (push, pull):
-        with pytest.raises(IntegrityError) as caught:
+        with pytest.raises(ConflictError) as caught:
             brings(car.repository, car.place)
-        assert caught.value.slug == "log-rolled-back"
+        assert caught.value.slug == "remote-rolled-back"
 
 
 def test_gc_of_a_working_repository_and_who_pushes_there_wait_for_each_other(

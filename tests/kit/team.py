@@ -25,7 +25,7 @@ from artcli.buckets.bucket import Bucket
 from artcli.catalog.catalog import Version
 from artcli.catalog.fold import LIVE, PURGED, TRASH
 from artcli.catalog.repository import Repository
-from artcli.errors import ArtError, IntegrityError
+from artcli.errors import ArtError, ConflictError, IntegrityError
 from artcli.flows import alias, rm
 from artcli.flows.collect import Request as Collection
 from artcli.flows.collect import collect
@@ -412,14 +412,14 @@ class TeamMachine(RuleBasedStateMachine):
         for who, member in self.team.items():
             if member.seen == len(self.place):
                 for command in (Machine.push, Machine.pull):
-                    assert self._refusal(who, command) == "log-rolled-back"
+                    assert self._refusal(who, command) == "remote-rolled-back"
         assert list(shared.list("")) == left
         shared.add(lost, data)
 
     def _refusal(self, who: str, command: Callable[[Machine], object]) -> str:
         try:
             command(self.workers[who].machine)
-        except IntegrityError as error:
+        except ConflictError as error:
             return error.slug
         return "none: history was shorter, and nobody said so"
 

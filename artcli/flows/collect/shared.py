@@ -7,9 +7,10 @@
        begins again
     4. delete what has been condemned for longer than the grace: indexes first, then packs
 
-Who commits has read every entry before its own. So whoever counts on a pack that is to go, be it one that his own push
-has just brought, either comes before gc, which then sees what he needs, or sees that the pack is condemned, and brings
-its chunks anew. The grace is for readers, who look into an index and read the pack a while later.
+Who commits has read every entry before its own. So whoever counts on a chunk that is to go, be it one that his own push
+has just brought, either comes before gc, which then sees what he needs, or sees that packs were condemned, looks again
+what is there, and brings the chunk anew. Therefore an entry that takes chunks out of the indexes condemns one pack at
+least. The grace is for readers, who look into an index and read the pack a while later.
 
 An index of which the log never said anything may be on its way into it. It goes when all its packs have gone, for then
 nobody may name it. The name of one that was live once is not used again, for its file may be deleted at any moment.
@@ -40,7 +41,7 @@ from artcli.flows.collect.roots import Standing
 from artcli.flows.collect.sweep import look
 from artcli.progress import Progress, Silent
 from artcli.store.afar import packs_of
-from artcli.store.index import index_key
+from artcli.store.index import index_key, merge_indexes
 from artcli.store.pack import pack_key
 from artcli.store.store import Store
 from artcli.threads import worker_count
@@ -50,6 +51,8 @@ DUST_AGE = 7 * 86400.0
 must bring it anew."""
 MOST_CONDEMNED = 2000
 """Packs that one log entry condemns; what is left is dust for the next round, or the next gc."""
+MOST_INDEXES = 1000
+"""Live indexes that one log entry replaces: where there are more, many are merged into one beforehand."""
 
 
 def collect_place(place: Place, request: Request = DEFAULT, progress: Progress | None = None) -> Collected:
@@ -111,17 +114,16 @@ class _SharedCollection(Collection):
         """Also tells whether there is more to condemn than one entry takes."""
         self.place.fetch()
         self.catch_up()
+        store = self._store()
+        if len(store.indexes) > MOST_INDEXES and not self.request.dry_run:
+            self._merge(store)
+            raise MovedOn
         self.there = look(self.bucket)  # after the log: every pack that it relies on is seen
         standing = self.choose()
-        store = self._store()
         marks = Marks(store.indexes)
         self.mark(standing, store, marks)
-        condemned = self.catalog.condemned()
-        try:
-            plan = make_plan(marks, self.there.packs, math.inf, condemned | self.forced)
-        except IntegrityError as error:
-            raise refusal(error) from error
-        dust = self._dust(store, condemned)
+        plan = self._plan(marks)
+        dust = self._dust(store, self.catalog.condemned())
         going = bool(dust or standing.deleted or standing.purged or standing.purged_runs)
         if self.request.dry_run:
             self.rewritten = len(plan.rewritten)
@@ -129,6 +131,35 @@ class _SharedCollection(Collection):
             self._carry_out(standing, marks, plan, dust)
         self.note(standing)
         return standing, plan, len(plan.doomed) + len(dust) > MOST_CONDEMNED
+
+    def _merge(self, store: Store) -> None:
+        """Let one index take the place of the smallest ones, as many as one entry can name."""
+        former = self.catalog.former_indexes()
+        smallest = sorted(store.indexes, key=len)[:MOST_INDEXES]
+        while (merged := merge_indexes(index.rows() for index in smallest)).name in former:
+            smallest.pop()
+        self.bucket.add(index_key(merged.name), merged.buffers)
+        names = {index.name for index in smallest}
+
+        def decide() -> list[Fact]:
+            self.catch_up()
+            if not names <= set(self.catalog.indexes()):
+                raise MovedOn
+            return [_make(Draft("index", {"add": [merged.name], "remove": sorted(names)}))]
+
+        self.place.commit(decide)
+
+    def _plan(self, marks: Marks) -> Plan:
+        must_go = self.catalog.condemned() | self.forced
+        try:
+            plan = make_plan(marks, self.there.packs, math.inf, must_go)
+            if plan.indexes and not plan.doomed:
+                packs = {pack for index in plan.indexes for pack in index.packs} & self.there.packs.keys()
+                smallest = min(packs, key=lambda pack: (self.there.packs[pack][0], pack))
+                plan = make_plan(marks, self.there.packs, math.inf, must_go | {smallest})
+        except IntegrityError as error:
+            raise refusal(error) from error
+        return plan
 
     def _store(self) -> Store:
         """The store of all live indexes, each compared with its name."""
@@ -196,6 +227,8 @@ class _SharedCollection(Collection):
         old = [index.name for index in plan.indexes if index.name not in moved.indexes]
         new = [name for name in moved.indexes if all(name != index.name for index in plan.indexes)]
         going = [pack for pack in (*plan.deleted, *plan.rewritten) if pack not in moved.stay]
+        if plan.indexes and not going:
+            raise refusal(IntegrityError("damaged-pack", "no pack that is to go can be read"))
         before = self.catalog.condemned()
 
         def decide() -> list[Fact]:

@@ -1,0 +1,89 @@
+"""A remote whose history is another than this machine has seen: an old copy was put in its place, or files went.
+
+Nobody can tell from here whether that was meant. So a push or a pull refuses, until somebody says which of the two it
+is to be: the remote is taken as it is now, or it is given back what it has lost, as far as that is here. What was
+mirrored of it stays in `lost+found` in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from artcli.catalog.catalog import Catalog
+from artcli.catalog.facts import Fact
+from artcli.catalog.fold import OF_A_PLACE
+from artcli.catalog.log import GENESIS
+from artcli.catalog.place import Place
+from artcli.catalog.repository import Make, Repository
+from artcli.content import Digest
+from artcli.errors import ConflictError
+from artcli.store.store import Store
+
+
+class Accepted(NamedTuple):
+    """What came of it."""
+
+    lost: int
+    """Changes that were in the remote's log and are not any more."""
+    kept: int
+    """Those of them that are to be given back to it, beside those that were made here."""
+    elsewhere: int
+    """Versions, or parts of runs, that cannot be given back, for their bytes are not here."""
+
+
+def accept(repository: Repository, place: Place, *, heal: bool) -> Accepted | None:
+    """Take the log of `place` as it is; None if it is as it was seen.
+
+    `heal`: what it has lost, and was not made here, is kept as if it had been, so that the next push gives it back.
+    Raises as `Place.accept_rollback`.
+    """
+    try:
+        place.check()
+        place.fetch()
+        return None
+    except ConflictError as error:
+        if error.slug != "remote-rolled-back":
+            raise
+    with repository.writing():
+        old = place.accept_rollback()
+        repository.read_authority_anew()
+        facts = (fact for entry in old.after(-1, GENESIS) for fact in entry.facts)
+        lost = [fact for fact in facts if fact.kind not in OF_A_PLACE and not place.has(fact.id)]
+        kept, elsewhere = _keep(repository, lost) if heal else (0, 0)
+    return Accepted(len(lost), kept, elsewhere)
+
+
+def _keep(repository: Repository, lost: list[Fact]) -> tuple[int, int]:
+    """Commit here what was lost, as far as its bytes are here; how many facts, and how many that name other bytes."""
+    elsewhere: set[str] = set()
+
+    def plan(catalog: Catalog, make: Make) -> list[Fact]:
+        store = repository.store
+        found = []
+        for fact in lost:
+            if catalog.event(fact.id) or fact.data.get("version") in elsewhere:
+                continue
+            if _is_here(store, fact):
+                found.append(fact)
+            else:
+                elsewhere.add(fact.id)
+        return found
+
+    return len(repository.commit(plan)), len(elsewhere)
+
+
+def _is_here(store: Store, fact: Fact) -> bool:
+    try:
+        return all(name in store for name in named_chunks(fact.data))
+    except ValueError:
+        return False  # it names what no chunk is called
+
+
+def named_chunks(data: Any) -> Iterator[Digest]:
+    """The pages, texts and records that the data of a fact name; raises ValueError where a name is none."""
+    for key, value in data.items():
+        if key == "page" or (isinstance(value, dict) and value.keys() == {"text"}):
+            yield bytes.fromhex(str(value["text"] if isinstance(value, dict) else value))
+        elif key in ("records", "console") and isinstance(value, list):
+            yield from (bytes.fromhex(str(name)) for name in value)
