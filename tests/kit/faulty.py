@@ -165,3 +165,52 @@ class StaleBucket:
             if key in self._unseen:
                 self._unseen.discard(key)
                 raise Missing(key)
+
+
+class StaleOnce:
+    """The `k`-th operation is answered as by a client whose caches are old, though the place itself is right.
+
+    A `get` or `view` finds nothing; an `add` is done and yet told that the name was taken, as after a lost reply; a
+    listing lacks what is new (`late` objects), shows the others twice and in no order. Else as `FaultyBucket`.
+    """
+
+    def __init__(self, inner: Bucket, k: int = 0, late: int = 3) -> None:
+        self.inner = inner
+        self.k = k
+        self.late = late
+        self.operations = 0
+        self.fired = False
+        self._lock = threading.Lock()
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        if self._count():
+            raise Missing(key)
+        return self.inner.get(key, start, length)
+
+    def view(self, key: str) -> memoryview:
+        if self._count():
+            raise Missing(key)
+        return self.inner.view(key)
+
+    def add(self, key: str, data: Buffer | Sequence[Buffer]) -> bool:
+        stale = self._count()
+        return self.inner.add(key, data) and not stale
+
+    def list(self, prefix: str, after: str = "") -> Iterator[Item]:
+        items = self.inner.list(prefix, after)
+        if not self._count():
+            return items
+        old = sorted(items, key=lambda item: item.time)[: -self.late]
+        return iter([*old[::-1], *old])
+
+    def delete(self, key: str) -> None:
+        self._count()
+        self.inner.delete(key)
+
+    def _count(self) -> bool:
+        """Count one operation; whether it is the stale one."""
+        with self._lock:
+            self.operations += 1
+            stale = self.operations == self.k
+            self.fired = self.fired or stale
+            return stale

@@ -72,10 +72,12 @@ class Machine:
         return logged.version
 
     def push(self) -> Transferred:
-        return push(self.repository, self.place)
+        place = self.place  # first: the repository may be opened again
+        return push(self.repository, place)
 
     def pull(self) -> Transferred:
-        done = pull(self.repository, self.place)
+        place = self.place
+        done = pull(self.repository, place)
         self.reopen()  # if this was the first fetch, there is an authority only now
         return done
 

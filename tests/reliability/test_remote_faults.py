@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import pytest
 
@@ -23,7 +24,7 @@ from artcli.flows.collect import Request as Collection
 from artcli.flows.collect import plan
 from artcli.flows.collect.shared import collect_place
 from tests.kit import sound
-from tests.kit.faulty import FaultyBucket
+from tests.kit.faulty import FaultyBucket, StaleOnce
 from tests.kit.machines import PROJECT, Machine, World, as_it_is
 from tests.kit.trees import Program, Tree
 from tests.store.material import noise
@@ -71,6 +72,8 @@ CHAPTERS: Mapping[str, Chapter] = {
 }
 
 When = Literal["before", "after"]
+WAYS: list[tuple[When, bool]] = [("before", False), ("after", False), ("before", True), ("after", True)]
+"""When an operation fails, and whether all later ones do."""
 
 
 class Scene(NamedTuple):
@@ -131,32 +134,49 @@ def _seen(repository: Repository) -> Any:
 def test_every_operation_fails(name: str, side: str, step: int, scenes: dict[str, Scene], swift: Path) -> None:
     fired = 0
     first = sum(map(ord, name + side)) % step  # each chapter has other operations in the quick form
-    for number, way in enumerate([("before", False), ("after", False), ("before", True), ("after", True)]):
-        k = 1 + (first + 2 * number) % step
-        while _fail(name, scenes[name], swift / f"{number}-{k}", side, k, *way):
+    for number, way in enumerate(WAYS):
+        k = 1 + (first + 3 * number) % step
+        while _disturb(name, scenes[name], swift / f"{number}-{k}", side, partial(_faulty, k=k, way=way)):
             k += step
             fired += 1
     assert fired
 
 
-def _fail(name: str, scene: Scene, home: Path, side: str, k: int, when: When, persistent: bool) -> bool:
-    """Tell a chapter with one failure and check what is left; False if the chapter ended before it."""
+@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)])
+def test_every_answer_is_an_old_one(name: str, step: int, scenes: dict[str, Scene], swift: Path) -> None:
+    """Of the place, once: a listing of some time ago, nothing where there is something, taken where nothing was."""
+    k = 1 + sum(map(ord, name)) % 3
+    while _disturb(name, scenes[name], swift / str(k), "shared", partial(StaleOnce, k=k)):
+        k += step
+    assert k > step
+
+
+def _faulty(bucket: Bucket, k: int, way: tuple[When, bool]) -> FaultyBucket:
+    return FaultyBucket(bucket, k, way[0], persistent=way[1])
+
+
+Disturbed: TypeAlias = "FaultyBucket | StaleOnce"
+
+
+def _disturb(name: str, scene: Scene, home: Path, side: str, wrap: Callable[[Bucket], Disturbed]) -> bool:
+    """Tell a chapter with one bad moment and check what is left; False if the chapter ended before it."""
     world = scene.world.photograph(home)
     chapter, buckets = CHAPTERS[name], []
 
-    def wrap(bucket: Bucket) -> Bucket:
-        buckets.append(FaultyBucket(bucket, k, when, persistent=persistent))
+    def wrapped(bucket: Bucket) -> Bucket:
+        buckets.append(wrap(bucket))
         return buckets[-1]
 
     failure = None
     try:
-        with world.open(chapter.machine, **{side: wrap}) as machine:
+        with world.open(chapter.machine, **{side: wrapped}) as machine:
             chapter.tell(machine)
     except (OSError, ArtError) as error:
         failure = error
-    what = f"{name}, operation {k} of {side} fails {when} its effect: {failure!r}"
+    what = f"{name}, {wrap} of {side}: {failure!r}"
     state = seen(world)
-    assert failure or state == scene.after, what
+    assert failure or state == scene.after or isinstance(buckets[0], StaleOnce), what
     with world.open(chapter.machine) as machine:
         chapter.tell(machine)
     assert seen(world) == scene.after, what
