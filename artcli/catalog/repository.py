@@ -59,6 +59,8 @@ class Repository:
         self.follower = following.Follower(
             self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place, _authority(path)
         )
+        self.actor: str | None = None
+        """Who makes the facts, where that is not who runs this program."""
         self._store: tuple[list[str], Store] | None = None
         self._counted_on: frozenset[Digest] | None = None
         """The packs that were condemned when the writing began that is going on now."""
@@ -140,7 +142,7 @@ class Repository:
         The plan sees the catalog as of one log entry, and its facts are the next one. Facts beyond one log entry's size
         go into several, in order, each whole. Returns the facts that were added.
         """
-        actor, machine = facts.this_actor(), facts.this_machine()
+        actor, machine = self.actor or facts.this_actor(), facts.this_machine()
         while True:
             self.refresh()
             check_required(self.follower.database, writing=True)

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli.buckets.bucket import Bucket
 from artcli.catalog import manifest, resolve
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, SYMLINK, Entry, Finder, Root
 from artcli.catalog.repository import Repository
@@ -69,13 +70,16 @@ class _Directory(NamedTuple):
 class Drafting:
     """A draft in a repository. Safe among threads; belongs to one process."""
 
-    def __init__(self, path: Path, root: Root | None = None, *, planes: bool = True) -> None:
+    def __init__(
+        self, path: Path, root: Root | None = None, *, planes: bool = True, bucket: Bucket | None = None
+    ) -> None:
         """`path`: the `.art` folder of its repository, which it opens for itself, so that it may be used in any thread.
 
-        `root`: a manifest of the repository's to begin with. Raises `LockedError` while gc is at work.
+        `root`: a manifest of the repository's to begin with; `bucket`: as `Repository` has it.
+        Raises `LockedError` while gc is at work.
         """
         lock = ExitStack()
-        self.repository = repository = Repository(path)
+        self.repository = repository = Repository(path, bucket)
         lock.callback(repository.close)
         lock.enter_context(repository.writing())
         self.writer = _Writer(repository.store, Manner(planes=planes))

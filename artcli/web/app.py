@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from artcli.catalog.facts import timestamp
+from artcli.catalog.repository import Repository
 from artcli.errors import ArtError
 from artcli.web.answers import Refused, refusal
 from artcli.web.guard import Bearer, Guard
@@ -54,6 +56,23 @@ class Desk:
         self.served = served
         self.ledger = Ledger(served)
         self.quota = Quota(served.bucket, options.quota)
+        self.making = threading.Lock()
+        """Held while a version is made of what was uploaded: the same request sent twice makes one."""
+        self._reading = threading.Lock()
+        self._repository: Repository | None = None
+
+    @contextmanager
+    def repository(self) -> Iterator[Repository]:
+        """The place as a repository that answers questions, to one thread at a time."""
+        with self._reading:
+            if self._repository is None:
+                self._repository = Repository(self.served.path, self.served.bucket)
+            yield self._repository
+
+    def close(self) -> None:
+        self.ledger.close()
+        if self._repository is not None:
+            self._repository.close()
 
 
 class Call(NamedTuple):
@@ -161,7 +180,7 @@ class App:
 
     def close(self) -> None:
         for desk in self._desks.values():
-            desk.ledger.close()
+            desk.close()
 
 
 class _Told:

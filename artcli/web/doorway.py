@@ -109,7 +109,7 @@ def _key(call: Call) -> tuple[str, Kind]:
     return call.rest, kind
 
 
-ROUTES: Routes = {
+DOORWAY: Routes = {
     "/v1/info": {"GET": (info, READ)},
     "/v1/o/": {"GET": (get, READ), "HEAD": (get, READ), "PUT": (put, WRITE), "DELETE": (delete, ADMIN)},
     "/v1/list": {"GET": (list_, READ)},

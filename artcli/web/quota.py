@@ -14,7 +14,7 @@ from artcli.web.answers import Refused
 
 FRESH = 300.0
 """Seconds for which a count of the bytes that are there is believed, if it does not refuse anything."""
-COUNTED = ("packs/", "index/", "log/", "segments/")
+COUNTED = ("packs/", "index/", "log/", "segments/", "local/drafts/")
 RESERVE = 16 * 1024 * 1024
 """Bytes of a disk that are left free: an almost full one is slow, and `art gc` needs some."""
 
@@ -32,21 +32,28 @@ class Quota:
         self._counted = -FRESH
 
     @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Reserve so many bytes in the block, which adds them; raises `Refused` (507)."""
+    def room(self, size: int = 0) -> Iterator[Room]:
+        """Reserve so many bytes, and more on the way, in the block that adds them; raises `Refused` (507)."""
+        room = Room(self)
+        try:
+            room.take(size)
+            yield room
+        except BaseException:
+            self._done(room.size, added=False)
+            raise
+        self._done(room.size, added=True)
+
+    def take(self, size: int) -> None:
+        """For `Room`."""
         with self._lock:
             if not self._has_room(size):
                 raise Refused(507, "quota-used-up", "this place has no room for that", hint="art gc   (at the server)")
             self._coming += size
-        try:
-            yield
-        except BaseException:
-            with self._lock:
-                self._coming -= size
-            raise
+
+    def _done(self, size: int, *, added: bool) -> None:
         with self._lock:
             self._coming -= size
-            self._used += size
+            self._used += size if added else 0
 
     def _has_room(self, size: int) -> bool:
         if isinstance(self._bucket, DiskBucket):
@@ -61,3 +68,16 @@ class Quota:
         self._used = sum(item.size for folder in COUNTED for item in self._bucket.list(folder))
         self._counted = time.monotonic()
         return self._used + wanted <= self._most
+
+
+class Room:
+    """What one request has reserved."""
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self.size = 0
+
+    def take(self, size: int) -> None:
+        """Reserve more; raises `Refused` (507)."""
+        self._quota.take(size)
+        self.size += size

@@ -61,8 +61,8 @@ def command(
     from artcli.cli import doorway
     from artcli.web import serving
     from artcli.web.app import App
-    from artcli.web.doorway import ROUTES
     from artcli.web.guard import Open
+    from artcli.web.routes import ROUTES
 
     wanted = doorway.Wanted(
         path, many, storage, tokens, host, port, auth, i_know, insecure, certificate, key, verify, quota, append_only
