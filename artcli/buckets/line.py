@@ -27,6 +27,7 @@ from urllib3.exceptions import (
 )
 
 from artcli import __version__
+from artcli.buckets.limited import Meter
 from artcli.buckets.retry import Passing, unreachable
 from artcli.errors import ArtError, AuthError, ConflictError, IntegrityError, NetworkError, NotFoundError, SpaceError
 
@@ -68,8 +69,9 @@ class Line(Protocol):
 class HttpLine:
     """To `url`, http or https, below which all paths are; `token` goes with every request."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, meter: Meter | None = None) -> None:
         self.place = url
+        self._meter = meter or Meter()
         self._base = url.rstrip("/")
         self._headers = {"User-Agent": f"art/{__version__}", "Accept-Encoding": "identity"}
         if token:
@@ -80,26 +82,27 @@ class HttpLine:
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None,
         limit: int | None = None,
     ) -> Answer:  # fmt: skip
-        return exchange(
-            self._pool, self.place, method, self._base + path, {**self._headers, **(headers or {})}, body, limit
-        )
+        told = {**self._headers, **(headers or {})}
+        return exchange(self._pool, self.place, method, self._base + path, told, body, limit, self._meter)
 
 
 def exchange(
-    pool: Any, place: str, method: str, url: str, headers: dict[str, str], body: bytes | None, limit: int | None
-) -> Answer:
+    pool: Any, place: str, method: str, url: str, headers: dict[str, str], body: bytes | None, limit: int | None,
+    meter: Meter,
+) -> Answer:  # fmt: skip
     """As `Line.request`, over a pool of urllib3."""
     content = None
+    meter.ask()
     if body is not None:
         headers["Content-Length"] = str(len(body))
-        content = _pieces(body) if body else b""
+        content = _pieces(body, meter) if body else b""
     try:
         answer = pool.request(
             method, url, headers=headers, body=content, preload_content=False, redirect=False, retries=False,
             timeout=urllib3.Timeout(connect=CONNECT, read=STALL),
         )  # fmt: skip
         try:
-            return Answer(answer.status, answer.headers, _read(answer, place, limit))
+            return Answer(answer.status, answer.headers, _read(answer, place, limit, meter))
         finally:
             if answer.connection is not None:  # not read to its end, so that nothing else can come on it
                 answer.close()
@@ -107,22 +110,27 @@ def exchange(
         raise _broken(place, error) from None
 
 
-def _read(answer: urllib3.BaseHTTPResponse, place: str, limit: int | None) -> bytes:
+def _read(answer: urllib3.BaseHTTPResponse, place: str, limit: int | None, meter: Meter) -> bytes:
     if answer.status >= 300:
         return answer.read(ERROR_SIZE, decode_content=False)
     limit = WHOLE if limit is None else limit
     parts, size = [], 0
-    while size <= limit and (part := answer.read(limit + 1 - size, decode_content=False)):
+    step = PIECE if meter.rate else WHOLE
+    while size <= limit and (part := answer.read(min(step, limit + 1 - size), decode_content=False)):
         parts.append(part)
         size += len(part)
+        meter.receive(len(part))
     if size > limit:
         raise IntegrityError("remote-refused", f"{place} answers with more than was asked for")
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _pieces(body: bytes) -> Iterator[memoryview]:
+def _pieces(body: bytes, meter: Meter) -> Iterator[memoryview]:
     view = memoryview(body)
-    return (view[start : start + PIECE] for start in range(0, len(view), PIECE))
+    for start in range(0, len(view), PIECE):
+        piece = view[start : start + PIECE]
+        meter.send(len(piece))
+        yield piece
 
 
 def _broken(place: str, error: Exception) -> NetworkError:

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
+from artcli.buckets.limited import Meter
 from artcli.buckets.line import Answer, exchange
 from artcli.buckets.retry import Passing, unreachable
 from artcli.errors import AuthError, NetworkError, NotFoundError, UsageError
@@ -81,6 +82,7 @@ class SshLine:
     def __init__(self, url: str) -> None:
         """Starts nothing yet; raises as `target`."""
         self.place = url
+        self.meter = Meter()
         self._pool = _Pool(command(target(url)))
         weakref.finalize(self, self._pool.close)  # also at the program's end, so that ssh ends before it
 
@@ -91,7 +93,7 @@ class SshLine:
         """See `Line.request`. Raises also `AuthError` (`not-permitted`), `NotFoundError` (`no-place`, `no-art`)."""
         told = {"Accept-Encoding": "identity", **(headers or {})}
         try:
-            return exchange(self._pool, self.place, method, path, told, body, limit)
+            return exchange(self._pool, self.place, method, path, told, body, limit, self.meter)
         except Passing as failure:
             raise self._explained(failure) from None
 

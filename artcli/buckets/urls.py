@@ -21,6 +21,7 @@ from artcli.buckets import objectstore
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.credentials import token_for
 from artcli.buckets.disk import DiskBucket
+from artcli.buckets.limited import Meter, MeteredBucket
 from artcli.buckets.retry import PATIENCE, RetryingBucket
 from artcli.errors import UsageError
 
@@ -41,6 +42,8 @@ class Access(NamedTuple):
     """Seconds without any success until it counts as unreachable."""
     token: str | None = None
     """For a server; None: that of ART_TOKEN, or the one that the user keeps for the address."""
+    meter: Meter | None = None
+    """Counts what goes over a network, and holds it to a rate."""
 
 
 def open_bucket(url: str, *, access: Access | None = None, create: bool = False) -> Bucket:
@@ -62,15 +65,18 @@ def open_bucket(url: str, *, access: Access | None = None, create: bool = False)
 def _far(url: str, access: Access) -> Bucket:
     kind = scheme(url)
     if kind in objectstore.SCHEMES:
-        return objectstore.ObjectBucket(url)
+        bucket = objectstore.ObjectBucket(url)
+        return MeteredBucket(bucket, access.meter) if access.meter else bucket
     if kind == "ssh":
         from artcli.buckets.http import HttpBucket
 
-        return HttpBucket(_ssh_line(url, os.environ.get("ART_SSH"), os.environ.get("ART_SSH_COMMAND")))
+        line = _ssh_line(url, os.environ.get("ART_SSH"), os.environ.get("ART_SSH_COMMAND"))
+        line.meter = access.meter or line.meter
+        return HttpBucket(line)
     from artcli.buckets.line import HttpLine
     from artcli.buckets.static import WebBucket
 
-    return WebBucket(HttpLine(url, access.token or token_for(url)))
+    return WebBucket(HttpLine(url, access.token or token_for(url), access.meter))
 
 
 @lru_cache(maxsize=4)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
+from artcli.buckets.limited import Meter
 from artcli.buckets.probe import FOLDER as PROBES
 from artcli.buckets.probe import ProvenBucket
-from artcli.buckets.urls import Access, directory, normal, open_bucket, scheme
+from artcli.buckets.urls import Access, directory, normal, open_bucket
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS
@@ -34,7 +35,7 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     """
     Remotes(repository.path).check_new(name)
     url = normal(url)
-    bucket = _begun(url, _access(repository))
+    bucket = _begun(url, access(repository))
     proven(repository, url, bucket, single_writer=single_writer)
     place = _opened(repository, url, bucket)
     try:
@@ -48,11 +49,11 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     return remote
 
 
-def _begun(url: str, access: Access) -> Bucket:
+def _begun(url: str, how: Access) -> Bucket:
     """The bucket of a place, or of what may become one."""
     path = directory(url)
     if path is None:
-        bucket = open_bucket(url, access=access)
+        bucket = open_bucket(url, access=how)
         if not _has_place(bucket) and any(not item.key.startswith(PROBES) for item in bucket.list("")):
             raise ConflictError("not-a-place", f"a place is made where nothing is, and something is at {url}")
         return bucket
@@ -76,7 +77,7 @@ def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: b
     """As `prove`; a place from which this machine can only read need not be safe for writers."""
     try:
         prove(repository.path, url, bucket, single_writer=single_writer)
-    except (AuthError, ArtError) as error:
+    except ArtError as error:
         if not isinstance(error, AuthError) and error.slug != "cannot-write":
             raise
         if not _has_place(bucket):
@@ -121,11 +122,11 @@ def chosen(repository: Repository, name: str | None) -> Remote:
     remotes = Remotes(repository.path)
     if name is None and (wanted := os.environ.get("ART_REMOTE")):
         known = {remote.name for remote in remotes.all}
-        if wanted not in known and (scheme(wanted) != "file" or os.path.isabs(wanted)):
+        if wanted not in known and os.sep in wanted:
             return _of_url(remotes, wanted) or add(repository, _free_name(known), wanted)
         name = wanted
     if name is not None:
-        found = _of_url(remotes, name) if scheme(name) != "file" or os.sep in name else None
+        found = _of_url(remotes, name) if os.sep in name else None
         return found or remotes.get(name)
     for remote in remotes.all:
         if remote.place == remotes.authority:
@@ -151,20 +152,22 @@ def check_there(url: str) -> None:
     url = normal(url)
     path = directory(url)
     if path is None:
-        _check_place(url, open_bucket(url))
+        _check_place(url, open_bucket(url, access=access()))
     elif not _is_place(path):
         raise _unreachable(url, "there is no repository: is the disk mounted?")
 
 
-def reach(repository: Repository, remote: Remote, access: Access | None = None) -> Place:
+def reach(repository: Repository, remote: Remote, meter: Meter | None = None) -> Place:
     """The open place; `close` it. Where it was not proven that many may write, that is done before the first write.
+
+    `meter` counts what goes over a network, and holds it to a rate.
 
     Raises as `check_there`, `ConflictError` (`another-place`).
     """
     path = directory(remote.url)
     if path is not None:
         check_there(remote.url)
-    bucket = open_bucket(remote.url, access=access or _access(repository))
+    bucket = open_bucket(remote.url, access=access(repository)._replace(meter=meter))
     if path is None:
         bucket = ProvenBucket(bucket, lambda inner: prove(repository.path, remote.url, inner))
     if _place_at(remote.url, bucket) != remote.place:
@@ -174,8 +177,9 @@ def reach(repository: Repository, remote: Remote, access: Access | None = None) 
     return Place(repository.path, remote.place, bucket)
 
 
-def _access(repository: Repository) -> Access:
-    return Access(patience=Settings(repository=repository.path).number("patience"))
+def access(repository: Repository | None = None) -> Access:
+    """How places are spoken to, as the settings say."""
+    return Access(patience=Settings(repository=repository.path if repository else None).number("patience"))
 
 
 def _is_place(path: Path) -> bool:

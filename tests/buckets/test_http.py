@@ -18,6 +18,7 @@ def reader(folder: Path) -> Raw:
 
 class TestHttp(BucketSuite):
     LARGE = 32  # the server takes no more
+    MANY = 120  # longer listings: see test_line
 
     @pytest.fixture
     def place(self) -> tuple[str, Path]:

@@ -54,6 +54,11 @@ def test_versions_travel_by_every_way(machines: Machines, place: str, art: Art) 
     assert versions(copy) == shared
     assert copy("verify", "dataset:v1").code == copy("fsck").code == 0
     assert copy("remote", "ls", "--json").json["items"][0]["url"] == place
+    tried = copy("remote", "test", "origin", "--json").json
+    assert (tried["safe"], tried["found"], tried["url"]) == (True, [], place)
+    assert 0 < tried["latency"] < 5
+    assert tried["down"] > 0
+    assert (tried["scope"] is None) == (tried["up"] is not None) == place.startswith("s3")
 
 
 def test_a_plain_web_server_is_a_place_to_pull_from(machines: Machines, art: Art) -> None:
@@ -70,6 +75,8 @@ def test_a_plain_web_server_is_a_place_to_pull_from(machines: Machines, art: Art
         assert copy("pull").code == copy("verify", "dataset:v1").code == 0
         log(copy, c=b"c" * 5000)
         assert copy("push", "--json").error["code"] == "read-only-place"
+        tried = copy("remote", "test", "origin", "--json").json
+        assert (tried["safe"], tried["down"]) == (None, None)
     with serving_files(art.directory) as url:
         assert car("remote", "add", "x", url, "--json").error["code"] == "no-place"
     with serving_files(machines.nas, Plain) as url:
@@ -120,6 +127,31 @@ def test_a_place_that_lets_two_win_is_refused(machines: Machines, fake: Store) -
     assert car("remote", "add", "cloud", "s3://bucket", "--single-writer").code == 0
     log(car, a=b"a" * 5000)
     assert car("push").code == 0
+    tried = car("remote", "test", "cloud")
+    assert tried.code == 1
+    assert tried.raw_out
+    assert car("remote", "set-url", "cloud", "s3://elsewhere", "--json").error["code"] == "unsafe-place"
+    assert car("remote", "set-url", "cloud", "s3://elsewhere", "--single-writer").code == 0
+
+
+def test_a_remote_is_chosen_by_the_environment(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    car, laptop = machines.car, machines.laptop
+    other = machines.nas.with_name("other")
+    machines.share()
+    assert car("remote", "add", "usb", str(other)).code == 0
+    log(car, a=b"a" * 5000)
+    monkeypatch.setenv("ART_REMOTE", "usb")
+    assert car("push").out == "usb\n"
+    monkeypatch.setenv("ART_REMOTE", str(machines.nas))
+    assert car("push").out == "nas\n"
+    assert car("push", "usb").out == car("push", f"file://{other}").out == "usb\n"
+    monkeypatch.setenv("ART_REMOTE", f"file://{other}")
+    first = laptop("pull")
+    assert first.out == "origin\n", first.err
+    assert [item["name"] for item in laptop("remote", "ls", "--json").json["items"]] == ["nas", "origin"]
+    assert laptop("pull").out == "origin\n"
+    monkeypatch.setenv("ART_REMOTE", "none")
+    assert car("push", "--json").error["code"] == "no-such-remote"
 
 
 def test_a_place_is_tried_again_by_another_version_of_art(

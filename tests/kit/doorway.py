@@ -17,6 +17,7 @@ from pathlib import Path
 from artcli.buckets.disk import DiskBucket
 from artcli.web import serving
 from artcli.web.app import App, Options
+from artcli.web.doorway import ROUTES
 from artcli.web.guard import Open
 from artcli.web.served import Places, Served, Several
 
@@ -39,7 +40,7 @@ class Folders(Several):
 
 
 def application(places: Places) -> App:
-    return App(places, Open(), Options(judged=False))
+    return App(places, Open(), ROUTES, Options(judged=False))
 
 
 @lru_cache(maxsize=1)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from artcli.catalog.remotes import Remote, Remotes
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema
+from artcli.cli.formatting import Field, Schema, size
 from artcli.flows import remotes
 
 EXAMPLES = """
 art remote add nas ../nas         # a directory; it is made a place if it is empty
 art remote ls
+art remote test nas               # how far, how fast, and safe for many writers?
 art remote set-url nas ../nas     # the same place is to be found elsewhere now
 art remote promote nas            # version numbers are those that it gives
 art remote rm nas --yes
@@ -28,6 +29,22 @@ REMOTE = Schema(
         Field("authority", "truth", "version numbers are those that it gives"),
     ],
     columns=["name", "url", "authority"],
+    key="name",
+)
+
+TRIAL = Schema(
+    "trial",
+    fields=[
+        Field("name"),
+        Field("url"),
+        Field("latency", "duration", "seconds from a small question to its answer"),
+        Field("down", "size", "bytes a second; nothing if there was nothing to read"),
+        Field("up", "size", "bytes a second; nothing if it cannot be measured"),
+        Field("safe", "truth", "of two writers of a name one wins; nothing if nobody can write there"),
+        Field("found", "words", "what is not as it must be"),
+        Field("scope", help="what a server permits: read, write or admin"),
+    ],
+    columns=["name", "latency", "down", "up", "safe", "scope"],
     key="name",
 )
 
@@ -77,6 +94,32 @@ def promote(ctx: typer.Context, name: Name) -> None:
     _record(console, name)
 
 
+def test(ctx: typer.Context, name: Name) -> None:
+    """Try a remote: whether it answers, how far and how fast it is, and whether of two writers one wins.
+
+    Exit code 1 if it is not safe for many writers.
+    """
+    console: Console = ctx.obj
+    from artcli.flows.trial import try_remote
+
+    repository = console.repository()
+    remote = Remotes(repository.path).get(name)
+    found = try_remote(repository, remote)
+    item = {"name": remote.name, "url": remote.url, **found._asdict(), "found": list(found.found)}
+    console.record(TRIAL, item, text=lambda: _told(item))
+    if found.safe is False:
+        raise typer.Exit(1)
+
+
+def _told(item: dict[str, Any]) -> str:
+    safe = {True: "of two writers one wins", False: "NOT safe for two writers", None: "only to be read from"}
+    lines = [f"{item['name']} at {item['url']}", f"an answer takes {item['latency'] * 1000:.1f} ms"]
+    rates = [f"{size(item[way])}/s {way}" for way in ("down", "up") if item[way]]
+    lines += [", ".join(rates)] if rates else []
+    lines += [safe[item["safe"]], *item["found"]]
+    return "\n".join([*lines, *([f"scope: {item['scope']}"] if item["scope"] else [])])
+
+
 def rm(ctx: typer.Context, name: Name) -> None:
     """Forget a remote; what it holds stays there, and what came from it here."""
     console: Console = ctx.obj
@@ -88,7 +131,7 @@ def rm(ctx: typer.Context, name: Name) -> None:
     console.record(REMOTE, item)
 
 
-SUBCOMMANDS = {"add": add, "ls": ls, "set-url": set_url, "promote": promote, "rm": rm}
+SUBCOMMANDS = {"add": add, "ls": ls, "test": test, "set-url": set_url, "promote": promote, "rm": rm}
 
 
 def _record(console: Console, name: str) -> None:
