@@ -78,6 +78,12 @@ class Batched(Protocol):
         """The bytes of each piece, as `Bucket.get` gives them, in order; None where there is no such object."""
 
 
+def is_batched(bucket: Bucket) -> bool:
+    """Whether many small reads cost it less together, seen through buckets that wrap it (which have it as `inner`)."""
+    inner = getattr(bucket, "inner", None)
+    return isinstance(bucket, Batched) if inner is None else is_batched(inner)
+
+
 def get_many(bucket: Bucket, pieces: Sequence[Piece]) -> list[bytes | None]:
     """As `Batched.get_many`; where the bucket has not that, piece by piece."""
     return bucket.get_many(pieces) if isinstance(bucket, Batched) else one_by_one(bucket, pieces)

@@ -1,18 +1,20 @@
 """The mirror of another place's log: its entries, byte for byte, on this machine.
 
 A log only grows and its entries are chained, so a mirror is brought up to date by asking for the entry after the last
-one it has: one question where there is no news. Whole segments come at once; of those the mirror keeps the segment and
-its last entry, which is enough for `Log.after`. What does not follow what is here already is not taken.
+one it has: one question where there is no news. Where there are some, more of them are asked for together. Whole
+segments come at once; of those the mirror keeps the segment and its last entry, which is enough for `Log.after`. What
+does not follow what is here already is not taken.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
-from artcli.buckets.bucket import Missing
+from artcli.buckets.bucket import Piece, get_many
 from artcli.buckets.disk import DiskBucket
 from artcli.catalog.following import START, Head
 from artcli.catalog.log import (
@@ -29,6 +31,12 @@ from artcli.catalog.log import (
     segment_key,
 )
 from artcli.errors import ConflictError, IntegrityError
+from artcli.threads import ahead
+
+WIDTH = 64
+"""Entries that are asked for together, once there were as many: a push is one, a clone of a young place is hundreds."""
+WRITERS = 8
+"""Threads that write entries: each waits for the disk."""
 
 
 def mirror_of(path: Path, place: str) -> Log:
@@ -51,12 +59,21 @@ def fetch(remote: Log, mirror: Log, head: Head) -> Head:
     Raises `IntegrityError` (`damaged-log`) at an entry that is damaged, of another place, or does not follow the one
     before; what came before it is kept.
     """
+    width = 1
     while True:
-        found = _entry(remote, head)
-        if found is None:
+        n = head.n + 1
+        width = min(width, SEGMENT - n % SEGMENT) if n % SEGMENT else 1
+        found = get_many(remote.bucket, [Piece(entry_key(n + more), 0, ENTRY_SIZE + 1) for more in range(width)])
+        if found[0] is None:
             return head
-        entry, data = found
-        head = (_segment(remote, mirror, head) if entry.n % SEGMENT == 0 else None) or _keep(mirror, entry, data)
+        before = head
+        if n % SEGMENT == 0:
+            head = _segments(remote, mirror, head)
+        if head == before:
+            head = _entries(remote, mirror, head, found)
+            if None in found:
+                return head
+            width = min(4 * width, WIDTH)
 
 
 def check_reaches(remote: Log, head: Head) -> None:
@@ -103,15 +120,22 @@ def _fresh(path: Path, place: str) -> Path:
     return path / "mirrors" / f"{place}.fresh"
 
 
-def _entry(remote: Log, head: Head) -> tuple[LogEntry, bytes] | None:
-    n = head.n + 1
+def _entries(remote: Log, mirror: Log, head: Head, found: Iterable[bytes | None]) -> Head:
+    """Keep the entries that follow `head`, up to the first that is not there."""
+    sound: list[tuple[int, bytes]] = []
     try:
-        data = remote.bucket.get(entry_key(n), 0, ENTRY_SIZE + 1)
-    except Missing:
-        return None
-    entry = decode(n, data)
-    _check(remote, entry, head)
-    return entry, data
+        for data in found:
+            if data is None:
+                break
+            entry = decode(head.n + 1, data)
+            _check(remote, entry, head)
+            head = Head(entry.n, entry.digest)
+            sound.append((entry.n, data))
+    finally:
+        for n, kept in zip(sound, ahead(lambda item: mirror.add(*item), sound, workers=WRITERS), strict=True):
+            if not kept:
+                raise damaged(n[0], "the mirror has another one")
+    return head
 
 
 def _check(remote: Log, entry: LogEntry, head: Head) -> None:
@@ -120,24 +144,61 @@ def _check(remote: Log, entry: LogEntry, head: Head) -> None:
     check_follows(entry, head.digest)
 
 
-def _keep(mirror: Log, entry: LogEntry, data: bytes) -> Head:
-    if not mirror.add(entry.n, data):
-        raise damaged(entry.n, "the mirror has another one")
-    return Head(entry.n, entry.digest)
+def _segments(remote: Log, mirror: Log, head: Head) -> Head:
+    """Copy the segments that begin after `head`, as far as they are there and to be believed."""
+    first = (head.n + 1) // SEGMENT
+    listed = _listed(remote, first)
+    for numbers in _together(first, listed):
+        pieces = []
+        for number in numbers:
+            pieces.append(Piece(segment_key(number), 0, listed[segment_key(number)]))
+            pieces.append(Piece(entry_key(number * SEGMENT + SEGMENT - 1), 0, ENTRY_SIZE + 1))
+        found = iter(get_many(remote.bucket, pieces))
+        for number in numbers:
+            reached = _segment(remote, mirror, head, number, next(found), next(found))
+            if reached is None:
+                return head
+            head = reached
+    return head
 
 
-def _segment(remote: Log, mirror: Log, head: Head) -> Head | None:
-    """Copy the segment that begins after `head`; None if there is none, or it is not to be believed."""
-    number = (head.n + 1) // SEGMENT
+def _listed(remote: Log, first: int) -> dict[str, int]:
+    """Segments from number `first` on, by their keys, and their sizes."""
+    after = segment_key(first - 1) if first else ""
     try:
-        data = remote.bucket.get(segment_key(number), 0, SEGMENT_SIZE + 1)
+        return {item.key: item.size for item in remote.bucket.list("segments/", after) if item.size <= SEGMENT_SIZE}
+    except ConflictError as error:
+        if error.slug != "not-listed":
+            raise
+        return {segment_key(first): SEGMENT_SIZE}  # a plain web server: perhaps there is one
+
+
+def _together(first: int, listed: Mapping[str, int]) -> Iterator[list[int]]:
+    """The numbers of segments from `first` on without a gap, so many at a time as memory can hold."""
+    numbers: list[int] = []
+    size = 0
+    for number in count(first):
+        more = listed.get(segment_key(number))
+        if numbers and (more is None or size + more > SEGMENT_SIZE):
+            yield numbers
+            numbers, size = [], 0
+        if more is None:
+            return
+        numbers.append(number)
+        size += more
+
+
+def _segment(remote: Log, mirror: Log, head: Head, number: int, data: bytes | None, last: bytes | None) -> Head | None:
+    """Keep a segment, and the entry that is its last; None if it is not to be believed."""
+    if data is None or last is None:
+        return None
+    try:
         for entry in decode_segment(number, data):
             _check(remote, entry, head)
             head = Head(entry.n, entry.digest)
-        last = remote.bucket.get(entry_key(head.n), 0, ENTRY_SIZE + 1)
         if decode(head.n, last).digest != head.digest:
             return None
-    except (Missing, IntegrityError):
+    except IntegrityError:
         return None  # the entries themselves decide
     mirror.bucket.add(segment_key(number), data)
     mirror.bucket.add(entry_key(head.n), last)

@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 from operator import le
 from struct import unpack_from
 
-from artcli.buckets.bucket import Batched, Bucket, Piece, get_many
+from artcli.buckets.bucket import Bucket, Piece, get_many, is_batched
 from artcli.content import DIGEST_SIZE, Buffer, Digest
 from artcli.errors import IntegrityError
 from artcli.store.index import LOCATION, Shape, damaged, index_key, row_of
@@ -48,7 +48,7 @@ class PartialIndex:
         """Digests of the packs whose chunks this index lists, and the kind of each."""
         self._bucket = bucket
         self._key = index_key(name)
-        self._piece = ASKED if isinstance(bucket, Batched) else ASKED_ALONE
+        self._piece = ASKED if is_batched(bucket) else ASKED_ALONE
         self._known: dict[Digest, Location | None] = {}
         self.read = 0
         """What look-ups have cost, in bytes."""

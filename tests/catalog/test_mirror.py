@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from artcli.buckets.bucket import Item
 from artcli.buckets.memory import MemoryBucket
 from artcli.catalog import log as log_module
 from artcli.catalog import mirror as mirror_module
@@ -10,6 +13,7 @@ from artcli.catalog.log import GENESIS, Log, encode, entry_key, segment_key
 from artcli.catalog.mirror import check_reaches, fetch
 from artcli.errors import ConflictError, IntegrityError
 from tests.catalog.kit import fact, version_data
+from tests.kit.afar import FarBucket
 
 PLACE = "cd" * 16
 
@@ -124,3 +128,28 @@ def test_a_log_that_was_rolled_back_is_noticed(remote: Log, mirror: Log) -> None
     grow(remote, 1, Head(1, held(remote)[1]))
     with pytest.raises(ConflictError):
         check_reaches(remote, head)
+
+
+def test_a_long_log_comes_in_few_rounds(mirror: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments together, then more and more entries at a time."""
+    for module in (log_module, mirror_module):
+        monkeypatch.setattr(module, "SEGMENT", 100)
+    far = FarBucket(MemoryBucket())
+    remote = Log(far, PLACE)
+    head = grow(remote, 1099)
+    far.forget()
+    assert fetch(remote, mirror, START) == head
+    assert far.rounds < 10
+    assert held(mirror) == held(remote)
+
+
+def test_where_nothing_can_be_listed_segments_are_looked_for(remote: Log, mirror: Log, bucket: Counting) -> None:
+    head = grow(remote, 13)
+
+    def refuse(prefix: str, after: str = "") -> Iterator[Item]:
+        raise ConflictError("not-listed", "a plain web server")
+
+    bucket.list = refuse  # type: ignore[method-assign]
+    assert fetch(remote, mirror, START) == head
+    assert held(mirror) == held(remote)
+    assert {item.key for item in mirror.bucket.list("segments/")} == {segment_key(0), segment_key(1)}

@@ -19,9 +19,9 @@ AT_ONCE = 4
 class FarBucket:
     """Wraps a bucket. A list of keys is one question for every thousand, `get_many` one for every 256 pieces."""
 
-    def __init__(self, inner: Bucket, latency: float = 0.0, rate: float = 0.0) -> None:
+    def __init__(self, there: Bucket, latency: float = 0.0, rate: float = 0.0) -> None:
         """`latency`: seconds that an answer takes; `rate`: bytes a second that the line carries, 0 for any number."""
-        self.inner = inner
+        self.there = there
         self.latency = latency
         self.rate = rate
         self.asked: list[str] = []
@@ -43,7 +43,7 @@ class FarBucket:
 
     def _get(self, key: str, start: int, length: int | None) -> bytes:
         self._ask(f"get {key}")
-        data = self.inner.get(key, start, length)
+        data = self.there.get(key, start, length)
         self._carry(len(data))
         return data
 
@@ -58,7 +58,7 @@ class FarBucket:
         answers = []
         for piece in pieces:
             try:
-                answers.append(self.inner.get(*piece))
+                answers.append(self.there.get(*piece))
             except Missing:
                 answers.append(None)
         self._carry(sum(len(answer) for answer in answers if answer is not None))
@@ -72,10 +72,10 @@ class FarBucket:
         self._ask(f"add {key}")
         whole = data if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)
         self._carry(len(whole), up=True)
-        return self.inner.add(key, whole)
+        return self.there.add(key, whole)
 
     def list(self, prefix: str, after: str = "") -> Iterator[Item]:
-        for number, item in enumerate(self.inner.list(prefix, after)):
+        for number, item in enumerate(self.there.list(prefix, after)):
             if number % 1000 == 0:
                 self.rounds += 1
                 self._ask(f"list {prefix}")
@@ -84,7 +84,7 @@ class FarBucket:
     def delete(self, key: str) -> None:
         self.rounds += 1
         self._ask(f"delete {key}")
-        self.inner.delete(key)
+        self.there.delete(key)
 
     def _ask(self, what: str) -> None:
         with self._lock:

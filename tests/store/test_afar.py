@@ -65,7 +65,7 @@ def huge() -> tuple[MemoryBucket, list[str], list[bytes]]:
 
 def test_a_small_index_is_fetched_once_and_kept(tmp_path: Path) -> None:
     bucket = FarBucket(MemoryBucket())
-    live = [add_index(bucket.inner, map(row, range(i * 1000, i * 1000 + size))) for i, size in enumerate((3, 300, 900))]
+    live = [add_index(bucket.there, map(row, range(i * 1000, i * 1000 + size))) for i, size in enumerate((3, 300, 900))]
     bucket.forget()
     store = Store(bucket, live, remote=tmp_path / "indexes")
     wanted = names([2, 1299, 2899, 5])
@@ -113,7 +113,7 @@ def test_a_large_index_answers_as_it_would_whole(large: tuple[MemoryBucket, str]
 
 def test_many_are_looked_up_in_two_rounds(large: tuple[MemoryBucket, str], tmp_path: Path) -> None:
     bucket = FarBucket(large[0])
-    other = add_index(bucket.inner, map(row, range(100_000, 140_000)))
+    other = add_index(bucket.there, map(row, range(100_000, 140_000)))
     store = Store(bucket, [large[1], other], remote=tmp_path)
     store.prepare(names([0]))
     bucket.forget()
