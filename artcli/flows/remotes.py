@@ -87,7 +87,7 @@ def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: b
 def move(repository: Repository, name: str, url: str, *, single_writer: bool = False) -> None:
     """Say where a remote is to be found now; raises as `reach` and, of the place, as `add`."""
     remote = Remotes(repository.path).get(name)._replace(url=normal(url))
-    place = reach(repository, remote)
+    place = reach(repository, remote, look=True)
     try:
         proven(repository, remote.url, place.bucket, single_writer=single_writer)
     finally:
@@ -157,10 +157,11 @@ def check_there(url: str) -> None:
         raise _unreachable(url, "there is no repository: is the disk mounted?")
 
 
-def reach(repository: Repository, remote: Remote, meter: Meter | None = None) -> Place:
+def reach(repository: Repository, remote: Remote, meter: Meter | None = None, *, look: bool = False) -> Place:
     """The open place; `close` it. Where it was not proven that many may write, that is done before the first write.
 
-    `meter` counts what goes over a network, and holds it to a rate.
+    `meter` counts what goes over a network, and holds it to a rate. Whether the place is there and the right one is
+    found out now if it costs nothing or nothing was ever fetched from it, or if `look`; else by its log.
 
     Raises as `check_there`, `ConflictError` (`another-place`).
     """
@@ -170,11 +171,18 @@ def reach(repository: Repository, remote: Remote, meter: Meter | None = None) ->
     bucket = open_bucket(remote.url, access=access(repository)._replace(meter=meter))
     if path is None:
         bucket = ProvenBucket(bucket, lambda inner: prove(repository.path, remote.url, inner))
-    if _place_at(remote.url, bucket) != remote.place:
-        raise ConflictError(
-            "another-place", f"the repository at {remote.url} is not the one that was added as '{remote.name}'"
-        )
-    return Place(repository.path, remote.place, bucket)
+    place = Place(repository.path, remote.place, bucket)
+    if path is None and place.follower.head.n >= 0 and not look:
+        return place
+    try:
+        if _place_at(remote.url, bucket) != remote.place:
+            raise ConflictError(
+                "another-place", f"the repository at {remote.url} is not the one that was added as '{remote.name}'"
+            )
+    except BaseException:
+        place.close()
+        raise
+    return place
 
 
 def access(repository: Repository | None = None) -> Access:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_remote import Machines, log, machines, versions
+from tests.kit.certificate import certificate
 from tests.kit.command_line import Art
 from tests.kit.s3 import credentials, s3
 from tests.kit.s3_fake import Store, serving
 from tests.kit.sshd import ssh
 from tests.kit.web_server import Plain, serving_files
-from tests.web.conftest import serve
+from tests.web.conftest import Serve, serve
 
 __all__ = ["machines", "s3", "serve", "ssh"]
 
@@ -59,6 +60,44 @@ def test_versions_travel_by_every_way(machines: Machines, place: str, art: Art) 
     assert 0 < tried["latency"] < 5
     assert tried["down"] > 0
     assert (tried["scope"] is None) == (tried["up"] is not None) == place.startswith("s3")
+
+
+def test_tokens_over_an_encrypted_line(
+    machines: Machines, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = certificate(tmp_path)
+    (tmp_path / "served").mkdir()
+    car, laptop = machines.car, machines.laptop
+    tokens = {}
+    for scope in ("read", "write"):
+        made = car("token", "create", scope, "--scope", scope, "--at", tmp_path / "served", "--quiet")
+        assert made.code == 0, made.err
+        tokens[scope] = made.out.strip().encode()
+    server = serve("served", "--host", "0.0.0.0", "--tls-cert", cert, "--tls-key", key)
+    url = f"https://127.0.0.1:{server.address[1]}"
+
+    def refused(art: Art, *words: str) -> str:
+        result = art(*words, "--json")
+        assert not any(token in result.raw_err for token in tokens.values())
+        return str(result.error["code"])
+
+    assert refused(car, "remote", "add", "cloud", url) == "bad-certificate"
+    monkeypatch.setenv("ART_CA", str(cert))
+    assert refused(car, "remote", "add", "cloud", url) == "login-needed"
+    assert car("login", url, "--token-stdin", stdin=tokens["write"]).err.endswith(": write\n")
+    log(car, a=b"a" * 5000)
+    join(url, car)
+    assert car("push").code == 0
+    assert car("remote", "test", "cloud", "--field", "scope").out == "write\n"
+    monkeypatch.setenv("ART_TOKEN", tokens["read"].decode())
+    join(url, laptop)
+    assert laptop("pull").code == laptop("use", "dataset:v0").code == 0
+    log(laptop, b=b"b" * 5000)
+    assert refused(laptop, "push") == "not-permitted"
+    monkeypatch.delenv("ART_TOKEN")
+    assert laptop("push").code == 0
+    assert car("logout", url).code == 0
+    assert refused(car, "pull") == "login-needed"
 
 
 def test_a_plain_web_server_is_a_place_to_pull_from(machines: Machines, art: Art) -> None:
@@ -168,6 +207,21 @@ def test_a_place_is_tried_again_by_another_version_of_art(
     assert car("push", "--json").error["code"] == "unsafe-place"
     fake.conditions = True
     assert car("push").code == 0
+
+
+def test_another_place_at_the_same_address_is_noticed(machines: Machines, fake: Store) -> None:
+    car, laptop = machines.car, machines.laptop
+    join("s3://bucket", car)
+    log(car, a=b"a" * 5000)
+    assert car("push").code == 0
+    fake.objects.clear()
+    assert car("pull", "--json").error["code"] == "remote-rolled-back"
+    join("s3://bucket", laptop)
+    log(laptop, b=b"b" * 5000)
+    assert laptop("push").code == 0
+    for words in (["pull"], ["push"]):
+        assert car(*words, "--json").error["code"] in ("damaged-log", "remote-rolled-back")
+    assert car("remote", "set-url", "cloud", "s3://bucket/x", "--json").error["code"] == "no-place"
 
 
 def test_who_may_only_read_can_pull(machines: Machines, fake: Store) -> None:
