@@ -13,6 +13,7 @@ from artcli.errors import (
     ConflictError,
     IntegrityError,
     LockedError,
+    NetworkError,
     NotFoundError,
     SpaceError,
     UsageError,
@@ -25,11 +26,21 @@ _STATUS: Mapping[type[ArtError], int] = {
     ConflictError: 409,
     IntegrityError: 422,
     LockedError: 503,
+    NetworkError: 503,
     SpaceError: 507,
 }
 
-UNSAID = frozenset({"disk-full", "cannot-write", "no-exclusive-write", "not-an-object", "bucket-not-found"})
-"""Errors whose message names folders of the server."""
+_INWARD: Mapping[str, str] = {
+    "disk-full": "the disk is full",
+    "cannot-write": "the server cannot write there",
+    "no-exclusive-write": "the server's file system cannot promise that of two writers only one wins",
+    "not-an-object": "something else has the place of this object",
+    "bucket-not-found": "what is served is not there any more",
+    "remote-unreachable": "the server's storage cannot be reached",
+    "outcome-unknown": "whether it was written is not known: try again",
+    "no-credentials": "the server may not use its storage",
+}
+"""Errors whose message names folders and addresses of the server, and what a client hears instead."""
 
 
 class Refused(Exception):
@@ -57,5 +68,4 @@ class Refused(Exception):
 def refusal(error: ArtError) -> Refused:
     """What an error of a flow means to a client."""
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-    detail = error.message.split(":")[0] if error.slug in UNSAID else error.message
-    return Refused(status, error.slug, detail, hint=error.hint)
+    return Refused(status, error.slug, _INWARD.get(error.slug, error.message), hint=error.hint)

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from artcli.buckets.bucket import KEY, Bucket, Missing
+from artcli.buckets.bucket import KEY, Bucket, Item, Missing
 from artcli.buckets.disk import DiskBucket
 from artcli.content import digest_of
 from artcli.web.answers import Refused
@@ -29,7 +29,7 @@ BATCH_PIECES, BATCH_SIZE, BATCH_BODY = 256, 64 * 1024 * 1024, 256 * 1024
 TOGETHER = 1024 * 1024
 """Bytes of small answers that are sent together."""
 
-_PREFIX = re.compile(rf"(?:{KEY.pattern})?/?")
+_PREFIX = re.compile(rf"(?:{KEY.pattern}/?)?")
 _FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -71,16 +71,18 @@ def list_(served: Served, request: Request, any_key: bool) -> Response:
         _PREFIX.fullmatch(prefix) and (not after or KEY.fullmatch(after)) and re.fullmatch("[1-9][0-9]{0,8}", limit)
     ):
         raise Refused(400, "bad-listing", "prefix and after are of keys, limit is a number from 1 on")
-    return StreamingResponse(
-        _listed(served.bucket, prefix, after, min(int(limit), LISTED), any_key), 200, {"Cache-Control": "no-store"},
-        media_type="application/x-ndjson",
-    )  # fmt: skip
+    try:
+        items = served.bucket.list(prefix, after)
+    except ValueError:
+        raise Refused(400, "bad-listing", "prefix and after are of keys that there can be") from None
+    lines = _listed(items, min(int(limit), LISTED), any_key)
+    return StreamingResponse(lines, 200, {"Cache-Control": "no-store"}, media_type="application/x-ndjson")
 
 
-def _listed(bucket: Bucket, prefix: str, after: str, limit: int, any_key: bool) -> Iterator[bytes]:
+def _listed(items: Iterator[Item], limit: int, any_key: bool) -> Iterator[bytes]:
     hasher, lines, count, last = blake3(), list[bytes](), 0, None
     more = False
-    for item in bucket.list(prefix, after):
+    for item in items:
         if kind_of(item.key, any_key=any_key) is None:
             continue
         if count == limit:

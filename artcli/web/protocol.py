@@ -37,8 +37,9 @@ class Protocol(H11Protocol):
     limits = Limits()
 
     def connection_made(self, transport: Any) -> None:
-        if len(self.connections) >= self.limits.connections:
-            waiting = [other for other in self.connections if isinstance(other, Protocol) and other.is_waiting]
+        others = [other for other in self.connections if isinstance(other, Protocol) and not other.is_leaving]
+        if len(others) >= self.limits.connections:
+            waiting = [other for other in others if other.is_waiting]
             if not waiting:
                 transport.abort()
                 return
@@ -49,6 +50,11 @@ class Protocol(H11Protocol):
         self.moved = 0
         self._left = 0
         self._timer = self.loop.call_later(self.limits.tick, self._tick)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was closed, and only has not heard of it."""
+        return self.transport.is_closing()
 
     @property
     def is_waiting(self) -> bool:
