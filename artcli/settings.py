@@ -234,6 +234,16 @@ def user_file(environment: Mapping[str, str] | None = None) -> Path:
     return Path(platformdirs.user_config_dir("art", appauthor=False)) / "config.toml"
 
 
+def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """For what is kept of the user's that belongs to no repository: ART_CACHE_DIR, or the folder of the platform."""
+    chosen = (os.environ if environment is None else environment).get("ART_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("art", appauthor=False))
+
+
 def find_repository(start: Path, environment: Mapping[str, str] | None = None) -> Path | None:
     """The `.art` folder of a command started in `start`: ART_DIR, or the nearest one upwards, or None."""
     chosen = (os.environ if environment is None else environment).get("ART_DIR")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from artcli.cli import formatting, tables
+from artcli.cli.commands import THROUGH_A_URL
 from artcli.cli.formatting import Item, Schema, printable
 from artcli.cli.options import Flags, enter_directories
 from artcli.errors import ArtError, UsageError
@@ -23,6 +24,7 @@ from artcli.settings import Settings, find_repository
 
 if TYPE_CHECKING:
     from artcli.catalog.repository import Repository
+    from artcli.catalog.view import View
     from artcli.progress import Progress
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
@@ -47,6 +49,11 @@ def _settle_runs(repository: Repository) -> None:
         settle(repository)
 
 
+def _is_place(directory: Path) -> bool:
+    """Whether the directory itself is a place that others share, and none with a repository in or above it."""
+    return (directory / "config").is_file() and (directory / "packs").is_dir() and find_repository(directory) is None
+
+
 class Console:
     """The flags, settings and streams of one command. `arguments` is the command line without `art`."""
 
@@ -57,13 +64,24 @@ class Console:
         self.err = err or sys.stderr
         self._settings: Settings | None = None
         self._repository: Repository | None = None
+        self.url: str | None = None
+        """Of the place that is looked into, where `-C` names one."""
         self._color: str | None = None
         self.for_person = self.out.isatty()
         """Somebody sees stdout: human sizes and ages; else integers and RFC 3339. Talk is for persons in any case."""
 
-    def begin(self) -> None:
-        """Work where `-C` says. Called once, when the command line has been read."""
-        enter_directories(self.flags.directories)
+    def begin(self, command: str) -> None:
+        """Work where `-C` says. Called once, when the command line has been read.
+
+        Raises `UsageError` (`only-a-view`) for a command that another place cannot serve.
+        """
+        self.url = enter_directories(self.flags.directories)
+        if self.flags.directories and self.url is None and _is_place(Path.cwd()):
+            self.url = Path.cwd().as_uri()
+        if self.url is not None and command not in THROUGH_A_URL:
+            from artcli.catalog.view import only_a_view
+
+            raise only_a_view()
         self._color = self.settings.text("color")
 
     # what holds for this command
@@ -91,11 +109,26 @@ class Console:
 
     def repository(self) -> Repository:
         """The repository of the directory, read to the end of its log, closed with the command; or exit code 10."""
+        if self.url is not None:
+            return self.view()
         if self._repository is None:
             from artcli.catalog.repository import Repository
 
             self._repository = Repository.open(Path.cwd(), self.settings.repository)
             _settle_runs(self._repository)
+        return self._repository
+
+    def view(self) -> View:
+        """The place that `-C` names, its log read to the end, closed with the command."""
+        from artcli.catalog.view import View
+
+        if not isinstance(self._repository, View):
+            from artcli.buckets.urls import Access, open_bucket
+            from artcli.settings import cache_folder
+
+            assert self.url is not None
+            bucket = open_bucket(self.url, access=Access(patience=self.settings.number("patience")))
+            self._repository = View(cache_folder() / "places", bucket)
         return self._repository
 
     def close(self) -> None:

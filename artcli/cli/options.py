@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -101,19 +102,43 @@ def _no_pager(flags: Flags, given: bool) -> None:
     flags.page = False
 
 
-def enter_directories(directories: Iterable[str]) -> None:
-    """Work in DIR, each relative to the one before, as `git -C` does. Raises NotFoundError."""
-    from artcli.errors import NotFoundError
+def enter_directories(directories: Iterable[str]) -> str | None:
+    """Work in DIR, each relative to the one before, as `git -C` does; returns the last of them if it is a URL.
 
+    Raises NotFoundError (`no-such-directory`), UsageError.
+    """
+    from artcli.errors import NotFoundError, UsageError
+
+    url: str | None = None
     for directory in directories:
+        if url is not None:
+            raise UsageError("bad-usage", f"-C {directory} comes after -C {url}", hint="art help options")
+        local = _repository_at(directory) if "://" in directory else Path(directory)
+        if local is None:
+            url = directory
+            continue
         try:
-            os.chdir(directory)
+            os.chdir(local)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError("no-such-directory", f"no directory '{directory}'", hint="art help options") from None
+    return url
+
+
+def _repository_at(url: str) -> Path | None:
+    """The directory of a working repository, if the URL is its: then it is as good as its path."""
+    from artcli.buckets.urls import REPOSITORY, directory
+
+    path = directory(url)
+    return path if path is not None and (path / REPOSITORY).is_dir() else None
 
 
 _OPTIONS: list[tuple[list[str], str | None, Change, str]] = [
-    (["-C"], "DIR", lambda flags, given: flags.directories.extend(given), "work in DIR; may be repeated"),
+    (
+        ["-C"],
+        "DIR",
+        lambda flags, given: flags.directories.extend(given),
+        "work in DIR, or look into the place at a URL",
+    ),
     (["-p", "--project"], "NAME", _set("project"), "project of names given without one"),
     (["--json"], None, _json, "print JSON"),
     (["--format"], "TEXT", _format, "print TEXT for each item, with its {fields} filled in"),

@@ -58,7 +58,7 @@ class Command(TyperCommand):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def invoke(self, ctx: Any) -> Any:
-        ctx.obj.begin()
+        ctx.obj.begin(str(ctx.command_path).split()[1])
         return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
 
 from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.place import Place
 from artcli.catalog.remotes import Remote
 from artcli.catalog.repository import Repository
 from artcli.cli import formatting
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
-from artcli.flows import remotes
-from artcli.flows.transfer import Transferred
+from artcli.flows import remotes, rollback
+from artcli.flows.transfer import Transferred, push
 
 TRANSFER = Schema(
     "transfer",
@@ -28,18 +32,41 @@ TRANSFER = Schema(
 )
 
 
-def carry(console: Console, name: str | None, flow: Callable[..., Transferred], verb: str) -> None:
-    """Let `flow`, push or pull, do its work between the repository and the remote of this name, and tell of it."""
+AcceptRollback = Annotated[
+    bool, typer.Option("--accept-rollback", help="go on although the remote's history is another than was seen here")
+]
+
+
+def carry(
+    console: Console, name: str | None, flow: Callable[..., Transferred], verb: str, *, accept_rollback: bool = False
+) -> None:
+    """Let `flow`, push or pull, do its work between the repository and the remote of this name, and tell of it.
+
+    `accept_rollback`: a push gives the remote back what it has lost, a pull takes it as it is.
+    """
     repository = console.repository()
     remote = remotes.chosen(repository, name)
     before = _refs(repository)
     place = remotes.reach(repository, remote)
     try:
+        if accept_rollback:
+            accept(console, repository, place, heal=flow is push)
         with console.progress() as progress:
             done = flow(repository, place, progress)
     finally:
         place.close()
     tell(console, remote, done, before, _refs(repository), verb)
+
+
+def accept(console: Console, repository: Repository, place: Place, *, heal: bool) -> None:
+    """Take a history of `place` that is another than was seen here, and say what that means."""
+    accepted = rollback.accept(repository, place, heal=heal)
+    if accepted is None:
+        return
+    changes = f"{accepted.lost:,} change{'' if accepted.lost == 1 else 's'}"
+    console.say(f"the remote has lost {changes}" + (", which this push gives back" if heal else ""))
+    if accepted.elsewhere:
+        console.warn(f"{accepted.elsewhere:,} of them cannot be given back: their bytes are not here")
 
 
 def _refs(repository: Repository) -> dict[str, str]:

@@ -79,6 +79,9 @@ COMMON = (
 )  # fmt: skip
 """What `art` alone lists."""
 
+THROUGH_A_URL = frozenset({"audit", "cat", "du", "fsck", "gc", "help", "log", "ls", "show", "verify"})
+"""Those that work on another place: `art -C URL ls`."""
+
 ELSEWHERE: Mapping[str, str] = {
     "put": "art log-artifact NAME PATH",
     "add": "art log-artifact NAME PATH",
