@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from artcli.cli import formatting, tables
-from artcli.cli.commands import THROUGH_A_URL
 from artcli.cli.formatting import Item, Schema, printable
 from artcli.cli.options import Flags, enter_directories
 from artcli.errors import ArtError, UsageError
@@ -49,11 +48,6 @@ def _settle_runs(repository: Repository) -> None:
         settle(repository)
 
 
-def _is_place(directory: Path) -> bool:
-    """Whether the directory itself is a place that others share, and none with a repository in or above it."""
-    return (directory / "config").is_file() and (directory / "packs").is_dir() and find_repository(directory) is None
-
-
 class Console:
     """The flags, settings and streams of one command. `arguments` is the command line without `art`."""
 
@@ -76,12 +70,10 @@ class Console:
         Raises `UsageError` (`only-a-view`) for a command that another place cannot serve.
         """
         self.url = enter_directories(self.flags.directories)
-        if self.flags.directories and self.url is None and _is_place(Path.cwd()):
-            self.url = Path.cwd().as_uri()
-        if self.url is not None and command not in THROUGH_A_URL:
-            from artcli.catalog.view import only_a_view
+        if self.flags.directories:
+            from artcli.cli import through
 
-            raise only_a_view()
+            self.url = through.looked_into(self.url, command)
         self._color = self.settings.text("color")
 
     # what holds for this command
@@ -121,14 +113,11 @@ class Console:
     def view(self) -> View:
         """The place that `-C` names, its log read to the end, closed with the command."""
         from artcli.catalog.view import View
+        from artcli.cli import through
 
         if not isinstance(self._repository, View):
-            from artcli.buckets.urls import Access, open_bucket
-            from artcli.settings import cache_folder
-
             assert self.url is not None
-            bucket = open_bucket(self.url, access=Access(patience=self.settings.number("patience")))
-            self._repository = View(cache_folder() / "places", bucket)
+            self._repository = through.view(self.url, self.settings)
         return self._repository
 
     def close(self) -> None:
