@@ -23,7 +23,6 @@ from artcli.settings import Settings, find_repository
 
 if TYPE_CHECKING:
     from artcli.catalog.repository import Repository
-    from artcli.catalog.view import View
     from artcli.progress import Progress
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
@@ -101,23 +100,15 @@ class Console:
 
     def repository(self) -> Repository:
         """The repository of the directory, read to the end of its log, closed with the command; or exit code 10."""
-        if self.url is not None:
-            return self.view()
-        if self._repository is None:
+        if self._repository is None and self.url is not None:
+            from artcli.cli import through
+
+            self._repository = through.view(self.url, self.settings)
+        elif self._repository is None:
             from artcli.catalog.repository import Repository
 
             self._repository = Repository.open(Path.cwd(), self.settings.repository)
             _settle_runs(self._repository)
-        return self._repository
-
-    def view(self) -> View:
-        """The place that `-C` names, its log read to the end, closed with the command."""
-        from artcli.catalog.view import View
-        from artcli.cli import through
-
-        if not isinstance(self._repository, View):
-            assert self.url is not None
-            self._repository = through.view(self.url, self.settings)
         return self._repository
 
     def close(self) -> None:
