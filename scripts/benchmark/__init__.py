@@ -4,6 +4,7 @@ measure   runs one command and tells wall, cpu, memory and what the rest of the 
 data      the seeded files every tool is given (needs numpy)
 tools     art and its rivals: how each is installed, adds, restores and switches
 plan      what there is to measure, and what a run is asked to do
+remotes   the scenes of places that are shared; relay counts what goes over a line
 works     carries a plan out
 compare   a restored tree against its source
 limits    what must be reached, and the verdict

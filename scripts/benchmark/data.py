@@ -7,6 +7,7 @@
     table/table.csv                 orders with the redundancy of real ones
     few/                            twenty files, for what a small command costs
     files/NNN/…                     pictures of 0.5 to 3.5 KB with their labels, for the recorders of runs
+    line/NNN/…                      pictures as above, for what goes over a line
     million/G/NNN/…                 ten groups of 100,000 small files, made when asked for
 
 Only the weights need numpy, so this file is also a program: `data.py SIZE DIRECTORY [million]`.
@@ -34,13 +35,14 @@ class Size(NamedTuple):
     folders: int
     table: int
     files: int
+    line: int
     million: int
 
 
 SIZES = {
-    "full": Size(128, 1 << 22, 50_000, 100, 300_000_000, 20_000, 1_000_000),
-    "small": Size(8, 1 << 22, 2_000, 20, 20_000_000, 1_000, 100_000),
-    "tiny": Size(4, 1 << 16, 60, 6, 200_000, 40, 1_000),  # for the harness's own tests
+    "full": Size(128, 1 << 22, 50_000, 100, 300_000_000, 20_000, 4_000, 1_000_000),
+    "small": Size(8, 1 << 22, 2_000, 20, 20_000_000, 1_000, 1_000, 100_000),
+    "tiny": Size(4, 1 << 16, 60, 6, 200_000, 40, 40, 1_000),  # for the harness's own tests
 }
 WEIGHTS = "weights.safetensors"
 MIB = 1 << 20
@@ -54,6 +56,7 @@ def make(size: str, root: Path) -> None:
         "images": lambda path: _images(path, want.images, want.folders),
         "table": lambda path: _table(path, want.table),
         "few": lambda path: _images(path, 10, 1),
+        "line": lambda path: _images(path, want.line // 2, 20),
         "files": lambda path: _images(path, want.files // 2, 20, 500, 3500),
     }
     for name, step in steps.items():

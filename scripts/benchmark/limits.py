@@ -61,6 +61,11 @@ TIMES = (  # work, column, compared with the fastest of, at most this many times
     ("W3-same", "wall", ("scan",), 3.0),
     ("W6", "wall", ("dvc",), 0.4),
     ("W6-same", "wall", ("scan",), 3.0),
+    ("push", "wall", ("restic",), 0.3),
+    ("push-delta", "wall", ("restic",), 0.4),
+    ("clone", "wall", ("restic",), 0.5),
+    ("http-push", "wall", ("restic",), 0.6),
+    ("http-clone", "wall", ("restic",), 0.6),
     *((f"run-{step}", "wall", (rival,), 1.0) for step in RECORDING for rival in ("wandb", "trackio")),
 )
 STORED = (  # work, column, what it is compared with, at most this part of it; from the limits of the full size
@@ -69,6 +74,10 @@ STORED = (  # work, column, what it is compared with, at most this part of it; f
     ("CSV", "stored", "table", 0.32),
     ("W2", "stored", "images", 1.608 / 1.600),
 )
+WIRE = 1.02
+"""Bytes on the wire, as a part of those that a place holds then: compressed chunks, and what is said of them."""
+SERVED = 250e6
+"""Bytes that the server gives one client in a second."""
 ANONYMOUS = 256 * MIB
 STARTS = (("art --version", 0.100), ("art use, in place", 0.130))
 FSYNCS = (("art log-artifact, first", 8), ("art log-artifact", 8), ("art alias", 2))
@@ -80,6 +89,7 @@ def judge(rows: Rows, size: str, raw: dict[str, int]) -> list[Verdict]:
     return [
         *_times(rows, timed),
         *_bytes(rows, raw),
+        *_line(rows, timed),
         *_memory(rows),
         *_million(rows, timed),
         *_starts(rows),
@@ -114,6 +124,19 @@ def _bytes(rows: Rows, raw: dict[str, int]) -> Iterator[Verdict]:
         if value is not None:
             ratio = value / raw[source]
             yield Verdict(work, column, value, "its source", raw[source], ratio, part, _passes(ratio <= part))
+
+
+def _line(rows: Rows, timed: bool) -> Iterator[Verdict]:
+    for tool in ("art push", "art clone"):
+        value, stored = rows.median("wire", tool, "wire"), rows.median("wire", tool, "stored")
+        if value is not None and stored is not None:
+            ratio = value / stored
+            yield Verdict("wire", f"{tool}: bytes", value, "the place", stored, ratio, WIRE, _passes(ratio <= WIRE))
+    wall, fetched = rows.median("server", "art serve", "wall"), rows.median("server", "art serve", "fetched")
+    if wall is not None and fetched is not None:
+        seconds = wall / fetched * SERVED
+        what = f"seconds for {SERVED / 1e6:.0f} MB"
+        yield Verdict("server", what, seconds, "", None, None, 1.0, _passes(seconds <= 1.0, timed), False)
 
 
 def _memory(rows: Rows) -> Iterator[Verdict]:

@@ -58,7 +58,7 @@ def run(command: Command, *, cwd: Path, env: Mapping[str, str], timeout: float =
         alarm = threading.Timer(timeout, lambda: _kill_group(process.pid))
         alarm.daemon = True
         try:
-            sampler = _Sampler(process.pid)
+            sampler = Sampler(process.pid)
             alarm.start()
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:  # the harness is told to end: the command must not go on
@@ -139,7 +139,7 @@ def warm(paths: Iterable[Path]) -> None:
                     pass
 
 
-class _Sampler(threading.Thread):
+class Sampler(threading.Thread):
     """Watches a process and its descendants; remembers the most anonymous memory they held together."""
 
     def __init__(self, pid: int) -> None:

@@ -41,7 +41,7 @@ def _verdict_line(line: Verdict, disturbed: bool) -> str:
 
 
 def _unit(line: Verdict) -> Callable[[float], str]:
-    if line.what in ("stored", "added") or "memory" in line.what:
+    if line.what in ("stored", "added") or "memory" in line.what or "bytes" in line.what:
         return in_bytes
     if "calls" in line.what:
         return lambda value: f"{value:.0f}"

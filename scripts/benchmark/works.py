@@ -10,13 +10,13 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from benchmark import data, recorders
+from benchmark import data, recorders, remotes
 from benchmark.compare import difference
 from benchmark.measure import Command, Failed, Measured, quietly, run, tree_size, wait_until_quiet, warm
 from benchmark.plan import SCENES, WORKS, Plan, Row
@@ -37,7 +37,7 @@ print(time.perf_counter() - began)
 """
 
 
-Anyone = TypeVar("Anyone", Tool, recorders.Recorder)  # whoever takes part in a work
+Anyone = TypeVar("Anyone", Tool, recorders.Recorder, remotes.Sharer)  # whoever takes part in a work
 
 
 @dataclass
@@ -132,13 +132,15 @@ class Bench:
                 if wanted or "failed" in row:
                     self.emit(row)
 
-    def measure(self, work: str, tool: Tool, command: Command, place: Path) -> Row:
-        """One measured call, as the common part of a row. Raises Failed."""
+    def measure(
+        self, work: str, tool: Tool, command: Command, place: Path, env: Mapping[str, str] | None = None
+    ) -> Row:
+        """One measured call, as the common part of a row; `env`: another one than the tool's own. Raises Failed."""
         os.sync()
         wait_until_quiet(self.plan.calm)
         if self.plan.profile == work and isinstance(tool, Art) and not isinstance(command, str):
             command = [tool.python, str(Path(__file__).with_name("profile_driver.py")), *command]
-        measured = run(command, cwd=place, env=tool.env, timeout=self.plan.timeout)
+        measured = run(command, cwd=place, env=env or tool.env, timeout=self.plan.timeout)
         if measured.status:
             raise Failed(f"status {measured.status} after {measured.wall:.1f} s: {measured.output[-300:]}")
         if self.plan.profile == work:
@@ -182,7 +184,7 @@ class Bench:
         trash = Trash(self.plan.root / "trash")
         trash.throw(self.boxes)  # what a run that was cut short left
         self.boxes.mkdir(parents=True)
-        if self.plan.size == "full" and any(map(self.wanted, (*SCENES["images"], "million"))):
+        if self.plan.size == "full" and any(map(self.wanted, (*SCENES["images"], *SCENES["directory"], "million"))):
             trash.let_settle(self.say)
         try:
             self._scenes()
@@ -278,6 +280,12 @@ class Bench:
             measured = run([art.python, "-c", SCAN, str(tree)], cwd=self.boxes, env=art.env)
             wall = float(measured.output)
             self.emit({"work": work, "tool": "scan", "round": number, **figures(measured), "wall": wall})
+
+    def directory(self) -> None:
+        remotes.measure(self, SCENES["directory"])
+
+    def http(self) -> None:
+        remotes.measure(self, SCENES["http"])
 
     def table(self) -> None:
         source = self.data / "table/table.csv"
