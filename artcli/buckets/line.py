@@ -102,6 +102,8 @@ def exchange(
             timeout=urllib3.Timeout(connect=CONNECT, read=STALL),
         )  # fmt: skip
         try:
+            if _is_cut(answer):
+                raise unreachable(place, "the line broke")
             return Answer(answer.status, answer.headers, _read(answer, place, limit, meter))
         finally:
             if answer.connection is not None:  # not read to its end, so that nothing else can come on it
@@ -110,9 +112,19 @@ def exchange(
         raise _broken(place, error) from None
 
 
+def _is_cut(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Whether the line broke within the head: Python takes what came of it for the whole, and the body for empty."""
+    told = answer.version < 11 or answer.headers.get("Connection", "").lower() == "close"
+    return not told and answer.length_remaining is None and not answer.headers.get("Transfer-Encoding")
+
+
 def _read(answer: urllib3.BaseHTTPResponse, place: str, limit: int | None, meter: Meter) -> bytes:
     if answer.status >= 300:
-        return answer.read(ERROR_SIZE, decode_content=False)
+        parts, size = [], 0
+        while size < ERROR_SIZE and (part := answer.read(ERROR_SIZE - size, decode_content=False)):
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
     limit = WHOLE if limit is None else limit
     parts, size = [], 0
     step = PIECE if meter.rate else WHOLE

@@ -73,6 +73,10 @@ FLIPPED = DATA.replace(b"5", b"4", 1)
         answer(200, DATA[:100], TAG),
         b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\n01234",
         b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: keep-al",
+        b"HTTP/1.1 200 OK\r\nContent-Length: ",
+        b"HTTP/1.1 404 Not Found\r\nContent-Le",
+        answer(404, b'{"error": "no-such', "Connection: close", length=100),
         error(503, "later"),
     ],
 )

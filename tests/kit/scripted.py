@@ -19,7 +19,9 @@ class Scripted(NamedTuple):
 
 @contextmanager
 def saying(answers: Sequence[bytes], tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
-    """Each answer is sent for one request; an empty one closes the connection instead, the last one stays for all."""
+    """Each answer is sent for one request; an empty one closes the connection instead, one whose
+    head has no end closes it then; the last one stays for all.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     heard: list[bytes] = []
     left = list(answers)
@@ -33,7 +35,7 @@ def saying(answers: Sequence[bytes], tls: ssl.SSLContext | None = None) -> Itera
                     if not answer:
                         return
                     line.sendall(answer)
-                    if b"connection: close" in answer.lower():
+                    if b"connection: close" in answer.lower() or b"\r\n\r\n" not in answer:
                         return
         except OSError:
             pass  # the client has gone
