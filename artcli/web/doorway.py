@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from artcli import __version__
 from artcli.buckets.incoming import Incoming
-from artcli.web import objects, putting
+from artcli.web import batches, objects, putting
 from artcli.web.answers import Refused
 from artcli.web.app import Call, Routes
 from artcli.web.bodies import check_body
@@ -35,7 +35,7 @@ async def info(call: Call) -> Response:
     limits = {
         **{kind.name.lower(): kind.limit for kind in Kind if kind is not Kind.OTHER},
         "list": objects.LISTED,
-        "batch": {"pieces": objects.BATCH_PIECES, "size": objects.BATCH_SIZE},
+        "batch": {"pieces": batches.PIECES, "size": batches.SIZE},
     }
     document = {
         "api": API, "art": __version__, "place": call.served.place, "limits": limits,
@@ -95,7 +95,7 @@ async def list_(call: Call) -> Response:
 
 
 async def batch(call: Call) -> Response:
-    return await objects.batch(call.served, call.request, not call.app.options.judged)
+    return await batches.batch(call.served, call.request, not call.app.options.judged)
 
 
 async def metrics(call: Call) -> Response:

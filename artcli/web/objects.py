@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Iterator
-from typing import Any
 
 from blake3 import blake3
 from starlette.concurrency import run_in_threadpool
@@ -18,18 +16,16 @@ from artcli.buckets.disk import DiskBucket
 from artcli.content import digest_of
 from artcli.web.answers import Refused
 from artcli.web.keys import Kind, kind_of, name_of
-from artcli.web.reading import Span, answer, pieces, size_of, span_of
+from artcli.web.reading import CLOSED_RANGE, FAR_PIECE, Span, answer, pieces, size_of, span_of
 from artcli.web.served import Served
 
 HASHED = 1024 * 1024
 """Bytes up to which a numbered object gets an ETag: for that it is read."""
 LISTED = 10_000
 """Objects in one answer to a listing."""
-BATCH_PIECES, BATCH_SIZE, BATCH_BODY = 256, 64 * 1024 * 1024, 256 * 1024
-TOGETHER = 1024 * 1024
-"""Bytes of small answers that are sent together."""
 
 _PREFIX = re.compile(rf"(?:{KEY.pattern}/?)?")
+BYTES = "application/octet-stream"
 _FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -39,6 +35,10 @@ def no_such_object() -> Refused:
 
 def get(served: Served, key: str, kind: Kind, request: Request) -> Response:
     """GET and HEAD of an object."""
+    if not isinstance(served.bucket, DiskBucket) and request.method == "GET":
+        found = _get_far(served.bucket, key, kind, request)
+        if found is not None:
+            return found
     bucket = served.bucket
     try:
         size = size_of(bucket, key)
@@ -52,8 +52,31 @@ def get(served: Served, key: str, kind: Kind, request: Request) -> Response:
     whole = span or Span(0, size, size)
     return answer(
         pieces(bucket, key, whole), whole, partial=span is not None, head=request.method == "HEAD", headers=headers,
-        media_type="application/octet-stream",
+        media_type=BYTES,
     )  # fmt: skip
+
+
+def _get_far(bucket: Bucket, key: str, kind: Kind, request: Request) -> Response | None:
+    """The same where each question is a request: one is enough for what is small, or a range; None: it is neither."""
+    wanted = request.headers.get("range")
+    found = CLOSED_RANGE.fullmatch(wanted or "")
+    if (wanted and not found) or "if-none-match" in request.headers:
+        return None
+    start, length = (int(found[1]), int(found[2]) - int(found[1]) + 1) if found else (0, FAR_PIECE)
+    if not 0 < length <= FAR_PIECE:
+        return None
+    try:
+        data = bucket.get(key, start, length)
+    except Missing:
+        raise no_such_object() from None
+    headers = {"Cache-Control": _FOREVER, "Accept-Ranges": "bytes"}
+    if found and data:
+        headers["Content-Range"] = f"bytes {start}-{start + len(data) - 1}/*"
+        return Response(data, 206, headers, BYTES)
+    if found or len(data) == FAR_PIECE:
+        return None
+    headers["ETag"] = f'"b3-{digest_of(data).hex()}"'
+    return Response(data, 200, headers, BYTES)
 
 
 def _tag(bucket: Bucket, key: str, kind: Kind, size: int) -> str:
@@ -99,13 +122,6 @@ def _listed(items: Iterator[Item], limit: int, any_key: bool) -> Iterator[bytes]
     yield b"".join([*lines, json.dumps(end).encode() + b"\n"])
 
 
-async def batch(served: Served, request: Request, any_key: bool) -> Response:
-    """Many small pieces in one answer."""
-    wanted = _wanted(await small_body(request, BATCH_BODY), any_key)
-    return StreamingResponse(_batched(served.bucket, wanted), 200, {"Cache-Control": "no-store"},
-                             media_type="application/octet-stream")  # fmt: skip
-
-
 async def small_body(request: Request, limit: int) -> bytes:
     """The body of a request, which is refused (413) if it is longer than `limit` bytes."""
     parts, size = [], 0
@@ -115,49 +131,6 @@ async def small_body(request: Request, limit: int) -> bytes:
         if size > limit:
             raise Refused(413, "too-large", f"a request of this kind has at most {limit} bytes")
     return b"".join(parts)
-
-
-def _wanted(body: bytes, any_key: bool) -> list[tuple[str, int, int | None]]:
-    try:
-        found = [(str(item["key"]), item.get("start", 0), item.get("length")) for item in json.loads(body)]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refused(400, "bad-batch", 'a batch is a list of {"key", "start", "length"} in JSON') from None
-    if not 0 < len(found) <= BATCH_PIECES:
-        raise Refused(400, "bad-batch", f"a batch has 1 to {BATCH_PIECES} pieces")
-    for key, start, length in found:
-        if kind_of(key, any_key=any_key) is None:
-            raise Refused(400, "bad-key", "a piece is of no key that there can be")
-        if not _is_count(start) or not (length is None or _is_count(length)):
-            raise Refused(400, "bad-batch", "start and length are numbers from 0 on")
-    if sum(length or 0 for _, _, length in found) > BATCH_SIZE:
-        raise Refused(413, "too-large", f"the pieces of a batch have at most {BATCH_SIZE} bytes together")
-    return found
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
-
-
-def _batched(bucket: Bucket, wanted: list[tuple[str, int, int | None]]) -> Iterator[bytes]:
-    """Small pieces are sent together; what would go beyond the size of a batch breaks it off."""
-    ready, size, total = list[bytes](), 0, 0
-    for key, start, length in wanted:
-        try:
-            there = max(0, size_of(bucket, key) - start) if isinstance(bucket, DiskBucket) or length is None else length
-            total += there if length is None else min(there, length)
-            if total > BATCH_SIZE:
-                raise Refused(413, "too-large", "the pieces of the batch are too large together")
-            data = bucket.get(key, start, length)
-            ready += [struct.pack("<q", len(data)), digest_of(data), data]
-            size += len(data) + 40
-        except Missing:
-            ready.append(struct.pack("<q", -1) + bytes(32))
-            size += 40
-        if size >= TOGETHER:
-            yield b"".join(ready)
-            ready.clear()
-            size = 0
-    yield b"".join(ready)
 
 
 def delete(served: Served, key: str, kind: Kind) -> Response:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response, StreamingResponse
 
-from artcli.buckets.bucket import Bucket, Missing
+from artcli.buckets.bucket import KEY, Bucket, Missing
 from artcli.buckets.disk import DiskBucket
 from artcli.web.answers import Refused
 
@@ -18,6 +18,8 @@ FAR_PIECE = 8 * 1024 * 1024
 """The same of a bucket elsewhere, where each read is a request."""
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
+
+CLOSED_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})", re.ASCII)
 
 
 class Span(NamedTuple):
@@ -54,7 +56,7 @@ def size_of(bucket: Bucket, key: str) -> int:
     """Bytes of an object; raises `Missing`."""
     if isinstance(bucket, DiskBucket):
         return bucket.size(key)
-    found = next(bucket.list(key), None)
+    found = next(bucket.list(key, key[:-1] if KEY.fullmatch(key[:-1]) else ""), None)
     if found is not None and found.key == key:
         return found.size
     return len(bucket.get(key))  # a listing is a hint: it may be there all the same
