@@ -14,8 +14,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from artcli.buckets import shared_credentials
 from artcli.buckets.bucket import KEY, Item, Missing, check_key
 from artcli.buckets.retry import joined, unreachable
 from artcli.content import Buffer
@@ -200,11 +202,19 @@ def open_store(scheme: str, container: str, prefix: str, timeout: str, stall: st
 
     import obstore.store
 
-    endpoint = next((value for name in ENDPOINTS[scheme] if (value := os.environ.get(name))), "")
+    told = shared_credentials.found() if scheme == "s3" else {}
+    endpoint = next((value for name in ENDPOINTS[scheme] if (value := os.environ.get(name))), None)
+    if endpoint:
+        told.pop("endpoint", None)  # a variable comes before a file
+    plain = (endpoint or told.get("endpoint", "")).startswith("http://")
+    client: dict[str, Any] = {"timeout": timeout, "read_timeout": stall, "allow_http": plain}
+    if authorities := os.environ.get("ART_CA"):
+        client["root_certificate"] = Path(authorities).read_bytes()
     options: dict[str, Any] = {
         "prefix": prefix or None,
-        "client_options": {"timeout": timeout, "read_timeout": stall, "allow_http": endpoint.startswith("http://")},
+        "client_options": client,
         "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
+        **told,
     }
     made: ObjectStore = getattr(obstore.store, SCHEMES[scheme])(container, **options)
     return made

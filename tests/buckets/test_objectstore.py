@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from artcli.buckets import objectstore
+from artcli.buckets import objectstore, shared_credentials
 from artcli.buckets.objectstore import ObjectBucket
 from artcli.buckets.probe import probe
 from artcli.buckets.retry import Passing, RetryingBucket
@@ -109,3 +110,37 @@ def test_a_store_that_lets_two_win_is_found_out(fake: Store, monkeypatch: pytest
     assert found[1] == "the bytes of the first writer are replaced"
     assert found[-1] == "of 4 writers at once 4 are told that they have won"
     assert fake.objects == {}
+
+
+def test_what_aws_configure_wrote_is_used(fake: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in credentials(""):
+        monkeypatch.delenv(name)
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = A\naws_secret_access_key = B\n"
+        "[lab]\naws_access_key_id = LABKEY\naws_secret_access_key = secret%s\naws_session_token = T\n"
+    )
+    (tmp_path / "config").write_text(f"[profile lab]\nregion = eu-x-1\nendpoint_url = {fake.endpoint}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert shared_credentials.found() == {"access_key_id": "A", "secret_access_key": "B"}
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    bucket = ObjectBucket("s3://bucket/p")
+    assert bucket.add("a", b"x")
+    assert "Credential=LABKEY/" in fake.authorization
+    assert "/eu-x-1/s3/" in fake.authorization
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
+    assert bucket.get("a") == ObjectBucket("s3://bucket/p").get("a")
+    assert "Credential=other/" in fake.authorization
+    monkeypatch.setenv("AWS_REGION", "us-x-1")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    assert "region" not in shared_credentials.found()
+    (tmp_path / "config").write_text("no file of settings")
+    assert shared_credentials.found() == {}
+
+
+def test_keys_of_a_listing_that_are_none_of_ours(fake: Store) -> None:
+    bucket = ObjectBucket("s3://bucket/p")
+    for key in ("p/a", "p/b c", "p/-x", "p/d", "p/.hidden", "pq/e"):
+        fake.objects[key] = b"x"
+    assert [item.key for item in bucket.list("")] == ["a", "d"]

@@ -17,8 +17,8 @@ from pathlib import Path
 from artcli.buckets.disk import DiskBucket
 from artcli.web import serving
 from artcli.web.app import App, Options
-from artcli.web.doorway import ROUTES
 from artcli.web.guard import Open
+from artcli.web.routes import ROUTES
 from artcli.web.served import Places, Served, Several
 
 _numbers = itertools.count()

@@ -33,6 +33,8 @@ class Store:
         self.cut_gets = 0
         self.hang = 3.0
         self.puts = 0
+        self.authorization = ""
+        """Of the last request."""
         self.lock = threading.Lock()
 
 
@@ -124,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{items}</ListBucketResult>".encode())
 
     def _key(self) -> str:
+        self.store.authorization = self.headers.get("Authorization", "")
         return unquote(urlsplit(self.path).path).partition("/")[2].partition("/")[2]
 
     def _answer(self, code: int, body: bytes = b"", range: str = "") -> None:
