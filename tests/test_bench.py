@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -19,10 +20,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchmark import data, limits, recorders, report, works  # noqa: E402
+from benchmark import data, limits, recorders, remotes, report, works  # noqa: E402
 from benchmark.compare import difference  # noqa: E402
 from benchmark.measure import Failed, quietly, run, tree_size  # noqa: E402
 from benchmark.plan import Plan, Row  # noqa: E402
+from benchmark.relay import Relay  # noqa: E402
 from benchmark.tools import Absent, Art, Tool, Trash, Venvs, wipe  # noqa: E402
 
 ENV = dict(os.environ)
@@ -362,6 +364,69 @@ class TestRecorders:
             recorders._answer("bye")
 
 
+class FakeSharer(remotes.Sharer):
+    """Copies to the place and back."""
+
+    def begin(self, url: str) -> None:
+        (Path(url) / "begun").touch()
+
+    def push(self, url: str):
+        return f"cp -rn {self.tool.store}/. {url}", self.tool.box
+
+    def bring(self, url: str, source: Path, tag: str, out: Path):
+        return f"cp -r {url}/{tag} {source.name}", out
+
+    def server(self, port: int) -> list[str]:
+        raise AssertionError("it is not asked to serve")
+
+    def url(self, port: int) -> str:
+        raise AssertionError("it is not asked to serve")
+
+
+class TestRemotes:
+    def test_what_is_pushed_is_what_comes_back_and_a_delta_is_small(
+        self, bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def sharers(harness: works.Bench, scene: Sequence[str]) -> list[remotes.Sharer]:
+            found = [FakeSharer(tool) for tool in harness.contenders(*scene)]
+            for one in found:
+                one.tool.fresh()
+            return found
+
+        monkeypatch.setattr(remotes, "_sharers", sharers)
+        monkeypatch.setattr(FakeSharer, "add", lambda self, source, tag: quietly(
+            *[f"cp -r {source} {self.tool.store}/{tag}"], cwd=self.tool.box, env=ENV))  # fmt: skip
+        harness, rows = bench("push", "push-delta", "clone", repeats=2)
+        monkeypatch.setitem(works.SCENES, "directory", remotes.DIRECTORY)
+        remotes.measure(harness, remotes.DIRECTORY)
+        assert [(row["work"], row["round"]) for row in rows] == [
+            (work, number) for work in ("push", "clone", "push-delta") for number in range(2)
+        ]
+        size = tree_size([harness.data / "images"])[0]
+        assert [row["added"] for row in rows if row["work"] == "push"] == [size, size]
+        assert [row["differs"] for row in rows if row["work"] == "clone"] == [None, None]
+        assert all(0 < row["added"] < 2 * size for row in rows if row["work"] == "push-delta")
+        assert data.Tree(harness.data / "images").state == 0
+
+    def test_a_relay_counts_what_goes_each_way(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def answer() -> None:
+                line, _ = listener.accept()
+                with line:
+                    asked = line.recv(100, socket.MSG_WAITALL)
+                    line.sendall(asked * 30)
+
+            threading.Thread(target=answer, daemon=True).start()
+            with Relay(listener.getsockname()[1]) as relay:
+                with socket.create_connection(("127.0.0.1", relay.port)) as line:
+                    line.sendall(bytes(100))
+                    assert len(line.recv(3000, socket.MSG_WAITALL)) == 3000
+                assert (relay.up, relay.down) == (100, 3000)
+                relay.forget()
+                assert (relay.up, relay.down) == (0, 0)
+
+
 def row(work: str, tool: str, **values: object) -> Row:
     usual = {"round": 0, "wall": 1.0, "cpu": 1.0, "user": 1.0, "others": 0.0, "disturbed": False, "anon": 1, "rss": 1}
     return {"work": work, "tool": tool, **usual, **values}
@@ -398,6 +463,18 @@ class TestLimits:
         assert verdicts(row("W1", "art", **{**kept, "stored": 1_861_000_000}))["W1", "stored"] == "MISS"
         both = row("W4", "art", added=300), row("W4", "hf-xet", added=299)
         assert verdicts(*both)["W4", "added"] == "MISS"
+
+    def test_bytes_on_the_wire_and_what_a_server_gives(self) -> None:
+        good = [row("wire", "art push", wire=1_020, stored=1_000), row("wire", "art clone", wire=1_021, stored=1_000)]
+        told = verdicts(*good, row("server", "art serve", wall=4.0, fetched=10**9))
+        assert told["wire", "art push: bytes"] == "pass"
+        assert told["wire", "art clone: bytes"] == "MISS"
+        assert told["server", "seconds for 250 MB"] == "pass"
+        assert verdicts(row("server", "art serve", wall=4.1, fetched=10**9))["server", "seconds for 250 MB"] == "MISS"
+        assert (
+            verdicts(row("server-16", "art serve", anon=257 << 20))["all", "most anonymous memory (server-16)"]
+            == "MISS"
+        )
 
     def test_the_most_memory_of_any_work_counts(self) -> None:
         rows = row("W1", "art", anon=100 << 20), row("W2", "art", anon=257 << 20), row("W2", "borg", anon=900 << 20)

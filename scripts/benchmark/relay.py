@@ -37,11 +37,16 @@ class Relay:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 return
-            for ends in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self.target)) as server:
+            other = threading.Thread(target=self._carry, args=(client, server, True), daemon=True)
+            other.start()
+            self._carry(server, client, False)
+            other.join()
 
     def _carry(self, source: socket.socket, drain: socket.socket, up: bool) -> None:
         block = bytearray(BLOCK)
