@@ -73,8 +73,8 @@ def main(words: list[str]) -> None:
         serving.serve_stdio(application(Folders(directory)))
         return
     listener = serving.listen("127.0.0.1", 0)
-    print(listener.getsockname()[1], flush=True)
-    serving.serve(application(Folders(directory)), listener)
+    port = listener.getsockname()[1]
+    serving.serve(application(Folders(directory)), listener, ready=lambda: print(port, flush=True))
 
 
 if __name__ == "__main__":
