@@ -170,8 +170,10 @@ class Index:
     def find(self, digest: Digest) -> Location | None:
         """Where the chunk lies."""
         position = self.position(digest)
-        if position < 0:
-            return None
+        return None if position < 0 else self.location(position)
+
+    def location(self, position: int) -> Location:
+        """Where the chunk of that row lies."""
         number, *place = LOCATION.unpack_from(self._view, self._locations + LOCATION.size * position)
         if number >= len(self.packs):
             raise damaged(self.name, "it names a pack that it does not list")

@@ -26,6 +26,7 @@ def art(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Art:
         if name.startswith("ART_") or name in FOREIGN:
             monkeypatch.delenv(name)
     monkeypatch.setenv("ART_CONFIG", str(tmp_path / "user.toml"))
+    monkeypatch.setenv("ART_CACHE_DIR", str(tmp_path / "user-cache"))
     monkeypatch.setenv("ART_USER", "tester")
     work = tmp_path / "work"
     work.mkdir()

@@ -65,6 +65,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Maintenance": {
         "fsck": "find damage, say what it touches, repair it",
         "gc": "free the disk space of what no version needs",
+        "du": "show what versions and runs take, and what they share",
     },
     "Help": {
         "help": "explain a command, a topic or an error",
