@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from blake3 import blake3
 from artcli.buckets.bucket import KEY, Item, Missing, Piece, check_key, one_by_one
 from artcli.buckets.line import Answer, Line, error_of, failure
 from artcli.buckets.retry import Passing, joined, unreachable
-from artcli.content import Buffer, digest_of
+from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import ConflictError
 from artcli.threads import ahead
 
@@ -30,6 +31,7 @@ LISTED = 10_000
 LIST_SIZE = 16 * 1024 * 1024
 """Bytes of an answer to a listing, at most."""
 _HEAD = struct.Struct("<q32s")
+_TAG = re.compile(r'"b3-([0-9a-f]{64})"')
 
 
 class NotArt(ConflictError):
@@ -92,6 +94,16 @@ class HttpBucket:
             return False
         raise failure(self.line.place, answer)
 
+    def stated(self, key: str) -> Digest | None:
+        """See `Stating.stated`."""
+        answer = self._ask("HEAD", f"/v1/o/{check_key(key)}")
+        if answer.status == 404:
+            raise Missing(key)
+        if answer.status != 200:
+            raise failure(self.line.place, answer)
+        found = _TAG.fullmatch(answer.headers.get("ETag", ""))
+        return bytes.fromhex(found[1]) if found else None
+
     def list(self, prefix: str, after: str = "") -> Iterator[Item]:
         if prefix:
             check_key(prefix + "0")
@@ -114,7 +126,7 @@ class HttpBucket:
 
     def _ask(self, method: str, path: str, **options: Any) -> Answer:
         answer = self.line.request(method, path, **options)
-        if answer.status in (404, 405, 501) and not error_of(answer):
+        if answer.status in (404, 405, 501) and method != "HEAD" and not error_of(answer):
             raise NotArt("remote-refused", f"{self.line.place} is no art server", hint="art help remote-refused")
         return answer
 
@@ -208,8 +220,8 @@ def checked(place: str, answer: Answer, start: int, length: int | None) -> None:
         whole = start == 0 and size.isdecimal() and len(answer.body) == int(size)
     elif start or (length is not None and len(answer.body) > length):
         raise ConflictError("no-ranges", f"{place} gives no parts of files", hint="art help no-ranges")
-    tag = answer.headers.get("ETag", "")
-    if whole and tag.startswith('"b3-') and tag[4:-1] != digest_of(answer.body).hex():
+    tag = _TAG.fullmatch(answer.headers.get("ETag", ""))
+    if whole and tag and tag[1] != digest_of(answer.body).hex():
         raise unreachable(place, "an answer was changed on its way")
 
 

@@ -14,10 +14,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from artcli.buckets.bucket import Batched, Bucket, Item, Missing, Piece, one_by_one
-from artcli.content import Buffer
+from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import NetworkError
 
 R = TypeVar("R")
@@ -59,14 +59,23 @@ def unreachable(place: str, why: str, *, connected: bool = True, most: int | Non
     )
 
 
-def settled(get: Callable[[str], bytes], key: str, data: bytes) -> bool | None:
+@runtime_checkable
+class Stating(Protocol):
+    """What a bucket may offer besides, if it knows what bytes it holds without sending them."""
+
+    def stated(self, key: str) -> Digest | None:
+        """The digest of the object's bytes; None if it cannot say. Raises `Missing`."""
+
+
+def settled(bucket: Bucket, key: str, data: bytes) -> bool | None:
     """What became of an `add` of `data` whose outcome was not heard: True if the bytes there are these, False if they
     are other ones, None if there are none, so that it is to be tried again.
 
     This is the one place where that is decided, for every kind of bucket.
     """
     try:
-        return get(key) == data
+        digest = bucket.stated(key) if isinstance(bucket, Stating) else None
+        return bucket.get(key) == data if digest is None else digest == digest_of(data)
     except Missing:
         return None
 
@@ -110,14 +119,14 @@ class RetryingBucket:
 
         def attempt() -> bool:
             nonlocal lost
-            if lost and (found := settled(self.inner.get, key, whole)) is not None:
+            if lost and (found := settled(self.inner, key, whole)) is not None:
                 return found
             try:
                 added = self.inner.add(key, whole)
             except Passing as failure:
                 lost = lost or not failure.refused
                 raise
-            return added or (lost and bool(settled(self.inner.get, key, whole)))
+            return added or (lost and bool(settled(self.inner, key, whole)))
 
         try:
             return self._again(attempt)

@@ -14,7 +14,7 @@ from typing import TypeVar
 from artcli.buckets.bucket import Bucket, Item, Missing, Piece, check_key, get_many
 from artcli.buckets.http import HttpBucket, NotArt, checked
 from artcli.buckets.line import Line, failure
-from artcli.content import Buffer
+from artcli.content import Buffer, Digest
 from artcli.errors import AuthError, ConflictError, NotFoundError
 
 R = TypeVar("R")
@@ -101,6 +101,10 @@ class WebBucket:
 
     def delete(self, key: str) -> None:
         self._either(lambda: self.inner.delete(key))
+
+    def stated(self, key: str) -> Digest | None:
+        """See `Stating.stated`."""
+        return self.inner.stated(key) if isinstance(self.inner, HttpBucket) else None
 
     def _either(self, operation: Callable[[], R]) -> R:
         try:

@@ -165,13 +165,21 @@ def test_batches_are_split() -> None:
     assert [[len(batch) for batch in batches] for batches in split] == [[1, 1, 1], [256, 256, 88]]
 
 
-def test_an_add_whose_answer_is_lost(tmp_path: Path) -> None:
-    with saying([b"", answer(200, b"mine")]) as server:
+def stating(data: bytes) -> bytes:
+    """The answer to HEAD."""
+    return answer(200, b"", f'ETag: "b3-{digest_of(data).hex()}"', length=len(data))
+
+
+def test_an_add_whose_answer_is_lost() -> None:
+    with saying([b"", stating(b"mine")]) as server:
         assert patient(of(server.url)).add("log/0", b"mine") is True
-        assert [head.split()[0] for head in server.heard] == [b"PUT", b"GET"]
-    with saying([b"", answer(200, b"other")]) as server:
+        assert [head.split()[0] for head in server.heard] == [b"PUT", b"HEAD"]
+    with saying([b"", answer(200, b"", length=4), answer(200, b"mine")]) as server:
+        assert patient(of(server.url)).add("log/0", b"mine") is True
+        assert [head.split()[0] for head in server.heard] == [b"PUT", b"HEAD", b"GET"]
+    with saying([b"", stating(b"other")]) as server:
         assert patient(of(server.url)).add("log/0", b"mine") is False
-    with saying([b"", error(404, "no-such-object"), error(412, "name-taken"), answer(200, b"mine")]) as server:
+    with saying([b"", answer(404), error(412, "name-taken"), stating(b"mine")]) as server:
         assert patient(of(server.url)).add("log/0", b"mine") is True
     with saying([error(422, "wrong-digest")]) as server:
         with pytest.raises(Passing) as raised:
