@@ -154,6 +154,7 @@ FIRST = {
     "logout": A_TOKEN,
     "log-metrics": ["art run start --name car"],
     "clone": ["art remote add nas ../nas", "art push"],
+    "fetch": ["art remote add nas ../nas", "art push"],
     "pull": ["art remote add nas ../nas", "art push"],
     "push": ["art remote add nas ../nas"],
     "reproduce": ["art run --no-git --log model=model.txt -- sh -c 'echo trained > model.txt'"],

@@ -297,6 +297,11 @@ class Catalog:
         for row in self.database.execute(_EVENT + where + order, list(given.values())):
             yield _event(row)
 
+    def since(self, n: int) -> Iterator[Event]:
+        """The facts of the own log after entry `n`, in its order."""
+        for row in self.database.execute(_EVENT + "WHERE own AND n > ? ORDER BY seq", (n,)):
+            yield _event(row)
+
     def settled(self) -> set[str]:
         """The ids of versions that the authority has; none without an authority."""
         rows = self.database.execute("SELECT id FROM facts WHERE settled AND kind = 'version'")

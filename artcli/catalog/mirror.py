@@ -41,15 +41,16 @@ WRITERS = 8
 
 def mirror_of(path: Path, place: str) -> Log:
     """The mirror of this place's log in the repository whose `.art` folder is `path`."""
-    return Log(DiskBucket(_folder(path, place), create=True), place)
+    return Log(DiskBucket(folder_of(path, place), create=True), place)
 
 
 def is_mirrored(path: Path, place: str) -> bool:
     """Whether anything of this place was ever fetched."""
-    return _folder(path, place).is_dir()
+    return folder_of(path, place).is_dir()
 
 
-def _folder(path: Path, place: str) -> Path:
+def folder_of(path: Path, place: str) -> Path:
+    """Where the repository with the `.art` folder `path` keeps what it has of this place."""
     return path / "mirrors" / place
 
 
@@ -107,7 +108,7 @@ def replace(path: Path, place: str) -> Log:
 
     Whoever has the old one open must open it anew.
     """
-    old = _folder(path, place)
+    old = folder_of(path, place)
     kept = path / "lost+found" / "mirrors"
     kept.mkdir(parents=True, exist_ok=True)
     number = next(number for number in count(1) if not (kept / f"{place}.{number}").exists())

@@ -19,11 +19,17 @@ from artcli.catalog.afresh import indexes_after
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.following import Follower, Head
+from artcli.catalog.kept import Kept
 from artcli.catalog.log import Log
 from artcli.catalog.repository import CONFIG, SHARED, batches, encode_config, read_place
-from artcli.content import Digest
+from artcli.content import Digest, digest_of
 from artcli.errors import IntegrityError
+from artcli.store.pack import PREFIX
 from artcli.store.store import Store
+from artcli.store.writer import Manner
+
+PUBLISHERS = 4
+"""Packs that are on their way to another machine at the same time."""
 
 
 def open_place(path: Path, bucket: Bucket) -> Place:
@@ -36,6 +42,11 @@ def open_place(path: Path, bucket: Bucket) -> Place:
             bucket.lay_out(SHARED)
         bucket.add(CONFIG, encode_config(os.urandom(16).hex()))
     return Place(path, read_place(bucket), bucket)
+
+
+def kept_of(path: Path, place: str) -> Kept:
+    """The pages and texts of a place that the repository with the `.art` folder `path` keeps."""
+    return Kept(mirror.mirror_of(path, place).bucket, mirror.folder_of(path, place))
 
 
 class Place:
@@ -53,6 +64,7 @@ class Place:
     def _open_mirror(self) -> None:
         place = self.log.place
         self.mirror = mirror.mirror_of(self.path, place)
+        self.kept = kept_of(self.path, place)
         seen = self.path / "local" / "seen" / f"{place}.mirror"
         self.follower = Follower(self.mirror, self.path / "cache" / f"place-{place}.db", seen)
         self.follower.follow()
@@ -109,6 +121,22 @@ class Place:
         old = mirror.replace(self.path, self.log.place)
         self._open_mirror()
         return old
+
+    def is_authority_of(self, seen_by: repository.Repository) -> bool:
+        """Whether the version numbers of that repository are those that this place gives."""
+        authority = seen_by.follower.authority
+        return authority is not None and authority.place == self.log.place
+
+    def manner(self, pusher: str) -> Manner:
+        """How the repository `pusher` (its place's id) writes packs there.
+
+        Their first bytes follow from who pushes, to where, and from what was condemned there last: a push that begins
+        again makes the same packs, but never one that gc may be about to delete.
+        """
+        condemned = b"".join(sorted(self.catalog.condemned()))
+        prefix = digest_of(f"{pusher} {self.log.place} ".encode() + condemned)[:PREFIX]
+        is_disk = isinstance(self.bucket, DiskBucket)
+        return Manner(reread=is_disk, merges=False, publishers=1 if is_disk else PUBLISHERS, prefix=prefix)
 
     def has(self, fact_id: str) -> bool:
         """Whether its log holds the fact, as far as it was fetched."""

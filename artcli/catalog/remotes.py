@@ -54,6 +54,11 @@ class Remotes:
         """By name."""
         return sorted(self._remotes.values())
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other places are known, or one was that gives the version numbers."""
+        return bool(self._remotes) or self.authority is not None
+
     def get(self, name: str) -> Remote:
         """Raises `NotFoundError` (`no-such-remote`)."""
         found = self._remotes.get(name)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,11 @@ from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import check_required
 from artcli.catalog.log import ENTRY_SIZE, FORMAT, Log, decode, entry_key, newer_format
 from artcli.catalog.mirror import is_mirrored, mirror_of
+from artcli.catalog.opened import Opened
 from artcli.catalog.remotes import Remotes
 from artcli.content import Digest, bound_digest
 from artcli.errors import ArtError, ConflictError, IntegrityError, NoRepositoryError
+from artcli.store.layered import Layered
 from artcli.store.store import Store
 
 FOLDER = ".art"
@@ -61,6 +63,7 @@ class Repository:
         )
         self.actor: str | None = None
         """Who makes the facts, where that is not who runs this program."""
+        self.opened = Opened(path)
         self._store: tuple[list[str], Store] | None = None
         self._counted_on: frozenset[Digest] | None = None
         """The packs that were condemned when the writing began that is going on now."""
@@ -111,11 +114,32 @@ class Repository:
 
     @property
     def store(self) -> Store:
-        """The chunks that the live indexes name, as of the last `refresh`."""
+        """The chunks that the live indexes name, as of the last `refresh`; those that are elsewhere are read there."""
         live = self.catalog.indexes()
         if self._store is None or self._store[0] != live:
-            self._store = live, Store(self.bucket, live, self._live_now)
+            store = self.layered(self._elsewhere) if self.is_shared else Store(self.bucket, live, self._live_now)
+            self._store = live, store
         return self._store[1]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other places are known: then not all that is in the catalogue need be here."""
+        return Remotes(self.path).is_shared
+
+    def note_base(self, page: Digest, bases: Iterable[Digest]) -> None:
+        """Note that not all below the root page `page` is here if that is so of one of `bases`, of which it is made."""
+        opened = self.opened.roots()
+        if self.is_shared and page not in opened and any(base in opened or base not in self.store for base in bases):
+            self.opened.open(page)
+
+    def layered(self, others: Callable[[], Iterator[Store]]) -> Layered:
+        """The own chunks, above these other stores."""
+        return Layered(self.bucket, self.catalog.indexes(), self._live_now, others)
+
+    def _elsewhere(self) -> Iterator[Store]:
+        from artcli.catalog.reaching import stores_elsewhere
+
+        return stores_elsewhere(self.path)
 
     def _live_now(self) -> list[str]:
         """The live indexes as the log says now; any thread may ask, whatever goes on in the database."""

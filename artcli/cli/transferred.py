@@ -1,21 +1,24 @@
-"""What `push`, `pull` and `clone` say when they are done."""
+"""What `push`, `pull`, `fetch` and `clone` have in common: which remote, which versions, what they say when done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
 
+from artcli.catalog import resolve
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.place import Place
-from artcli.catalog.remotes import Remote
+from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import Repository
-from artcli.cli import formatting
+from artcli.cli import formatting, sizes
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
-from artcli.flows import remotes, rollback
-from artcli.flows.transfer import Transferred, push
+from artcli.errors import NotFoundError
+from artcli.flows import rates, remotes, rollback
+from artcli.flows.transfer import Request, Transferred
+from artcli.progress import Progress
 
 TRANSFER = Schema(
     "transfer",
@@ -25,36 +28,62 @@ TRANSFER = Schema(
         Field("facts", "count", "changes that the other side had not"),
         Field("chunks", "count", "chunks and pages that it had not"),
         Field("stored", "size", "their bytes, as stored"),
+        Field("seconds", "duration", "that it took; with -n about what it would take, if that can be told"),
+        Field("dry_run", "truth", "nothing was done"),
         Field("renumbered", "object", "versions made here that have another number now: from, to"),
     ],
     columns=["remote", "facts", "stored"],
     key="remote",
 )
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[REMOTE] [REF]...", help="a remote, else the authority; versions, else all"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="say what would travel, do nothing")]
+Most = Annotated[
+    str | None, typer.Option("--max-bytes", metavar="SIZE", help="do nothing if more would travel: 500MB, 2GB")
+]
 
 AcceptRollback = Annotated[
     bool, typer.Option("--accept-rollback", help="go on although the remote's history is another than was seen here")
 ]
 
+Flow = Callable[[Repository, Place, Request, Progress], Transferred]
+
 
 def carry(
-    console: Console, name: str | None, flow: Callable[..., Transferred], verb: str, *, accept_rollback: bool = False
+    console: Console,
+    words: Sequence[str] | None,
+    flow: Flow,
+    verb: str,
+    *,
+    dry_run: bool = False,
+    most: str | None = None,
+    heal: bool | None = None,
 ) -> None:
-    """Let `flow`, push or pull, do its work between the repository and the remote of this name, and tell of it.
+    """Let `flow` do its work between the repository and a remote, and tell of it.
 
-    `accept_rollback`: a push gives the remote back what it has lost, a pull takes it as it is.
+    The first of `words` may be a remote; the others are versions. `heal`: a remote that has lost what was seen there is
+    accepted, and given that back, or not.
     """
     repository = console.repository()
-    remote = remotes.chosen(repository, name)
+    remote, refs = _told(repository, list(words or ()))
     before = _refs(repository)
+    limit = None if most is None else sizes.parse(most)
     place = remotes.reach(repository, remote)
     try:
-        if accept_rollback:
-            accept(console, repository, place, heal=flow is push)
+        if heal is not None and not dry_run:
+            accept(console, repository, place, heal=heal)
         with console.progress() as progress:
-            done = flow(repository, place, progress)
+            request = Request(_versions(console, repository, place, refs), dry_run, limit)
+            done = flow(repository, place, request, progress)
     finally:
         place.close()
+    if dry_run:
+        done = done._replace(seconds=rates.seconds(repository.path, remote.place, done.stored))
+    else:
+        rates.remember(repository.path, remote.place, done.stored, done.seconds)
     tell(console, remote, done, before, _refs(repository), verb)
 
 
@@ -67,6 +96,37 @@ def accept(console: Console, repository: Repository, place: Place, *, heal: bool
     console.say(f"the remote has lost {changes}" + (", which this push gives back" if heal else ""))
     if accepted.elsewhere:
         console.warn(f"{accepted.elsewhere:,} of them cannot be given back: their bytes are not here")
+
+
+def _told(repository: Repository, words: list[str]) -> tuple[Remote, list[str]]:
+    """The remote and the references that the words of a command are."""
+    known = {remote.name for remote in Remotes(repository.path).all}
+    if words and (words[0] in known or "://" in words[0] or words[0].startswith(("/", "./", "../"))):
+        return remotes.chosen(repository, words[0]), words[1:]
+    try:
+        if words and ":" not in words[0] and not repository.catalog.projects_with(words[0]):
+            return remotes.chosen(repository, words[0]), words[1:]
+        return remotes.chosen(repository, None), words
+    except NotFoundError:
+        if words:
+            return remotes.chosen(repository, words[0]), words[1:]  # which says that there is no such remote
+        raise
+
+
+def _versions(console: Console, repository: Repository, place: Place, refs: Sequence[str]) -> frozenset[str] | None:
+    """The ids of the versions that the references mean here, or if they mean nothing here, over there."""
+    if not refs:
+        return None
+    ids: set[str] = set()
+    for ref in refs:
+        try:
+            ids.add(resolve.version(repository.catalog, ref, console.project).version.id)
+        except NotFoundError:
+            place.fetch()
+            repository.refresh()
+            known = repository.catalog if place.is_authority_of(repository) else place.catalog
+            ids.add(resolve.version(known, ref, console.project).version.id)
+    return frozenset(ids)
 
 
 def _refs(repository: Repository) -> dict[str, str]:
@@ -82,6 +142,16 @@ def tell(
     for one in moved:
         console.say(f"{one['from']} is {one['to']} now: somebody else's version came first")
     item: dict[str, object] = {"remote": remote.name, "url": remote.url, **done._asdict(), "renumbered": moved}
+    console.record(TRANSFER, item, receipt=_receipt(remote, done, verb), summary=True)
+
+
+def _receipt(remote: Remote, done: Transferred, verb: str) -> str:
+    what = f"{verb} {remote.name}"
+    if not (done.chunks or done.facts):
+        return f"{what}: nothing new"
     changes = f"{done.facts:,} change{'' if done.facts == 1 else 's'}"
-    receipt = f"{verb} {remote.name}: {changes}, {formatting.size(done.stored)}" if done.chunks or done.facts else None
-    console.record(TRANSFER, item, receipt=receipt or f"{verb} {remote.name}: nothing new", summary=True)
+    said = f"{what}: {changes}, {formatting.size(done.stored)}"
+    if not done.dry_run:
+        return said
+    took = f", about {formatting.duration(done.seconds)}" if done.seconds else ""
+    return f"would have {said}{took}"

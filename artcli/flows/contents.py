@@ -96,7 +96,7 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 def _read_small(store: Store, batch: list[Entry]) -> list[Opened]:
     wanted = {entry.digest: entry for entry in batch if entry.data is None and entry.size}
     found: dict[Digest, Buffer] = {}
-    for part in ranges(store.find, wanted):
+    for part in ranges(store.find, wanted, store.prepare):
         for digest, data in store.fetch_range(part):
             if isinstance(data, IntegrityError):
                 raise touched(data, wanted[digest])
@@ -149,7 +149,7 @@ def file(
 def _decode(store: Store, entry: Entry, group: list[_Piece]) -> list[Buffer]:
     """The wanted parts of a group of chunks, in order."""
     found: dict[Digest, Buffer] = {}
-    for part in ranges(store.find, dict.fromkeys(piece.digest for piece in group)):
+    for part in ranges(store.find, dict.fromkeys(piece.digest for piece in group), store.prepare):
         for digest, data in store.fetch_range(part):
             if isinstance(data, IntegrityError):
                 raise touched(data, entry)

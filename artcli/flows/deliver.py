@@ -102,7 +102,7 @@ class Delivery:
                 small.setdefault(entry.digest, []).append(entry)
         for start in range(0, len(plain), PLAIN):
             yield plain[start : start + PLAIN]
-        for part in ranges(self.store.find, small):
+        for part in ranges(self.store.find, small, self.store.prepare):
             yield _Files(part, small)
 
     def _work(self, job: _Job) -> tuple[int, int]:

@@ -132,6 +132,7 @@ class _Logging:
         """As facts have it."""
         self.bases: list[Version] = []
         """On what the version is built."""
+        self.upon: list[Root] = []  # manifests of which it takes over what it does not change
 
     def run(self) -> Logged:
         request = self.request
@@ -153,6 +154,7 @@ class _Logging:
         _check_artifact(catalog, self.request)
         if self.request.base is not None:
             self.bases = edges.named(catalog, [self.request.base], self.request.project)
+        self.upon = [version.root for version in self.bases] + ([ingest.base] if ingest.base else [])
         logged, flushed = self._flush(additions, root, ingest)
         return self._commit(logged, flushed)._replace(seconds=time.monotonic() - self.started)
 
@@ -201,6 +203,7 @@ class _Logging:
             return None, *self._revised(additions)
         scan = Scan(request.sources, request.rules, cache, known_to=lambda page: self._known_root(additions, page))
         page = scan.known_root.page if scan.known_root else None
+        self.upon = [scan.known_root] if scan.known_root else []
         with expected.beside(self.progress, request.sources, request.rules, cache.path.parent, page) as progress:
             ingest = self._ingest(additions, scan.known_root or self._newest_root(), progress)
             edits = ingest.edits(scan)
@@ -222,6 +225,7 @@ class _Logging:
         request = self.request
         refs = [*([request.base] if request.base else []), *(taken.ref for taken in request.changes.take)]
         self.bases = edges.named(self.repository.catalog, refs, request.project)
+        self.upon = [version.root for version in self.bases]
         root = revise.base(self.repository.catalog, request.base, request.project, additions)
         root = revise.revise(additions, self.repository.catalog, root, request.changes, request.project)
         ingest = self._ingest(additions, root, self.progress)
@@ -249,11 +253,8 @@ class _Logging:
                 hint="art log-artifact --keep-going …   makes the version without them",
             )
         if not root.entries and not self.request.allow_empty:
-            raise UsageError(
-                "nothing-to-log",
-                "there is nothing to log",
-                hint="art log-artifact --allow-empty …   makes an empty version",
-            )
+            hint = "art log-artifact --allow-empty …   makes an empty version"
+            raise UsageError("nothing-to-log", "there is nothing to log", hint=hint)
 
     def _kind(self, additions: Additions, root: Root) -> tuple[str, str | None]:
         request = self.request
@@ -294,6 +295,7 @@ class _Logging:
                 result[:] = [logged._replace(version=None, trashed=trashed)]
             return made + [make(draft) for draft in drafts]
 
+        self.repository.note_base(logged.root.page, [base.page for base in self.upon])
         facts = self.repository.commit(plan)
         done = result[0]
         version_id = done.version.id if done.version else next(fact.id for fact in facts if fact.kind == "version")

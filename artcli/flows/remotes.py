@@ -21,7 +21,7 @@ from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import CONFIG, CONFIG_SIZE, FOLDER, Make, Repository, encode_config, read_place
 from artcli.errors import ArtError, AuthError, ConflictError, IntegrityError, NetworkError, NotFoundError
 from artcli.flows.proven import prove
-from artcli.flows.transfer import shared
+from artcli.flows.transfer.cargo import shared
 from artcli.settings import Settings
 
 
@@ -108,7 +108,7 @@ def _keep_facts(repository: Repository) -> None:
     known = {fact.id for entry in repository.log.after(-1, GENESIS) for fact in entry.facts}
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
-        return [fact for fact in shared(catalog) if fact.id not in known]
+        return [event.fact for event in shared(catalog.events()) if event.fact.id not in known]
 
     repository.commit(plan)
 

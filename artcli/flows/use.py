@@ -46,6 +46,7 @@ from artcli.flows.references.bring import Unbrought, is_beyond
 from artcli.flows.references.known import Known
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared, Sharing
+from artcli.flows.transfer import keep_manifest
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
 
@@ -152,14 +153,15 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
 
 def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:
     """The manifest to bring, and where its pages are: a part of a version is a manifest of its own, in memory."""
+    if part.path is None:
+        keep_manifest(repository, version.root.page)
     if part.is_all:
         return version.root, repository.store
     pages = Overlay(repository.store)
     root = manifest.build(pages, selected(repository.store, version, part.only, part.path))
     if not root.entries:
-        what = f"path that matches {', '.join(part.only)}"
-        if part.path is not None:
-            what = f"path {manifest.shown(part.path)!r}"
+        named = None if part.path is None else f"path {manifest.shown(part.path)!r}"
+        what = named or f"path that matches {', '.join(part.only)}"
         raise NotFoundError("no-such-path", f"{version.ref} has no {what}", hint=f"art ls {version.ref}")
     return root, pages
 

@@ -167,7 +167,7 @@ def _small(store: Store, wanted: dict[Digest, list[Entry]], tally: Tally, worker
     def check(job: Range) -> list[tuple[Digest, str | None]]:
         return [(digest, _fault(data, wanted[digest][0])) for digest, data in store.fetch_range(job)]
 
-    for results in ahead(check, ranges(store.find, wanted), workers=workers):
+    for results in ahead(check, ranges(store.find, wanted, store.prepare), workers=workers):
         for digest, fault in results:
             entries = wanted[digest]
             tally.looked(len(entries), sum(entry.size for entry in entries))

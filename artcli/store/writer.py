@@ -119,6 +119,10 @@ class Writer:
         """Whether the store or this writer has the chunk."""
         return self._has(digest) or digest in self._store
 
+    def was_given(self, digest: Digest) -> bool:
+        """Whether the chunk was added here, flushed or not."""
+        return self._has(digest)
+
     def _has(self, digest: Digest) -> bool:
         return digest in self._known or self._own.find(digest) is not None
 

@@ -105,11 +105,117 @@ def test_numbers_are_those_of_the_place(machines: Machines) -> None:
     assert log(laptop, b=b"alone" * 100) == "dataset:v2"
 
 
-def test_a_clone_is_a_repository_of_its_own(machines: Machines, art: Art) -> None:
+def test_a_clone_knows_all_and_brings_what_is_used(machines: Machines, art: Art) -> None:
+    machines.share()
+    log(machines.car, a=b"a" * 5000, b=b"b" * 200_000)
+    log(machines.car, a=b"a" * 5000, b=b"c" * 200_000)
+    machines.car("push")
+    cloned = art("clone", "nas", "copy", "--json")
+    assert cloned.json["stored"] < 5000
+    copy = Art(art.directory / "copy")
+    assert copy("ls", "dataset:v1").out.split() == copy("ls", "dataset:latest").out.split()
+    used = copy("use", "dataset:v0", "--only", "a")
+    assert used.code == 0
+    assert (Path(used.out.strip()) / "a").read_bytes() == b"a" * 5000
+    assert copy("cat", "dataset:v1/b").raw_out == b"c" * 200_000
+    assert list((copy.directory / ".art" / "packs").glob("*/*")) == []
+    shutil.move(machines.nas, machines.nas.with_name("away"))
+    assert copy("ls", "dataset:v1").code == 0
+    refused = copy("use", "dataset:v0", "--json")
+    assert (refused.code, refused.error["code"]) == (8, "bytes-elsewhere")
+    assert copy("use", "dataset:v0", "--only", "a").code == 0
+    shutil.move(machines.nas.with_name("away"), machines.nas)
+    assert copy("use", "dataset:v0").code == 0
+    assert copy("fsck").code == copy("gc").code == 0
+
+
+def test_a_clone_with_the_bytes_of_some_artifacts(machines: Machines, art: Art) -> None:
+    machines.share()
+    log(machines.car, a=b"a" * 5000)
+    (machines.car.directory / "m.bin").write_bytes(b"m" * 5000)
+    machines.car("log-artifact", "model", "m.bin")
+    machines.car("push")
+    assert art("clone", "nas", "copy", "--only", "mod*").code == 0
+    shutil.rmtree(machines.nas)
+    copy = Art(art.directory / "copy")
+    assert copy("use", "model:v0").code == 0
+    assert copy("use", "dataset:v0").code == 8
+
+
+def test_some_versions_travel_with_the_runs_that_made_them(machines: Machines) -> None:
+    car, laptop = machines.car, machines.laptop
+    machines.share()
+    log(car, a=b"a" * 5000)
+    log(car, a=b"b" * 5000)
+    made = car(
+        "run",
+        "--name",
+        "trainer",
+        "-c",
+        "lr=0.1",
+        "--use",
+        "dataset:v1",
+        "--log",
+        "model=w",
+        "--",
+        "sh",
+        "-c",
+        "echo weights > w",
+    )
+    assert made.code == 0, made.err
+    would = car("push", "nas", "model:latest", "-n", "--json")
+    assert would.json["dry_run"] is True
+    assert would.json["facts"] > 1
+    assert car("push", "--max-bytes", "10", "--json").error["code"] == "over-max-bytes"
+    assert car("push", "--max-bytes", "ten", "--json").error["code"] == "bad-size"
+    assert laptop("fetch").err == "fetched from nas: nothing new\n"
+    assert car("push", "model:latest").code == 0
+    assert laptop("fetch").code == 0
+    assert laptop("ls", "-q").out == "model\n"
+    assert laptop("show", "model:latest", "--field", "producer.config.lr").out == "0.1\n"
+    assert laptop("pull", "model:latest").code == 0
+    assert car("push").code == 0
+    assert laptop("pull", "nas", "dataset:v0").code == 0
+    assert laptop("pull", "dataset:v7", "--json").error["code"] == "no-such-version"
+    machines.nas.rename(machines.nas.with_name("away"))
+    assert laptop("use", "dataset:v0").code == laptop("use", "model:v0").code == 0
+    assert laptop("use", "dataset:v1").code == 8
+    assert laptop("fsck").code == laptop("gc").code == 0
+
+
+def test_a_version_upon_one_whose_bytes_are_elsewhere(machines: Machines, art: Art) -> None:
+    """A car adds to the newest version while it holds nothing but its manifest, and is not even in reach of it."""
+    machines.share()
+    log(machines.car, **{f"f{number}": bytes([number]) * 3000 for number in range(50)})
+    machines.car("push")
+    assert art("clone", "nas", "copy").code == 0
+    copy = Art(art.directory / "copy")
+    away = machines.nas.with_name("away")
+    machines.nas.rename(away)
+    (copy.directory / "new.jpg").write_bytes(b"new" * 1000)
+    made = copy("log-artifact", "dataset", "--base", "dataset:latest", "--add", "new.jpg")
+    assert (made.code, made.out) == (0, "dataset:v1\n")
+    assert copy("fsck").code == copy("gc").code == 0
+    away.rename(machines.nas)
+    pushed = copy("push", "--json").json
+    assert pushed["facts"] == 1
+    assert pushed["stored"] < 3000
+    assert machines.laptop("pull").code == 0
+    assert machines.laptop("verify", "dataset:v1").code == 0
+    assert copy("gc").code == 0
+    assert copy("pull").code == 0
+    shutil.rmtree(machines.nas)
+    used = copy("use", "dataset:v1")
+    assert used.code == 0
+    assert len(list(Path(used.out.strip()).iterdir())) == 51
+    assert copy("fsck").code == copy("gc").code == 0
+
+
+def test_a_full_clone_is_a_repository_of_its_own(machines: Machines, art: Art) -> None:
     machines.share()
     log(machines.car, a=b"a" * 5000)
     machines.car("push")
-    cloned = art("clone", "nas", "copy")
+    cloned = art("clone", "nas", "copy", "--full")
     assert (cloned.code, cloned.out) == (0, "origin\n")
     copy = Art(art.directory / "copy")
     assert copy("verify", "dataset:v0").code == 0
@@ -204,3 +310,24 @@ def test_a_clone_that_was_cut_off_is_ended_by_the_same_command(machines: Machine
     assert art("clone", "nas", "copy").code == 0
     assert art("clone", "nas", "copy", "--json").error["code"] == "destination-not-empty"
     assert Art(copy.parent)("verify", "dataset:v0").code == 0
+
+
+def test_a_remote_that_lost_something_is_healed_or_taken_as_it_is(machines: Machines) -> None:
+    car = machines.car
+    machines.share()
+    log(car, a=b"a" * 5000)
+    car("push")
+    machines.laptop("pull")
+    older = machines.nas.with_name("older")
+    shutil.copytree(machines.nas, older)
+    log(car, a=b"b" * 5000)
+    car("push")
+    machines.laptop("pull")
+    shutil.rmtree(machines.nas)
+    older.rename(machines.nas)
+    assert car("push", "--json").error["code"] == car("pull", "--json").error["code"] == "remote-rolled-back"
+    taken = machines.laptop("pull", "--accept-rollback")
+    assert (taken.code, "the remote has lost 1 change\n" in taken.err) == (0, True)
+    assert machines.laptop("ls", "dataset", "-q").out == "dataset:v0\n"
+    assert car("push", "--accept-rollback").code == 0
+    assert machines.laptop("pull").code == machines.laptop("verify", "dataset:v1").code == 0

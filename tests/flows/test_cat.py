@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -102,6 +102,9 @@ class Chunks(Store):
 
     def find(self, digest: Digest) -> None:
         return None
+
+    def prepare(self, digests: Sequence[Digest]) -> None:
+        pass
 
     def fetch_range(self, part: Range) -> list[tuple[Digest, bytes | IntegrityError]]:  # type: ignore[override]
         self.fetched += [digest for digest, _ in part.chunks]

@@ -89,12 +89,12 @@ def test_what_one_machine_pushes_another_pulls(car: Machine, laptop: Machine) ->
 def test_only_what_is_lacking_travels(car: Machine, laptop: Machine) -> None:
     car.log(FILES)
     push(car.repository, car.place)
-    assert push(car.repository, car.place) == (0, 0, 0)
+    assert push(car.repository, car.place)[:3] == (0, 0, 0)
     car.log({**FILES, "new": b"new" * 1000})
     pushed = push(car.repository, car.place)
     assert (pushed.facts, pushed.chunks) == (1, 2)
     pull(laptop.repository, laptop.place)
-    assert pull(laptop.repository, laptop.place) == (0, 0, 0)
+    assert pull(laptop.repository, laptop.place)[:3] == (0, 0, 0)
     assert len(laptop.refs()) == 2
 
 
@@ -134,7 +134,7 @@ def test_a_place_that_is_no_authority_gives_its_facts(tmp_path: Path, car: Machi
     pulled = pull(other.repository, other.place)
     assert (pulled.facts, pulled.chunks) == (1, 3)
     assert other.refs() == {mine.digest: "dataset:v0", made.digest: "dataset:v1"}
-    assert pull(other.repository, other.place) == (0, 0, 0)
+    assert pull(other.repository, other.place)[:3] == (0, 0, 0)
     other.close()
 
 

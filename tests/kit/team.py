@@ -25,7 +25,7 @@ from artcli.buckets.bucket import Bucket
 from artcli.catalog.catalog import Version
 from artcli.catalog.fold import LIVE, PURGED, TRASH
 from artcli.catalog.repository import Repository
-from artcli.errors import ArtError, ConflictError, IntegrityError
+from artcli.errors import ArtError, ConflictError, IntegrityError, NetworkError
 from artcli.flows import alias, rm
 from artcli.flows.collect import Request as Collection
 from artcli.flows.collect import collect
@@ -152,8 +152,8 @@ def _tree(repository: Repository, version: Version) -> Tree | None:
         return None
     try:
         return trees.content(repository.store, version)
-    except IntegrityError as error:
-        if error.slug != "missing-chunk":
+    except (IntegrityError, NetworkError) as error:
+        if error.slug not in ("missing-chunk", "bytes-elsewhere"):
             raise
         return None
 

@@ -45,6 +45,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Other places": {
         "remote": "name places that share this history",
         "push": "bring what is here to another place",
+        "fetch": "learn what is in another place",
         "pull": "bring what is in another place here",
         "clone": "make a repository of what is in another place",
         "login": "keep a token for a server; else none is needed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,13 @@ from artcli.cli.console import Console
 from artcli.errors import ConflictError
 from artcli.flows import remotes
 from artcli.flows.meant import given
-from artcli.flows.transfer import pull
+from artcli.flows.transfer import Request, fetch, pull
 
 EXAMPLES = """
 art clone ../nas              # in the directory nas
 art clone ../nas jetracer
+art clone ../nas --full everything
+art clone ../nas --only 'model*' car
 """
 
 ORIGIN = "origin"
@@ -33,10 +36,15 @@ def command(
     directory: Annotated[
         str | None, typer.Argument(metavar="[DIR]", help="where; the URL's last word by default")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="bring the bytes of all versions, too")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="GLOB", help="bring the bytes of artifacts with such names")
+    ] = None,
 ) -> None:
-    """Make a repository in a new directory and bring all that is in another place there.
+    """Make a repository in a new directory that knows all that is in another place.
 
-    The place is its remote `origin`, and the authority. A clone that was cut off is ended by the same command.
+    Its history, runs and lists of files come at once, bytes of files when they are asked for: `art use` brings what it
+    needs. The place is the remote `origin`, and the authority. A clone that was cut off is ended by the same command.
     """
     console: Console = ctx.obj
     target = Path(given(directory) if directory is not None else url.rstrip("/").rpartition("/")[2]).absolute()
@@ -54,9 +62,20 @@ def command(
     place = remotes.reach(repository, remote)
     try:
         with console.progress() as progress:
-            done = pull(repository, place, progress)
+            done = fetch(repository, place, progress)
+            request = Request(None if full else _versions(repository, only or []))
+            if request.versions is None or request.versions:
+                brought = pull(repository, place, request, progress)
+                chunks, stored = done.chunks + brought.chunks, done.stored + brought.stored
+                done = done._replace(chunks=chunks, stored=stored, seconds=done.seconds + brought.seconds)
         begun.unlink()
         transferred.tell(console, remote, done, {}, {}, "cloned from")
     finally:
         place.close()
         repository.close()
+
+
+def _versions(repository: Repository, globs: list[str]) -> frozenset[str]:
+    """The ids of all live versions of artifacts that match."""
+    versions = repository.catalog.versions()
+    return frozenset(version.id for version in versions if any(fnmatchcase(version.name, glob) for glob in globs))

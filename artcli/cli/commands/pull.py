@@ -5,21 +5,29 @@ from __future__ import annotations
 import typer
 
 from artcli.cli import transferred
-from artcli.cli.commands.push import Remote
 from artcli.cli.console import Console
+from artcli.cli.transferred import AcceptRollback, DryRun, Most, Words
 from artcli.flows.transfer import pull
 
 EXAMPLES = """
-art pull              # from the remote whose version numbers hold
-art pull nas
+art pull                     # all, from the remote whose version numbers hold
+art pull nas dataset:latest  # one version, the run that logged it and what is known of both
+art pull -n                  # what would travel
 """
 
 
-def command(ctx: typer.Context, remote: Remote = None, accept_rollback: transferred.AcceptRollback = False) -> None:
+def command(
+    ctx: typer.Context,
+    words: Words = None,
+    dry_run: DryRun = False,
+    max_bytes: Most = None,
+    accept_rollback: AcceptRollback = False,
+) -> None:
     """Bring versions, runs and what is known of them here from a remote: only chunks that are not here travel.
 
     A version made here that somebody else's push has come before gets the next number, and that is said. A pull that
-    was cut off is ended by the same command.
+    was cut off is ended by the same command. What is used once need not be pulled: `art use` brings what it needs.
     """
     console: Console = ctx.obj
-    transferred.carry(console, remote, pull, "pulled from", accept_rollback=accept_rollback)
+    heal = False if accept_rollback else None
+    transferred.carry(console, words, pull, "pulled from", dry_run=dry_run, most=max_bytes, heal=heal)

@@ -59,6 +59,7 @@ class _Collection(Collection):
     def __init__(self, repository: Repository, request: Request, progress: Progress) -> None:
         super().__init__(repository, repository.log, request, progress)
         self.repository = repository
+        self.opened = repository.opened.roots()
         self.packs_deleted = self.packs_rewritten = 0
         self.temporary = 0
         """Bytes of temporary files that were swept."""

@@ -6,7 +6,7 @@ See `collect` for the one and `collect.shared` for the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from artcli.catalog.afresh import catch_up, fold_afresh
@@ -98,6 +98,8 @@ class Collection:
         self.request = request
         self.progress = progress
         self.started = time.monotonic()
+        self.opened: Set[Digest] = frozenset()
+        """Root pages below which what is not here is in another place."""
         self.deleted: list[Version] = []
         self.purged: list[Version] = []
         self.purged_runs: list[Run] = []
@@ -136,13 +138,13 @@ class Collection:
             raise refusal(error) from error
         for providers, mark in ((roots.KEPT_TEXTS, KEPT), (roots.TRASH_TEXTS, TRASHED)):
             for text in roots.asked(providers, standing):
-                if marks.put(text, mark) is None:
+                if marks.put(text, mark) is None and self.holder.follower.authority is None:
                     # nothing else hangs on it, and nobody could remove it from the history
                     self.progress.warn(f"what was said of versions, or by runs, is lost, see art fsck: {text.hex()}")
 
     def mark_all(self, marks: Marks, store: Store, pages: Iterable[Digest], mark: int) -> None:
         """As `marks.mark_all`."""
-        mark_all(marks, store, pages, mark, self.progress.advance)
+        mark_all(marks, store, pages, mark, self.progress.advance, self.opened)
 
     def check_chosen(self, standing: Standing) -> None:
         """Raise `MovedOn` unless the versions and runs that were chosen may still go."""

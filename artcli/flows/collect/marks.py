@@ -5,7 +5,7 @@ A chunk that lies in several packs is marked in all of them: the one that would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from artcli.catalog.manifest import PageSource, walk_pages
 from artcli.content import Digest
@@ -63,14 +63,28 @@ class Marks:
         return next(marks.count(UNREACHED) for other, marks in self._pairs if other is index)
 
 
-def mark_all(marks: Marks, pages: PageSource, roots: Iterable[Digest], mark: int, told: Callable[[], None]) -> None:
+def mark_all(
+    marks: Marks,
+    pages: PageSource,
+    roots: Iterable[Digest],
+    mark: int,
+    told: Callable[[], None],
+    opened: Set[Digest] = frozenset(),
+) -> None:
     """Mark all that the manifests of these root pages need, pages and chunks; `told()` is called for each page.
 
-    Raises `IntegrityError` if a page cannot be read or no index knows a chunk.
+    `opened`: root pages below which what no index knows is in another place. Raises `IntegrityError` if a page cannot
+    be read or no index knows a chunk.
     """
     for root in roots:
-        for reached in walk_pages(pages, root, lambda page: bool(marks.put(page, mark))):
+        may_lack = root in opened
+
+        def is_marked(page: Digest, may_lack: bool = may_lack) -> bool:
+            before = marks.put(page, mark)
+            return may_lack if before is None else bool(before)
+
+        for reached in walk_pages(pages, root, is_marked):
             for chunk, _ in reached.chunks:
-                if marks.put(chunk, mark) is None:
+                if marks.put(chunk, mark) is None and not may_lack:
                     raise IntegrityError("missing-chunk", f"no live index knows chunk {chunk.hex()}")
             told()

@@ -13,6 +13,7 @@ from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.fold import LIVE, TRASH, check_required
 from artcli.catalog.log import entry_key
 from artcli.catalog.mirror import is_mirrored, mirror_of
+from artcli.catalog.opened import Opened
 from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import CONFIG, FOLDER, LOCK_WAIT, read_place
 from artcli.catalog.runs.register import Register
@@ -201,11 +202,12 @@ class Examination:
         self.progress.phase("reading manifests")
         store = Store(self.bucket, [index.name for index in self.store.indexes])
         walk = Walk(store, self.store.indexes, self._cause(store), self.progress.advance)
+        opened = Opened(self.path).roots()
         for version in [only] if only else list(self.catalog.versions(states=(LIVE, TRASH))):
             if self._is_elsewhere(store, version.root.page):
                 continue
             self._versions += 1
-            yield from walk.version(version)
+            yield from walk.version(version, may_lack=version.root.page in opened)
         for text in self.catalog.texts(only and only.id):
             if self._is_elsewhere(store, text.digest):
                 continue

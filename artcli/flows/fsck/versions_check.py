@@ -46,11 +46,13 @@ class Walk:
         self._cause = cause
         self._told = told
         self._well = Marks(indexes)
+        self._may_lack = False
         self.unknown: dict[str, Finding] = {}
         """Chunks that nothing has, by their digest: the damage behind findings whose cause is not a file."""
 
-    def version(self, version: Version) -> Iterator[Finding]:
-        """What of the version is touched by damage."""
+    def version(self, version: Version, *, may_lack: bool = False) -> Iterator[Finding]:
+        """What of the version is touched by damage; `may_lack`: what no index knows is in another place."""
+        self._may_lack = may_lack
         if self._is_well(version.root.page):
             return
         try:
@@ -158,6 +160,8 @@ class Walk:
         cause = self._cause(digest)
         if cause is None:
             return None
+        if not cause and self._may_lack and self._well.get(digest) is None:
+            return None
         if not cause:
             return Lost(digest, f"no live index knows chunk {digest.hex()}", "missing-chunk")
         return Lost(digest, f"chunk {digest.hex()} is lost", "damaged-chunk")
@@ -171,7 +175,8 @@ class Walk:
         return Finding(what, key, error.slug, error.message, cause=cause)
 
     def _is_well(self, page: Digest) -> bool:
-        return self._well.get(page) not in (None, UNREACHED)
+        mark = self._well.get(page)
+        return self._may_lack if mark is None else mark != UNREACHED
 
 
 def _of_run(finding: Finding, segment: Segment, project: str) -> Finding:

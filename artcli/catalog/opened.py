@@ -1,0 +1,53 @@
+"""Open manifests: those of versions that were logged here upon a version whose bytes are elsewhere.
+
+A page in the repository's own store stands for all below it; for these alone it does not. So while there are any, who
+brings or collects chunks looks below every page. A pull of such a version closes it. The list is in `local/open`: root
+pages in hex, a line each; it is on the disk before the version is in the log.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from artcli.buckets.folders import sync
+from artcli.content import Digest
+
+
+class Opened:
+    """The list of one repository."""
+
+    def __init__(self, path: Path) -> None:
+        """`path`: its `.art` folder."""
+        self._file = path / "local" / "open"
+
+    def roots(self) -> set[Digest]:
+        """The root pages of open manifests."""
+        try:
+            return {bytes.fromhex(line) for line in self._file.read_text().split()}
+        except FileNotFoundError:
+            return set()
+
+    def is_open(self, root: Digest) -> bool:
+        """Whether not all below this root page is here."""
+        return root in self.roots()
+
+    def open(self, root: Digest) -> None:
+        """One more."""
+        self._write(self.roots() | {root})
+
+    def close(self, roots: Iterable[Digest]) -> None:
+        """All below these is here now."""
+        before = self.roots()
+        left = before - set(roots)
+        if left != before:
+            self._write(left)
+
+    def _write(self, roots: set[Digest]) -> None:
+        fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        with open(fresh, "w") as file:
+            file.write("".join(f"{root.hex()}\n" for root in sorted(roots)))
+            file.flush()
+            sync(file.fileno())
+        os.replace(fresh, self._file)

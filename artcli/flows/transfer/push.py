@@ -1,0 +1,136 @@
+"""Push: what is here goes to another place.
+
+The commit over there is won by whoever is first, as everywhere. What may have happened there meanwhile is that gc has
+condemned packs on whose chunks this push counted, its own among them: then these chunks are brought anew before it
+tries again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Set
+
+from artcli.catalog.catalog import Event
+from artcli.catalog.facts import Fact
+from artcli.catalog.fold import OF_A_PLACE
+from artcli.catalog.place import Place
+from artcli.catalog.repository import Repository
+from artcli.content import Digest
+from artcli.flows.transfer.cargo import Needed, needs, shared
+from artcli.flows.transfer.copying import Copying, Price
+from artcli.flows.transfer.request import ALL, Request, Transferred, check_price, index_fact
+from artcli.flows.transfer.tidy import tidy
+from artcli.progress import Progress, Silent
+from artcli.store.writer import Flushed, Writer
+from artcli.threads import worker_count
+
+
+class _Moved(Exception):
+    """Packs were condemned since the chunks were compared."""
+
+
+class _Condemned(Exception):
+    """What was brought has been condemned over there."""
+
+
+def push(repository: Repository, place: Place, request: Request = ALL, progress: Progress | None = None) -> Transferred:
+    """Bring what the repository has to `place`: chunks, then facts in one entry of its log.
+
+    Raises as `Place.fetch` and `Place.commit`, `IntegrityError` for chunks of ours that are missing or damaged, and
+    `SpaceError` (`over-max-bytes`).
+    """
+    with place.at_work(), repository.reading():
+        done = _Push(repository, place, request, progress or Silent()).run()
+    repository.refresh()
+    return done
+
+
+class _Push:
+    def __init__(self, repository: Repository, place: Place, request: Request, progress: Progress) -> None:
+        self.repository = repository
+        self.place = place
+        self.request = request
+        self.progress = progress
+        self.started = time.monotonic()
+        self.copied = self.stored = 0
+
+    def run(self) -> Transferred:
+        self.progress.phase("comparing")
+        self.place.fetch()
+        self.place.check()
+        self.repository.refresh()
+        events = self._lacking()
+        if self.request.dry_run or not events:
+            price = self._price(needs(self.repository.catalog, [event.fact for event in events]))
+            return self._done(len(events), price)
+        while True:
+            try:
+                with self.place.store.writer(self.place.manner(self.repository.place)) as writer:
+                    done = self._bring(writer)
+                tidy(self.place, self.progress)
+                return done
+            except _Condemned:
+                self.progress.warn("gc has condemned what this push counted on; that is brought anew")
+
+    def _lacking(self) -> list[Event]:
+        """The facts that the place has not, in the order of the fold."""
+        catalog = self.repository.catalog
+        selection = self.request.selection(catalog)
+        if self.place.is_authority_of(self.repository):
+            ids = self.repository.follower.fold.unsettled()
+            found = [event for id in ids for event in catalog.event(id)]
+        else:
+            found = [event for event in catalog.events() if not self.place.has(event.fact.id)]
+        return [event for event in shared(found) if selection is None or selection.has(event)]
+
+    def _price(self, needed: Needed) -> Price:
+        with self._copying(None) as copying:
+            return copying.plan(needed)
+
+    def _copying(self, writer: Writer | None) -> Copying:
+        store = self.place.store
+        return Copying(self.repository.store, store.missing, writer, self.progress, workers=worker_count())
+
+    def _bring(self, writer: Writer) -> Transferred:
+        """Chunks, then facts, until both are there and nothing that was counted on was condemned meanwhile."""
+        flushed = Flushed([], [], [], 0, 0)
+        while True:
+            standing = self.place.catalog.condemned()
+            events = self._lacking()
+            flushed = _joined(flushed, self._copy(writer, needs(self.repository.catalog, [e.fact for e in events])))
+            try:
+                made = self._commit(flushed, standing)
+            except _Moved:
+                if self.place.catalog.condemned() & {bytes.fromhex(pack) for pack in flushed.packs}:
+                    raise _Condemned from None
+                continue
+            return self._done(sum(fact.kind not in OF_A_PLACE for fact in made), Price(self.copied, self.stored))
+
+    def _copy(self, writer: Writer, needed: Needed) -> Flushed:
+        with self._copying(writer) as copying:
+            price = copying.plan(needed)
+            check_price(price, self.request)
+            self.progress.phase("sending", size=price.stored)
+            copying.carry_out()
+            flushed = writer.flush()
+            self.copied += copying.copied
+            self.stored += flushed.stored
+            return flushed
+
+    def _commit(self, flushed: Flushed, standing: Set[Digest]) -> list[Fact]:
+        def plan() -> list[Fact]:
+            if self.place.catalog.condemned() != standing:
+                raise _Moved
+            self.repository.refresh()
+            return [*index_fact(flushed), *(event.fact for event in self._lacking())]
+
+        return self.place.commit(plan)
+
+    def _done(self, facts: int, price: Price) -> Transferred:
+        return Transferred(facts, price.chunks, price.stored, self.request.dry_run, time.monotonic() - self.started)
+
+
+def _joined(first: Flushed, second: Flushed) -> Flushed:
+    """What two flushes of one writer say together."""
+    add = [name for name in first.add if name not in second.remove] + second.add
+    return Flushed(add, [], first.packs + second.packs, first.stored + second.stored, first.raw + second.raw)
