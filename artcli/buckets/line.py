@@ -69,14 +69,17 @@ class Line(Protocol):
 class HttpLine:
     """To `url`, http or https, below which all paths are; `token` goes with every request."""
 
-    def __init__(self, url: str, token: str | None = None, meter: Meter | None = None) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, meter: Meter | None = None, *, fingerprint: str = ""
+    ) -> None:
+        """`fingerprint`: the SHA-256, in hex, of the one certificate that the server may have, whoever signed it."""
         self.place = url
         self._meter = meter or Meter()
         self._base = url.rstrip("/")
         self._headers = {"User-Agent": f"art/{__version__}", "Accept-Encoding": "identity"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._pool = _pool(_proxy_of(url), os.environ.get("ART_CA", ""))
+        self._pool = _pool(_proxy_of(url), os.environ.get("ART_CA", ""), fingerprint)
 
     def request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None,
@@ -154,6 +157,11 @@ def _broken(place: str, error: Exception) -> NetworkError:
                 hint="art help bad-certificate",
             )  # fmt: skip
         cause = cause.__cause__ or cause.__context__ or (cause.args[0] if _holds_error(cause) else None)
+    if "Fingerprints did not match" in str(error):
+        return NetworkError(
+            "bad-certificate", f"{place} has another certificate than the one that was pinned",
+            hint="art help bad-certificate",
+        )  # fmt: skip
     if isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError)):
         return unreachable(place, _reason(error), connected=False)
     if isinstance(error, ReadTimeoutError):
@@ -216,7 +224,7 @@ def error_of(answer: Answer) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=8)
-def _pool(proxy: str, authorities: str) -> urllib3.PoolManager:
+def _pool(proxy: str, authorities: str, fingerprint: str = "") -> urllib3.PoolManager:
     """One for all places, so that a second way to the same server finds a connection."""
     context = ssl.create_default_context()
     if authorities:
@@ -228,7 +236,11 @@ def _pool(proxy: str, authorities: str) -> urllib3.PoolManager:
                 f"ART_CA names no file of certificates: {authorities}",
                 hint="art help bad-certificate",
             ) from None
+    if fingerprint:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # which certificate it is tells more
     options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False, "ssl_context": context, "num_pools": 50}
+    if fingerprint:
+        options["assert_fingerprint"] = fingerprint
     return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 

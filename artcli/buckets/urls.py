@@ -4,6 +4,7 @@
     s3://BUCKET/PREFIX  gs://BUCKET/…  az://CONTAINER/…  an object store
     http://HOST[:PORT][/PATH]  https://…                `art serve`; or any web server, to read from
     ssh://[USER@]HOST[:PORT]/PATH                       `art serve` on that machine, through ssh
+    art+lan://NAME                                      `art serve --lan` in the local network
 
 An address never holds a secret: what looks like one is refused, unsaid. What goes over a network is tried again.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from artcli.buckets import objectstore
+from artcli.buckets import lan, objectstore
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.credentials import token_for
 from artcli.buckets.disk import DiskBucket
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from artcli.buckets.ssh import SshLine
 
 REPOSITORY = ".art"
-SERVERS = ("http", "https", "ssh")
+SERVERS = ("http", "https", "ssh", lan.SCHEME)
 """Schemes of `art serve`."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-WAYS = ("a directory", "file://", "http://", "https://", "ssh://", "s3://", "gs://", "az://")
+WAYS = ("a directory", "file://", "http://", "https://", "ssh://", "art+lan://", "s3://", "gs://", "az://")
 
 
 class Access(NamedTuple):
@@ -76,7 +77,13 @@ def _far(url: str, access: Access) -> Bucket:
     from artcli.buckets.line import HttpLine
     from artcli.buckets.static import WebBucket
 
-    return WebBucket(HttpLine(url, access.token or token_for(url), access.meter))
+    token = access.token or token_for(url)
+    if kind == lan.SCHEME:
+        from artcli.buckets.http import HttpBucket
+
+        address, fingerprint = lan.resolve(url)
+        return HttpBucket(HttpLine(address, token, access.meter, fingerprint=fingerprint))
+    return WebBucket(HttpLine(url, token, access.meter))
 
 
 @lru_cache(maxsize=4)
@@ -117,10 +124,20 @@ def normal(url: str) -> str:
         return url.rstrip("/")
     if kind in ("http", "https"):
         return _web(url)
+    if kind == lan.SCHEME:
+        return str(lan.parse(url))
     raise UsageError(
         "unknown-scheme", f"no way to a place at {url}", facts=["possible: " + ", ".join(WAYS)],
         hint="art help unknown-scheme",
     )  # fmt: skip
+
+
+def settled(url: str) -> str:
+    """As `normal`, for a remote that is added now: of a server in the local network the certificate is pinned.
+
+    Raises as `normal` and `lan.resolve`.
+    """
+    return lan.pinned(url) if scheme(url) == lan.SCHEME else normal(url)
 
 
 def _web(url: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ from artcli.catalog.conditions import parse_size
 from artcli.cli.console import Console
 from artcli.errors import ArtError, NotFoundError, UsageError
 from artcli.flows.meant import given
+from artcli.web.announce import announced, name_of_machine
 from artcli.web.app import Options
+from artcli.web.certificates import fingerprint, write_certificate
 from artcli.web.guard import ByToken, Guard, Open
 from artcli.web.served import One, Places, Served, Several, folder_of
 from artcli.web.serving import Tls, listen
@@ -30,8 +33,9 @@ class Wanted(NamedTuple):
     many: bool
     storage: str | None
     tokens: str | None
-    host: str
+    host: str | None
     port: int
+    lan: bool
     auth: str
     i_know: bool
     insecure: bool
@@ -42,9 +46,14 @@ class Wanted(NamedTuple):
     append_only: bool
 
     @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self.host or ("0.0.0.0" if self.lan else HERE[0])
+
+    @property
     def is_here(self) -> bool:
         """Whether no other machine can reach it."""
-        return self.host in HERE
+        return self.address in HERE
 
 
 def options(wanted: Wanted) -> Options:
@@ -89,7 +98,7 @@ def guard(wanted: Wanted, served: Places) -> Guard:
         return Open(here=wanted.is_here)
     if not wanted.is_here and not _has_tokens(wanted, served):
         raise UsageError(
-            "not-open", f"a server that other machines reach, as {wanted.host} lets them, needs tokens",
+            "not-open", f"a server that other machines reach, as {wanted.address} lets them, needs tokens",
             hint="art token create NAME",
         )  # fmt: skip
 
@@ -110,11 +119,16 @@ def _tokens_file(wanted: Wanted, place: Path) -> Path:
     return Path(given(wanted.tokens)).absolute() if wanted.tokens is not None else file_of(place)
 
 
-def tls(wanted: Wanted) -> Tls | None:
-    """Its certificate; raises `UsageError` (`not-open`, `bad-serve`), `NotFoundError` (`no-such-path`)."""
+def tls(wanted: Wanted, served: Places) -> Tls | None:
+    """Its certificate, with --lan one of its own making.
+
+    Raises `UsageError` (`not-open`, `bad-serve`), `NotFoundError` (`no-such-path`), `ArtError` (`extra-missing`).
+    """
     if (wanted.certificate is None) != (wanted.key is None):
         raise _bad("--tls-cert and --tls-key go together")
     if wanted.certificate is None or wanted.key is None:
+        if wanted.lan:
+            return Tls(*write_certificate(served.own / "local" / "tls", [name_of_machine()]))
         if not wanted.is_here and not wanted.insecure:
             raise UsageError(
                 "not-open", "tokens and data would go over the network for all to read",
@@ -131,17 +145,30 @@ def tls(wanted: Wanted) -> Tls | None:
 def listening(wanted: Wanted) -> socket.socket:
     """Where it listens; raises `ArtError` (`cannot-listen`)."""
     try:
-        return listen(wanted.host, wanted.port)
+        return listen(wanted.address, wanted.port)
     except (OSError, OverflowError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise ArtError(
-            "cannot-listen", f"cannot listen at {wanted.host}, port {wanted.port}: {reason}", hint="art serve --port 0"
-        ) from None
+            "cannot-listen", f"cannot listen at {wanted.address}, port {wanted.port}: {reason}",
+            hint="art serve --port 0",
+        ) from None  # fmt: skip
 
 
 def url_of(listener: socket.socket, wanted: Wanted) -> str:
-    host = f"[{wanted.host}]" if ":" in wanted.host else wanted.host
-    return f"{'https' if wanted.certificate else 'http'}://{host}:{listener.getsockname()[1]}"
+    host = f"[{wanted.address}]" if ":" in wanted.address else wanted.address
+    return f"{'https' if wanted.certificate or wanted.lan else 'http'}://{host}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def told(console: Console, wanted: Wanted, certificate: Tls | None, listener: socket.socket) -> Iterator[None]:
+    """Announce it in the local network in the block, if that is wanted; raises as `announced`."""
+    if not wanted.lan or certificate is None:
+        yield
+        return
+    name, pin = name_of_machine(), fingerprint(certificate.certificate)
+    with announced(name, wanted.address, listener.getsockname()[1], pin):
+        console.say(f"on another machine of this network: art remote add {name} art+lan://{name}/{pin}")
+        yield
 
 
 def _bad(message: str) -> UsageError:

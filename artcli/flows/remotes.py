@@ -12,7 +12,7 @@ from artcli.buckets.disk import DiskBucket
 from artcli.buckets.limited import Meter
 from artcli.buckets.probe import FOLDER as PROBES
 from artcli.buckets.probe import ProvenBucket
-from artcli.buckets.urls import Access, directory, normal, open_bucket
+from artcli.buckets.urls import Access, directory, normal, open_bucket, settled
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS
@@ -34,7 +34,7 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     where something else is, (`unsafe-place`), and as `Place.fetch`. A start that was cut off is completed.
     """
     Remotes(repository.path).check_new(name)
-    url = normal(url)
+    url = settled(url)
     bucket = _begun(url, access(repository))
     proven(repository, url, bucket, single_writer=single_writer)
     place = _opened(repository, url, bucket)
@@ -86,7 +86,7 @@ def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: b
 
 def move(repository: Repository, name: str, url: str, *, single_writer: bool = False) -> None:
     """Say where a remote is to be found now; raises as `reach` and, of the place, as `add`."""
-    remote = Remotes(repository.path).get(name)._replace(url=normal(url))
+    remote = Remotes(repository.path).get(name)._replace(url=settled(url))
     place = reach(repository, remote, look=True)
     try:
         proven(repository, remote.url, place.bucket, single_writer=single_writer)
@@ -149,7 +149,7 @@ def check_there(url: str) -> None:
 
     Raises as `open_bucket`, too.
     """
-    url = normal(url)
+    url = settled(url)
     path = directory(url)
     if path is None:
         _check_place(url, open_bucket(url, access=access()))

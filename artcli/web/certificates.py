@@ -11,8 +11,9 @@ import ipaddress
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from artcli.errors import ArtError
+from artcli.buckets.lan import extra_missing
 
 YEARS = 10
 
@@ -73,17 +74,10 @@ def _made(names: Sequence[str]) -> tuple[bytes, bytes]:
 YEAR = datetime.timedelta(days=365)
 
 
-def _general_name(name: str):  # type: ignore[no-untyped-def]
+def _general_name(name: str) -> Any:
     from cryptography import x509
 
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def extra_missing(module: str) -> ArtError:
-    """The error where a library of the extra `lan` is not there."""
-    return ArtError(
-        "extra-missing", f"this needs the Python library '{module}'", hint="pipx inject artcli 'artcli[lan]'"
-    )

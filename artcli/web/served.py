@@ -74,6 +74,8 @@ class One:
 
     def __init__(self, served: Served) -> None:
         self._served = served
+        self.own = served.path
+        """Where what is the server's own is kept."""
 
     def find(self, name: str) -> Served | None:
         """The place of this name, which is empty."""
@@ -90,6 +92,8 @@ class Several:
         if not directory.is_dir():
             raise NotFoundError("no-place", f"there is no directory {directory}", hint="art serve --help")
         self._directory = directory
+        self.own = directory
+        """Where what is the server's own is kept."""
         self._open: dict[str, Served] = {}
         self._lock = threading.Lock()
 

@@ -25,7 +25,9 @@ def command(
     path: Annotated[
         str | None, typer.Argument(metavar="[DIR]", help="a repository, or the directory of a remote")
     ] = None,
-    host: Annotated[str, typer.Option("--host", metavar="HOST", help="address to listen at")] = "127.0.0.1",
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="address to listen at; 127.0.0.1 by default")
+    ] = None,
     port: Annotated[int, typer.Option("--port", metavar="N", help="0: one that is free")] = 8080,
     many: Annotated[bool, typer.Option("--many", help="serve each folder of DIR")] = False,
     storage: Annotated[
@@ -50,6 +52,9 @@ def command(
         str | None, typer.Option("--quota", metavar="SIZE", help="what a repository may hold, such as 10GB")
     ] = None,
     append_only: Annotated[bool, typer.Option("--append-only", help="delete nothing, by whatever token")] = False,
+    lan: Annotated[
+        bool, typer.Option("--lan", help="say in the local network that it is here, with a certificate of its own")
+    ] = False,
     stdio: Annotated[bool, typer.Option("--stdio", help="serve one connection over stdin and stdout")] = False,
 ) -> None:
     """Serve a repository to other machines, over HTTP.
@@ -65,8 +70,9 @@ def command(
     from artcli.web.routes import ROUTES
 
     wanted = doorway.Wanted(
-        path, many, storage, tokens, host, port, auth, i_know, insecure, certificate, key, verify, quota, append_only
-    )
+        path, many, storage, tokens, host, port, lan, auth, i_know, insecure, certificate, key, verify, quota,
+        append_only,
+    )  # fmt: skip
     with ExitStack() as stack:
         options = doorway.options(wanted)
         places = doorway.places(console, wanted, stack)
@@ -74,11 +80,12 @@ def command(
             serving.serve_stdio(App(places, Open(), ROUTES, options))
             return
         app = App(places, doorway.guard(wanted, places), ROUTES, options, console.say)
-        tls = doorway.tls(wanted)
+        tls = doorway.tls(wanted, places)
         listener = doorway.listening(wanted)
 
         def ready() -> None:
             console.record(SERVER, {"url": doorway.url_of(listener, wanted)})
             console.out.flush()
 
-        serving.serve(app, listener, tls, ready=ready)
+        with doorway.told(console, wanted, tls, listener):
+            serving.serve(app, listener, tls, ready=ready)
