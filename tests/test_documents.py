@@ -148,6 +148,7 @@ FIRST = {
         "art log-metrics loss=0.5 --run sunny-smoke-1",
     ],
     "edit": A_RUN,
+    "gc": ["art remote add nas ../nas", "art push"],
     "get": ["rm -r data"],
     "log": A_RUN,
     "login": A_TOKEN[:1],

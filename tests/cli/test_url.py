@@ -88,3 +88,23 @@ def test_a_view_writes_nothing(url: str, art: Art, machines: Machines, tmp_path:
     for command in (["ls"], ["show", "dataset"], ["verify", "dataset"], ["log"], ["audit"], ["cat", "dataset/b"]):
         assert art("-C", url, *command).code == 0, command
     assert sorted((path, path.stat().st_mtime_ns) for path in machines.nas.rglob("*") if path.is_file()) == before
+
+
+def test_gc_condemns_and_deletes_later(url: str, art: Art, machines: Machines) -> None:
+    assert machines.car("rm", "dataset:v1", "--yes").code == 0
+    assert machines.car("push").code == 0
+    packs = {path for path in (machines.nas / "packs").rglob("*") if path.is_file()}
+    planned = art("-C", url, "gc", "--empty-trash", "-n", "--json").json_lines[-1]
+    assert (planned["freed"], planned["dry_run"]) == (0, True)
+    done = art("-C", url, "gc", "--empty-trash", "--yes")
+    assert done.code == 0
+    assert done.out == "0\n"
+    assert "condemned" in done.err
+    assert packs <= {path for path in (machines.nas / "packs").rglob("*") if path.is_file()}
+    freed = art("-C", url, "gc", "--readers", "0s")
+    assert int(freed.out) > 0
+    assert "deleted" in freed.err
+    assert packs - {path for path in (machines.nas / "packs").rglob("*") if path.is_file()}
+    assert art("-C", url, "verify", "dataset:v0").code == 0
+    assert machines.laptop("pull").code == 0
+    assert machines.car("gc", "--readers", "1d", "--json").error["code"] == "bad-usage"

@@ -8,21 +8,25 @@ from typing import Annotated, Any
 
 import typer
 
+from artcli.buckets.urls import SERVERS, scheme
 from artcli.catalog import moments
 from artcli.catalog.catalog import Version
 from artcli.catalog.fold import TRASH
 from artcli.catalog.runs.register import Register, Run
+from artcli.catalog.view import View
 from artcli.cli import formatting
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.errors import UsageError
 from artcli.flows.collect import Collected, Request, collect
+from artcli.flows.collect.shared import collect_place
 
 EXAMPLES = """
 art gc -n                      # what it would free
 art gc                         # what was in the trash for 30 days leaves it
 art gc --grace 7d
 art gc --empty-trash --yes     # the trash leaves now, and cannot be restored
+art -C ../nas gc               # a place that others share: what goes is condemned first, and deleted later
 """
 
 GC = Schema(
@@ -42,6 +46,8 @@ GC = Schema(
         Field("trash_runs", "words", "runs in the trash"),
         Field("trash_size", "size", "bytes that only they hold"),
         Field("wanted", "size", "room on the disk with which more could be freed"),
+        Field("condemned", "count", "packs of a shared place that nobody may count on, and that are there still"),
+        Field("condemned_size", "size", "their bytes"),
     ],
     columns=["freed", "stored", "trash_size"],
     key="freed",
@@ -55,21 +61,36 @@ def command(
     ] = "30d",
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="all of the trash goes now")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="say what would be done, do nothing")] = False,
+    readers: Annotated[
+        str | None,
+        typer.Option("--readers", metavar="AGE", help="of a shared place: how long condemned packs stay for readers"),
+    ] = None,
 ) -> None:
     """Free the disk space of versions and runs that were deleted, and of what killed commands have left.
 
     What was deleted stays in the trash for 30 days, from where `art restore` brings it back. Versions beyond an
     artifact's --keep-last go to the trash. A version with an alias is never touched. Prints the bytes that were freed.
+
+    In a place that others share, `art -C URL gc`, nothing goes at once: packs that no longer hold anything that is
+    needed are condemned, and deleted by the gc that comes when their time is over, 30 days, or a day where `art serve`
+    is in charge.
     """
     console: Console = ctx.obj
     repository = console.repository()
-    seconds = _age(grace)
+    if readers is not None and console.url is None:
+        raise UsageError("bad-usage", "--readers is for a place that others share", hint="art -C URL gc --readers 7d")
+    request = Request(
+        _age(grace), empty_trash=empty_trash, dry_run=dry_run, readers=_age(readers or _readers(console.url or "")),
+    )  # fmt: skip
     catalog = repository.catalog
     trash = _both(catalog.trash(), Register(catalog.database).runs(states=(TRASH,)))
     if trash and empty_trash and not dry_run:
         console.confirm(f"delete {trash} in the trash for good?")
     with console.progress() as progress:
-        done = collect(repository, Request(seconds, empty_trash=empty_trash, dry_run=dry_run), progress)
+        if isinstance(repository, View):
+            done = collect_place(repository.seen, request, progress)
+        else:
+            done = collect(repository, request, progress)
     for kind, versions in (("deleted", done.deleted), ("purged", done.purged)):
         for version in versions:
             console.event("status", {kind: version.ref, "project": version.project})
@@ -78,6 +99,11 @@ def command(
         console.event("status", {"purged": f"run:{run.id}", "project": run.project})
         console.detail(f"purged run {run.name}  {run.id}")
     console.record(GC, _item(done), text=lambda: _freed(console, done), receipt=_receipt(done), summary=True)
+
+
+def _readers(url: str) -> str:
+    """How long readers may take, where nobody says."""
+    return "1d" if scheme(url) in SERVERS else "30d"
 
 
 def _age(text: str) -> float:
@@ -112,6 +138,11 @@ def _receipt(done: Collected) -> str:
         parts.append(f"{formatting.size(done.dust_size)} that nothing needs")
     if done.packs_deleted or done.packs_rewritten:
         parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten:,} rewritten")
+    if done.condemned:
+        verb = "would be condemned" if done.dry_run else "condemned"
+        parts.append(
+            f"{_count(done.condemned, 'pack')} {verb}, {formatting.size(done.condemned_size)} to be deleted later"
+        )
     if trash := _both(done.trash, done.trash_runs):
         parts.append(f"the trash still holds {trash} and {formatting.size(done.trash_size)}")
     if done.wanted:
