@@ -92,6 +92,11 @@ class Remotes:
         self.authority = self.get(name).place
         self._save()
 
+    def adopt(self, place: str) -> None:
+        """Let this place, whose mirror is here, give the version numbers, though no remote leads there."""
+        self.authority = place
+        self._save()
+
     def set_url(self, name: str, url: str) -> None:
         """The same place is to be found elsewhere now; raises as `get`."""
         self._remotes[name] = self.get(name)._replace(url=url)

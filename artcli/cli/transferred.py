@@ -68,15 +68,15 @@ def carry(
     accepted, and given that back, or not.
     """
     repository = console.repository()
-    remote, refs = _told(repository, list(words or ()))
-    before = _refs(repository)
+    remote, wanted = _told(repository, list(words or ()))
+    before = refs(repository)
     limit = None if most is None else sizes.parse(most)
     place = remotes.reach(repository, remote)
     try:
         if heal is not None and not dry_run:
             accept(console, repository, place, heal=heal)
         with console.progress() as progress:
-            request = Request(_versions(console, repository, place, refs), dry_run, limit)
+            request = Request(_versions(console, repository, place, wanted), dry_run, limit)
             done = flow(repository, place, request, progress)
     finally:
         place.close()
@@ -84,7 +84,7 @@ def carry(
         done = done._replace(seconds=rates.seconds(repository.path, remote.place, done.stored))
     else:
         rates.remember(repository.path, remote.place, done.stored, done.seconds)
-    tell(console, remote, done, before, _refs(repository), verb)
+    tell(console, remote, done, before, refs(repository), verb)
 
 
 def accept(console: Console, repository: Repository, place: Place, *, heal: bool) -> None:
@@ -129,7 +129,7 @@ def _versions(console: Console, repository: Repository, place: Place, refs: Sequ
     return frozenset(ids)
 
 
-def _refs(repository: Repository) -> dict[str, str]:
+def refs(repository: Repository) -> dict[str, str]:
     """The refs of all versions by id."""
     return {version.id: version.ref for version in repository.catalog.versions(states=(LIVE, TRASH))}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
 from artcli.buckets.limited import Meter
+from artcli.buckets.memory import MemoryBucket
 from artcli.buckets.probe import FOLDER as PROBES
 from artcli.buckets.probe import ProvenBucket
 from artcli.buckets.urls import Access, directory, normal, open_bucket, settled
@@ -188,6 +189,12 @@ def reach(repository: Repository, remote: Remote, meter: Meter | None = None, *,
 def access(repository: Repository | None = None) -> Access:
     """How places are spoken to, as the settings say."""
     return Access(patience=Settings(repository=repository.path if repository else None).number("patience"))
+
+
+def as_seen(repository: Repository, name: str) -> Place:
+    """The place of a remote as it was when it was last heard of: nothing is asked of it. `close` it."""
+    remote = Remotes(repository.path).get(name)
+    return Place(repository.path, remote.place, MemoryBucket())
 
 
 def _is_place(path: Path) -> bool:

@@ -10,7 +10,7 @@ import typer
 
 from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import CONFIG, FOLDER, Repository
-from artcli.cli import transferred
+from artcli.cli import bundled, transferred
 from artcli.cli.commands.remote import Url
 from artcli.cli.console import Console
 from artcli.errors import ConflictError
@@ -47,6 +47,9 @@ def command(
     needs. The place is the remote `origin`, and the authority. A clone that was cut off is ended by the same command.
     """
     console: Console = ctx.obj
+    if bundled.is_bundle(None, url):
+        bundled.clone(console, url, directory)
+        return
     target = Path(given(directory) if directory is not None else url.rstrip("/").rpartition("/")[2]).absolute()
     begun = target / FOLDER / BEGUN
     if (target / FOLDER / CONFIG).exists() and not (begun.is_file() and begun.read_text() == url):

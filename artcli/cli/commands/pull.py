@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from artcli.cli import transferred
+from artcli.cli import bundled, transferred
 from artcli.cli.console import Console
 from artcli.cli.transferred import AcceptRollback, DryRun, Most, Words
 from artcli.flows.transfer import pull
@@ -13,6 +13,7 @@ EXAMPLES = """
 art pull                     # all, from the remote whose version numbers hold
 art pull nas dataset:latest  # one version, the run that logged it and what is known of both
 art pull -n                  # what would travel
+art pull car.artb            # from a bundle
 """
 
 
@@ -29,5 +30,8 @@ def command(
     was cut off is ended by the same command. What is used once need not be pulled: `art use` brings what it needs.
     """
     console: Console = ctx.obj
+    if words and bundled.is_bundle(console.repository(), words[0]):
+        bundled.pull(console, words, dry_run, max_bytes)
+        return
     heal = False if accept_rollback else None
     transferred.carry(console, words, pull, "pulled from", dry_run=dry_run, most=max_bytes, heal=heal)

@@ -1,0 +1,65 @@
+"""What `pull` and `clone` do where the other place is a file: a bundle that somebody has carried here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from artcli.catalog.remotes import Remote, Remotes
+from artcli.catalog.repository import CONFIG, FOLDER, Repository
+from artcli.cli import sizes, transferred
+from artcli.cli.console import Console
+from artcli.errors import ConflictError, UsageError
+from artcli.flows import bundle
+from artcli.flows.meant import given
+from artcli.flows.transfer import Request, Transferred
+
+
+def is_bundle(repository: Repository | None, word: str) -> bool:
+    """Whether a word that names a place is a file, and no remote."""
+    if repository is not None and word in {remote.name for remote in Remotes(repository.path).all}:
+        return False
+    return "://" not in word and Path(given(word)).is_file()
+
+
+def pull(console: Console, words: Sequence[str], dry_run: bool, most: str | None) -> None:
+    """`art pull FILE`."""
+    if len(words) > 1:
+        raise UsageError("bad-usage", "a bundle is taken in as a whole", hint=f"art pull {words[0]}")
+    repository = console.repository()
+    before = transferred.refs(repository)
+    request = Request(None, dry_run, None if most is None else sizes.parse(most))
+    done = _take(console, repository.path, Path(given(words[0])), request)
+    with closing(Repository(repository.path)) as now:
+        after = transferred.refs(now)
+    transferred.tell(console, _named(words[0]), done, before, after, "pulled from")
+
+
+def clone(console: Console, file: str, directory: str | None) -> None:
+    """`art clone FILE [DIR]`."""
+    path = Path(given(file)).absolute()
+    target = Path(given(directory) if directory is not None else path.stem).absolute()
+    begun = target / FOLDER / "local" / "clone-of"
+    if (target / FOLDER / CONFIG).exists() and not (begun.is_file() and begun.read_text() == str(path)):
+        raise ConflictError("destination-not-empty", f"there is a repository already: {target}", hint="art pull")
+    with bundle.opened(path):
+        pass  # it is one, before anything is made
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.write_text(str(path))
+    made, _ = Repository.init(target)
+    made.close()
+    done = _take(console, target / FOLDER, path, Request(), adopt=True)
+    begun.unlink()
+    transferred.tell(console, _named(file), done, {}, {}, "cloned from")
+
+
+def _take(console: Console, repository: Path, file: Path, request: Request, *, adopt: bool = False) -> Transferred:
+    with console.progress() as progress:
+        return bundle.take(repository, file, request, progress, adopt=adopt)
+
+
+def _named(file: str) -> Remote:
+    """The file in the place of a remote, for what is told."""
+    path = Path(given(file)).absolute()
+    return Remote(path.name, str(path), "")
