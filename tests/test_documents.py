@@ -141,6 +141,7 @@ A_TOKEN = ["echo secret > token", "art login https://nas:8080/jetracer --token-s
 
 FIRST = {
     "audit": A_RUN,
+    "bundle": ["art remote add nas ../nas"],
     "cat": ["art alias model:v1 best"],
     "compare": [
         "art run start --name lucky-bird-2",

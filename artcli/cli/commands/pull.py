@@ -13,7 +13,6 @@ EXAMPLES = """
 art pull                     # all, from the remote whose version numbers hold
 art pull nas dataset:latest  # one version, the run that logged it and what is known of both
 art pull -n                  # what would travel
-art pull car.artb            # from a bundle
 """
 
 
