@@ -57,6 +57,7 @@ _TABLE = (
     Setting("pager", "text", "less -FRX", "program for long output on a terminal", usual=(("PAGER", None),)),
     Setting("editor", "text", "vi", "program that edits texts", usual=(("VISUAL", None), ("EDITOR", None))),
     Setting("store.planes", "truth", True, "keep arrays of numbers as byte planes where that is smaller"),
+    Setting("core.auto-push", "truth", False, "push whatever is logged, where there is a remote"),
     Setting("no-input", "truth", False, "never ask a question"),
     Setting("patience", "number", 60, "seconds without progress after which a remote counts as unreachable"),
     Setting("jobs", "number", 0, "threads that work at once; 0: one for each processor, at most 8"),

@@ -6,8 +6,9 @@ import os
 from typing import Any
 
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema
+from artcli.cli.formatting import Field, Schema, printable
 from artcli.cli.items import files
+from artcli.errors import PartialError
 from artcli.flows.log_artifact import Logged, Request
 
 LOGGED = Schema(
@@ -33,6 +34,19 @@ LOGGED = Schema(
     columns=["ref"],
     key="ref",
 )
+
+
+def tell(console: Console, logged: Logged, request: Request) -> None:
+    """What was left out, what was logged, and what it cost."""
+    for problem in logged.problems:
+        console.warn(f"left out: {printable(os.fsdecode(problem.path))}: {problem.reason}")
+    console.record(LOGGED, item(logged, request), receipt=receipt(console, logged, request), summary=True)
+
+
+def check_whole(logged: Logged) -> None:
+    """Raise `PartialError` (`files-left-out`) if something is not in the version."""
+    if logged.problems:
+        raise PartialError("files-left-out", f"not in the version: {files(len(logged.problems))}")
 
 
 def item(logged: Logged, request: Request) -> dict[str, Any]:

@@ -33,7 +33,14 @@ class Command(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         self._take_global_options()
-        return super().make_context(info_name, self._run_words(args), parent=parent, **extra)
+        return super().make_context(info_name, self._run_words(self._bare(args)), parent=parent, **extra)
+
+    def _bare(self, args: list[str]) -> list[str]:
+        """`--push` without a value, where an option takes one only behind `=`: the value is empty then."""
+        options = [option for option in self.params if _is_option(option) and str(option.metavar).startswith("[")]
+        names = {name for option in options for name in option.opts}
+        end = args.index("--") if "--" in args else len(args)
+        return [f"{word}=" if word in names else word for word in args[:end]] + args[end:]
 
     def _run_words(self, args: list[str]) -> list[str]:
         """`-1`, the last run, is no option where a run is asked for."""

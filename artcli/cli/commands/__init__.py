@@ -51,6 +51,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "login": "keep a token for a server; else none is needed",
         "logout": "forget the token for a server",
         "whoami": "say as whom this machine acts, and where",
+        "sync": "push and fetch, once or again and again",
         "bundle": "write versions into one file, to be carried",
         "serve": "serve a repository to other machines",
         "token": "say who may read and write at a server",

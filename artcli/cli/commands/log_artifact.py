@@ -12,15 +12,13 @@ import typer
 from artcli.cli import logged as logged_as
 from artcli.cli import recording, sources, values
 from artcli.cli.console import Console
-from artcli.cli.formatting import printable
-from artcli.cli.items import files
-from artcli.cli.logged import LOGGED
+from artcli.cli.pushing import Push, push_after
 from artcli.cli.recording import NoRecord, RunOption
 from artcli.cli.referring import MaxObjects, NoChecksum, Referring, referred
-from artcli.errors import PartialError, UsageError
+from artcli.errors import UsageError
 from artcli.files.ignore import Rules
 from artcli.flows import log_artifact
-from artcli.flows.log_artifact import Logged, Request
+from artcli.flows.log_artifact import Request
 from artcli.flows.revise import Changes
 from artcli.flows.runs import pins
 
@@ -94,6 +92,7 @@ def command(
     keep_going: KeepGoing = False,
     run: RunOption = None,
     no_record: NoRecord = False,
+    push: Push = None,
     dry_run: DryRun = False,
 ) -> None:
     """Make a version of a directory, a file, or several.
@@ -136,13 +135,7 @@ def command(
         sources.check_meant(request.sources, console.again("--yes"))
     with console.progress() as progress:
         logged = log_artifact.log_artifact(repository, request, progress)
-    _told(console, logged, request)
-
-
-def _told(console: Console, logged: Logged, request: Request) -> None:
-    for problem in logged.problems:
-        console.warn(f"left out: {printable(os.fsdecode(problem.path))}: {problem.reason}")
-    item, receipt = logged_as.item(logged, request), logged_as.receipt(console, logged, request)
-    console.record(LOGGED, item, receipt=receipt, summary=True)
-    if logged.problems:
-        raise PartialError("files-left-out", f"not in the version: {files(len(logged.problems))}")
+    logged_as.tell(console, logged, request)
+    if not dry_run:
+        push_after(console, push)
+    logged_as.check_whole(logged)

@@ -1,0 +1,68 @@
+"""Push and fetch in one, for those who do it often and by the way: after a version was logged, or again and again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from artcli.buckets.urls import Access
+from artcli.catalog.place import Place
+from artcli.catalog.remotes import Remote, Remotes
+from artcli.catalog.repository import Repository
+from artcli.catalog.runs import liveness
+from artcli.flows import rates, remotes
+from artcli.flows.runs.seal import settle
+from artcli.flows.transfer import Transferred, fetch, push
+from artcli.progress import Progress, Silent
+
+BY_THE_WAY = 10.0
+"""Seconds without progress after which a push that nobody waits for lets it be."""
+
+
+class Synced(NamedTuple):
+    """What went where."""
+
+    remote: str
+    url: str
+    pushed: Transferred
+    fetched: Transferred
+
+
+def is_shared(repository: Path) -> bool:
+    """Whether there is a remote to push to."""
+    return bool(Remotes(repository).all)
+
+
+def push_news(
+    path: Path, remote: str | None = None, progress: Progress | None = None, *, patience: float | None = None
+) -> Transferred:
+    """Push what is new in the repository with the `.art` folder `path` to a remote, by default the authority.
+
+    Raises as `remotes.chosen`, `remotes.reach` and `push`. `patience`: seconds, instead of what is set.
+    """
+    with closing(Repository(path)) as repository:
+        found = remotes.chosen(repository, remote)
+        with closing(_reached(repository, found, patience)) as place:
+            done = push(repository, place, progress=progress)
+            rates.remember(path, found.place, done.stored, done.seconds)
+    return done
+
+
+def sync(path: Path, remote: str | None = None, progress: Progress | None = None) -> Synced:
+    """Push, then fetch; raises as `push_news`."""
+    told = progress or Silent()
+    with closing(Repository(path)) as repository:
+        if liveness.needs_care(repository):
+            settle(repository)  # what dead processes have left of their runs
+        found = remotes.chosen(repository, remote)
+        with closing(_reached(repository, found, None)) as place:
+            pushed = push(repository, place, progress=told)
+            fetched = fetch(repository, place, told)
+            rates.remember(path, found.place, pushed.stored, pushed.seconds)
+    return Synced(found.name, found.url, pushed, fetched)
+
+
+def _reached(repository: Repository, remote: Remote, patience: float | None) -> Place:
+    access = Access(patience=patience) if patience is not None else None
+    return remotes.reach(repository, remote, access)
