@@ -59,6 +59,7 @@ def sync(path: Path, remote: str | None = None, progress: Progress | None = None
         with closing(_reached(repository, found, None)) as place:
             pushed = push(repository, place, progress=told)
             fetched = fetch(repository, place, told)
+            fetched = fetched._replace(facts=max(0, fetched.facts - pushed.facts))  # its own come back
             rates.remember(path, found.place, pushed.stored, pushed.seconds)
     return Synced(found.name, found.url, pushed, fetched)
 
