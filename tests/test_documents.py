@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -160,6 +161,7 @@ FIRST = {
     "pull": ["art remote add nas ../nas", "art push"],
     "push": ["art remote add nas ../nas"],
     "reproduce": ["art run --no-git --log model=model.txt -- sh -c 'echo trained > model.txt'"],
+    "sync": ["art remote add nas ../nas"],
     "serve": ["mkdir ../nas ../repositories"],
     "restore": [*A_RUN, "art rm model:v0 run:sunny-smoke-1 --yes"],
     "rm": A_RUN,
@@ -192,11 +194,25 @@ def typed(art: Art, line: str) -> tuple[int, str]:
     if words[:2] == ["art", "serve"]:
         server = Server(art.directory, *words[2:])
         return server.stop(), server.log.read_text()
+    if "--watch" in words:
+        return for_a_while(art, words[1:])
     if words[0] != "art" or {"|", ">", "<"} & set(words) or "$(" in line:
         return in_shell(art.directory, line)
     run = partial(art.on_terminal, EDITOR="true") if words == ["art", "config", "edit"] else art
     result = run(*words[1:])
     return result.code, result.err
+
+
+def for_a_while(art: Art, words: list[str]) -> tuple[int, str]:
+    """The same for what never ends: it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "artcli", *words], cwd=art.directory, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )  # fmt: skip
+    time.sleep(3)
+    process.terminate()
+    said = process.communicate(timeout=60)[1]
+    return process.returncode, said
 
 
 def in_shell(directory: Path, script: str) -> tuple[int, str]:

@@ -111,6 +111,14 @@ class Console:
             _settle_runs(self._repository)
         return self._repository
 
+    def found(self, path: Path) -> Repository:
+        """The repository with the `.art` folder `path`, which was made by this command."""
+        from artcli.catalog.repository import Repository
+
+        self._settings = None
+        self._repository = Repository(path)
+        return self._repository
+
     def close(self) -> None:
         """Let go of what the command had open."""
         if self._repository is not None:

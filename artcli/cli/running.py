@@ -16,7 +16,9 @@ from artcli.cli import recording, values
 from artcli.cli.console import Console
 from artcli.cli.failures import translated
 from artcli.cli.formatting import Schema
+from artcli.cli.pushing import push_after_run
 from artcli.errors import ArtError, ConflictError, NoRepositoryError, NotFoundError, UsageError
+from artcli.flows import joining
 from artcli.flows.runs import active
 from artcli.flows.runs.begin import Gathering, Wish, begin, caller
 from artcli.flows.runs.recorder import Beginning
@@ -64,6 +66,7 @@ def run(
         console.error(translated(error))
         raise typer.Exit(wrap.NOT_STARTED) from None
     _told_end(console, ended)
+    push_after_run(console)
     code = ended.ending.code
     if ended.problem is not None:
         word = "interrupted" if isinstance(ended.problem, KeyboardInterrupt) else type(ended.problem).__name__
@@ -107,13 +110,31 @@ def _opened(console: Console, cmd: Sequence[str] | None) -> Repository:
     """The repository; if there is one that cannot be opened, `cmd` runs unrecorded, and this does not return."""
     try:
         return console.repository()
-    except (NoRepositoryError, UsageError):
+    except NoRepositoryError:
+        if not joining.is_wanted():
+            raise
+        return _joined(console)
+    except UsageError:
         raise
     except (ArtError, OSError) as error:
         if cmd is None:
             raise
         console.warn(f"nothing is recorded: {translated(error).message}")
         _unrecorded(console, cmd)
+
+
+def _joined(console: Console) -> Repository:
+    """A repository made here, for a machine that has nothing but ART_REMOTE."""
+    from artcli.catalog.repository import Repository
+
+    made, _ = Repository.init(Path.cwd())
+    made.close()
+    console.say(f"repository made: {made.path}")
+    try:
+        console.say(f"joined {joining.join(made.path)}")
+    except (ArtError, OSError) as error:
+        console.warn(f"{translated(error).message}; what is logged waits here")
+    return console.found(made.path)
 
 
 def _not_started(console: Console, code: int, message: str) -> typer.Exit:

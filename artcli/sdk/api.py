@@ -22,8 +22,9 @@ from artcli.errors import NotFoundError
 from artcli.flows import contents
 from artcli.flows.runs import listing
 from artcli.flows.runs.seal import settle
-from artcli.sdk import mongo, place
+from artcli.sdk import mongo, place, sharing
 from artcli.sdk.artifact import LoggedArtifact
+from artcli.sdk.current import current
 from artcli.sdk.exchange import check_type, find
 from artcli.threads import worker_count
 
@@ -32,8 +33,13 @@ class Api:
     """Questions to the repository of the current run or of the working directory."""
 
     def __init__(self, overrides: Mapping[str, Any] | None = None, timeout: int | None = None, api_key: Any = None):
-        """`overrides`: `project`, for names that are given without one; raises `NoRepositoryError`."""
+        """`overrides`: `project`, for names that are given without one; raises `NoRepositoryError`.
+
+        Where ART_REMOTE names a remote, what is there is asked for now, and a repository made if there is none.
+        """
         self._path = place.for_reading()
+        if sharing.is_wanted() and current() is None:
+            sharing.join(self._path)
         settle(place.fresh(self._path))
         self._project = str((overrides or {}).get("project") or place.project(self._path))
 

@@ -26,7 +26,7 @@ from artcli.catalog.runs.view import view
 from artcli.errors import ConflictError, NotFoundError, UsageError
 from artcli.flows.runs import active, mask
 from artcli.flows.runs.recorder import Beginning, Recorder
-from artcli.sdk import current, naming, noticing
+from artcli.sdk import current, naming, noticing, sharing
 from artcli.sdk.config import parse
 from artcli.sdk.recording import About, Live, Memory, about_run
 from artcli.sdk.run import Run
@@ -171,12 +171,14 @@ def _join(outer: str, wish: Settings) -> Run:
 def _repository(wish: Settings) -> Repository:
     start = Path(wish.dir or ".").absolute()
     found = find_repository(start)
-    if found is not None:
-        return Repository.open(start, found)
-    start.mkdir(parents=True, exist_ok=True)
-    repository, _ = Repository.init(start)
-    say(f"made a repository: {repository.path}")
-    return repository
+    if found is None:
+        start.mkdir(parents=True, exist_ok=True)
+        made, _ = Repository.init(start)
+        made.close()
+        found = made.path
+        say(f"made a repository: {found}")
+    sharing.join(found, wish.mode)
+    return Repository.open(start, found)
 
 
 def _with_project(wish: Settings, repository: Repository) -> Settings:

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from artcli.catalog.repository import FOLDER, Repository
+from artcli.sdk import sharing
 from artcli.sdk.current import current
 from artcli.sdk.recording import Live
 from artcli.sdk.run import Run
@@ -39,6 +40,13 @@ def fresh(path: Path) -> Repository:
     return found
 
 
+def forget(path: Path) -> None:
+    """Let go of the repository that is open in this thread: it has learnt of another place."""
+    found: Repository | None = getattr(_open, "found", {}).pop(path, None)
+    if found is not None:
+        found.close()
+
+
 def of_run(run: Run) -> Path | None:
     """The `.art` folder in which a run is recorded; None for one that leaves nothing behind."""
     recording = run._recording
@@ -49,6 +57,8 @@ def for_reading() -> Path:
     """The `.art` folder of the current run, or of the working directory; raises `NoRepositoryError`."""
     run = current()
     found = (of_run(run) if run is not None else None) or find_repository(Path.cwd())
+    if found is None and sharing.is_wanted():
+        return for_writing()
     return found if found is not None else Repository.open(Path.cwd()).path
 
 
@@ -64,9 +74,10 @@ def for_writing() -> Path:
     if found is not None:
         return found
     made, is_new = Repository.init(Path.cwd())
+    made.close()
     if is_new:
         say(f"made a repository: {made.path}")
-    made.close()
+        sharing.join(made.path)
     return made.path
 
 

@@ -100,6 +100,11 @@ class Live:
         self.buffer = Buffer(recorder.spool, about.step, self._seal, self._summed.hear)
 
     @property
+    def owned(self) -> bool:
+        """Whether the end of the run is this process's to tell."""
+        return self._owns and not self._forked
+
+    @property
     def step(self) -> int:
         return self.buffer.step
 

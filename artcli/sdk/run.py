@@ -305,6 +305,15 @@ class Run:
             current.forget(self)
             self.unwatch()
             self._recording.finish(outcome, exit)
+            self._share()
+
+    def _share(self) -> None:
+        """What a run of this process made goes to the remote that is wanted, if one is."""
+        from artcli.sdk import sharing
+        from artcli.sdk.recording import Live
+
+        if isinstance(self._recording, Live) and self._recording.owned:
+            sharing.push(self._recording.repository.path, self._settings.mode)
 
     def _alive(self, verb: str) -> None:
         if self._finished:

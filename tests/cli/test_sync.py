@@ -54,7 +54,7 @@ def test_once(car: Art) -> None:
     car("log-artifact", "dataset", "data")
     done = car("sync", "nas", "--json").json
     assert (done["pushed"], done["fetched"]) == (1, 0)
-    assert done["sent"] > 100
+    assert done["sent"] > 50
     assert at_home(car) == ["dataset:v0"]
     with away(car):
         assert car("sync").code == 8
