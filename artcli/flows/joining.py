@@ -11,10 +11,15 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from artcli.buckets.urls import Access
+from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import Repository
 from artcli.flows import remotes
 from artcli.flows.transfer import fetch
 from artcli.progress import Progress, Silent
+
+SHORT = 3.0
+"""Seconds without an answer after which one goes on without the remote, where what it has is known from before."""
 
 
 def is_wanted(environ: Mapping[str, str] = os.environ) -> bool:
@@ -29,7 +34,10 @@ def join(path: Path, progress: Progress | None = None) -> str:
     Raises as `remotes.chosen`, `remotes.reach` and `fetch`.
     """
     with closing(Repository(path)) as repository:
+        known = len(Remotes(path).all)
         remote = remotes.chosen(repository, None)
-    with closing(Repository(path)) as repository, closing(remotes.reach(repository, remote)) as place:
+        is_new = len(Remotes(path).all) > known
+    access = None if is_new else Access(patience=SHORT)
+    with closing(Repository(path)) as repository, closing(remotes.reach(repository, remote, access)) as place:
         fetch(repository, place, progress or Silent())
     return remote.url
