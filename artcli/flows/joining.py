@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from artcli.buckets.urls import Access
 from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import Repository
 from artcli.flows import remotes
@@ -37,7 +36,10 @@ def join(path: Path, progress: Progress | None = None) -> str:
         known = len(Remotes(path).all)
         remote = remotes.chosen(repository, None)
         is_new = len(Remotes(path).all) > known
-    access = None if is_new else Access(patience=SHORT)
-    with closing(Repository(path)) as repository, closing(remotes.reach(repository, remote, access)) as place:
+    patience = None if is_new else SHORT
+    with (
+        closing(Repository(path)) as repository,
+        closing(remotes.reach(repository, remote, patience=patience)) as place,
+    ):
         fetch(repository, place, progress or Silent())
     return remote.url

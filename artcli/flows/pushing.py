@@ -6,9 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from artcli.buckets.urls import Access
-from artcli.catalog.place import Place
-from artcli.catalog.remotes import Remote, Remotes
+from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import liveness
 from artcli.flows import rates, remotes
@@ -43,7 +41,7 @@ def push_news(
     """
     with closing(Repository(path)) as repository:
         found = remotes.chosen(repository, remote)
-        with closing(_reached(repository, found, patience)) as place:
+        with closing(remotes.reach(repository, found, patience=patience)) as place:
             done = push(repository, place, progress=progress)
             rates.remember(path, found.place, done.stored, done.seconds)
     return done
@@ -56,14 +54,9 @@ def sync(path: Path, remote: str | None = None, progress: Progress | None = None
         if liveness.needs_care(repository):
             settle(repository)  # what dead processes have left of their runs
         found = remotes.chosen(repository, remote)
-        with closing(_reached(repository, found, None)) as place:
+        with closing(remotes.reach(repository, found)) as place:
             pushed = push(repository, place, progress=told)
             fetched = fetch(repository, place, told)
             fetched = fetched._replace(facts=max(0, fetched.facts - pushed.facts))  # its own come back
             rates.remember(path, found.place, pushed.stored, pushed.seconds)
     return Synced(found.name, found.url, pushed, fetched)
-
-
-def _reached(repository: Repository, remote: Remote, patience: float | None) -> Place:
-    access = Access(patience=patience) if patience is not None else None
-    return remotes.reach(repository, remote, access)

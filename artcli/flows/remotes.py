@@ -158,18 +158,23 @@ def check_there(url: str) -> None:
         raise _unreachable(url, "there is no repository: is the disk mounted?")
 
 
-def reach(repository: Repository, remote: Remote, meter: Meter | None = None, *, look: bool = False) -> Place:
+def reach(
+    repository: Repository, remote: Remote, meter: Meter | None = None, *, look: bool = False,
+    patience: float | None = None,
+) -> Place:  # fmt: skip
     """The open place; `close` it. Where it was not proven that many may write, that is done before the first write.
 
-    `meter` counts what goes over a network, and holds it to a rate. Whether the place is there and the right one is
-    found out now if it costs nothing or nothing was ever fetched from it, or if `look`; else by its log.
+    `meter` counts what goes over a network, and holds it to a rate; `patience`: seconds, instead of what is set.
+    Whether the place is there and the right one is found out now if it costs nothing or nothing was ever fetched from
+    it, or if `look`; else by its log.
 
     Raises as `check_there`, `ConflictError` (`another-place`).
     """
     path = directory(remote.url)
     if path is not None:
         check_there(remote.url)
-    bucket = open_bucket(remote.url, access=access(repository)._replace(meter=meter))
+    how = access(repository)._replace(meter=meter)
+    bucket = open_bucket(remote.url, access=how if patience is None else how._replace(patience=patience))
     if path is None:
         bucket = ProvenBucket(bucket, lambda inner: prove(repository.path, remote.url, inner))
     place = Place(repository.path, remote.place, bucket)
