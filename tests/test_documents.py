@@ -149,6 +149,7 @@ FIRST = {
         "art run start --name sunny-smoke-1",
         "art log-metrics loss=0.5 --run sunny-smoke-1",
     ],
+    "copy": ["art remote add nas ../nas", "art remote add attic ../attic", "art push"],
     "edit": A_RUN,
     "gc": ["art remote add nas ../nas", "art push"],
     "get": ["rm -r data"],

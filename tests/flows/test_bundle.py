@@ -170,6 +170,16 @@ def test_what_a_remote_has_is_left_out_while_it_cannot_be_reached(
     stranger.repository.close()
 
 
+def test_where_the_authority_has_nothing_yet(laptop: Machine, car: Machine, tmp_path: Path) -> None:
+    laptop.join(tmp_path / "nas")
+    laptop.log("dataset", FILES)
+    laptop.log("dataset", MORE)
+    laptop.make("x.artb", "dataset:v1")
+    bundle.verify(laptop.file("x.artb"))
+    car.take("x.artb", adopt=True)
+    assert car.refs() == laptop.refs()
+
+
 def test_it_may_be_taken_in_twice_and_come_home(laptop: Machine, car: Machine) -> None:
     laptop.log("dataset", FILES)
     laptop.make("x.artb", "dataset:v0")

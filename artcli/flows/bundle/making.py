@@ -149,8 +149,9 @@ class _Making:
             digest = entry.digest
 
     def _keep_numbers(self, bundle: BundleBeingMade) -> str:
-        """Copy the log that gives the numbers; returns whose it is."""
-        log = self.repository.follower.authority or self.repository.log
+        """Copy the log that gives the numbers; returns whose it is. An authority that is empty gives none yet."""
+        authority = self.repository.follower.authority
+        log = authority if authority is not None and authority.read(0) is not None else self.repository.log
         mirror.fetch(log, mirrored(bundle, log.place), START)
         return log.place
 

@@ -157,6 +157,8 @@ def _explained(bucket: BundleBucket, header: Header) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
+        if error.slug == "damaged-bundle":
+            raise
         if error.slug == "missing-chunk" and not header.is_whole:
             raise _lacking(bucket, [one.ref for one in header.since] or ["what a remote has"]) from error
         raise damaged(bucket, error.message) from error

@@ -12,7 +12,7 @@ on. The same command begins again, makes the same packs, and finds those there t
 
 from artcli.flows.transfer.copying import Price
 from artcli.flows.transfer.pull import fetch, keep_manifest, pull
-from artcli.flows.transfer.push import push
+from artcli.flows.transfer.push import copy, push
 from artcli.flows.transfer.request import ALL, Request, Transferred
 
-__all__ = ["ALL", "Price", "Request", "Transferred", "fetch", "keep_manifest", "pull", "push"]
+__all__ = ["ALL", "Price", "Request", "Transferred", "copy", "fetch", "keep_manifest", "pull", "push"]

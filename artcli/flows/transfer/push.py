@@ -8,9 +8,10 @@ tries again.
 from __future__ import annotations
 
 import time
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Set
+from typing import Protocol
 
-from artcli.catalog.catalog import Event
+from artcli.catalog.catalog import Catalog, Event
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import OF_A_PLACE
 from artcli.catalog.place import Place
@@ -21,6 +22,7 @@ from artcli.flows.transfer.copying import Copying, Price
 from artcli.flows.transfer.request import ALL, Request, Transferred, check_price, index_fact
 from artcli.flows.transfer.tidy import tidy
 from artcli.progress import Progress, Silent
+from artcli.store.store import Store
 from artcli.store.writer import Flushed, Writer
 from artcli.threads import worker_count
 
@@ -40,14 +42,67 @@ def push(repository: Repository, place: Place, request: Request = ALL, progress:
     `SpaceError` (`over-max-bytes`).
     """
     with place.at_work(), repository.reading():
-        done = _Push(repository, place, request, progress or Silent()).run()
+        unsettled = repository.follower.fold.unsettled if place.is_authority_of(repository) else None
+        done = _Push(repository, place, request, progress or Silent(), unsettled).run()
     repository.refresh()
     return done
 
 
+def copy(
+    source: Place, target: Place, pusher: str, request: Request = ALL, progress: Progress | None = None
+) -> Transferred:
+    """Bring what one place has to another one, past the repository `pusher` (its place's id); raises as `push`."""
+    with target.at_work(), source.at_work():
+        source.check()
+        return _Push(_Lent(source, pusher), target, request, progress or Silent(), None).run()
+
+
+class Origin(Protocol):
+    """Where what is brought comes from."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def place(self) -> str:
+        """The id by which packs that are made again are the same."""
+
+    def refresh(self) -> None:
+        """See what has happened since."""
+
+
+class _Lent:
+    """A place as an origin."""
+
+    def __init__(self, source: Place, pusher: str) -> None:
+        self._source = source
+        self.place = pusher
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._source.catalog
+
+    @property
+    def store(self) -> Store:
+        return self._source.store
+
+    def refresh(self) -> None:
+        self._source.fetch()
+
+
 class _Push:
-    def __init__(self, repository: Repository, place: Place, request: Request, progress: Progress) -> None:
+    def __init__(
+        self,
+        repository: Origin,
+        place: Place,
+        request: Request,
+        progress: Progress,
+        unsettled: Callable[[], Iterable[str]] | None,
+    ) -> None:
+        """`unsettled`: the ids of the facts that the place has not, if that is known without asking for each."""
         self.repository = repository
+        self.unsettled = unsettled
         self.place = place
         self.request = request
         self.progress = progress
@@ -76,9 +131,8 @@ class _Push:
         """The facts that the place has not, in the order of the fold."""
         catalog = self.repository.catalog
         selection = self.request.selection(catalog)
-        if self.place.is_authority_of(self.repository):
-            ids = self.repository.follower.fold.unsettled()
-            found = [event for id in ids for event in catalog.event(id)]
+        if self.unsettled is not None:
+            found = [event for id in self.unsettled() for event in catalog.event(id)]
         else:
             found = [event for event in catalog.events() if not self.place.has(event.fact.id)]
         return [event for event in shared(found) if selection is None or selection.has(event)]
