@@ -61,6 +61,20 @@ def test_once(car: Art) -> None:
     assert car("sync", "nobody").code == 5
 
 
+def test_a_version_that_came_second_is_told(car: Art) -> None:
+    home = Art(car.directory.parent)
+    assert home("clone", "nas", "home").code == 0
+    home = Art(home.directory / "home")
+    (home.directory / "own").write_bytes(b"of home")
+    assert home("log-artifact", "dataset", "own", "--push").code == 0
+    assert car("log-artifact", "dataset", "data").code == 0
+    done = car("sync", "--json")
+    assert done.json["renumbered"] == [{"from": "dataset:v0", "to": "dataset:v1"}]
+    assert "dataset:v0 is dataset:v1 now" in done.err
+    assert car("ls", "dataset", "-q").lines == ["dataset:v1", "dataset:v0"]
+    assert car("sync", "--json").json["renumbered"] == []
+
+
 def test_a_version_is_pushed_as_it_is_logged(car: Art) -> None:
     assert car("log-artifact", "dataset", "data", "--push", "-q").out == "dataset:v0\n"
     assert at_home(car) == ["dataset:v0"]
