@@ -14,7 +14,8 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.manifest import FILE, REFERENCE, Entry
 from artcli.catalog.repository import Repository
 from artcli.content import Buffer
-from artcli.errors import ArtError, ConflictError, NotFoundError, UsageError
+from artcli.errors import ArtError, NotFoundError, UsageError
+from artcli.files.fresh import check_free
 from artcli.files.writer import Writer
 from artcli.flows import contents, part
 from artcli.flows.archive import FORMATS
@@ -147,14 +148,6 @@ def _exactly(entry: Entry, blocks: Iterator[Buffer]) -> Iterator[Buffer]:
         yield block
     if left:
         raise fetch.changed(manifest.shown(entry.path), f"it has not the {entry.size:,} bytes that were announced")
-
-
-def check_free(path: Path) -> None:
-    """Raise `ConflictError` (`destination-not-empty`) if something has this name."""
-    if os.path.lexists(path):
-        raise ConflictError(
-            "destination-not-empty", f"there is something already: {path}", hint="give another name with -o"
-        )
 
 
 def format_of(path: str | None) -> str:
