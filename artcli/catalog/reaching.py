@@ -18,13 +18,19 @@ from artcli.store.store import Store
 def stores_elsewhere(path: Path) -> Iterator[Store]:
     """The stores to ask for a chunk that the repository with the `.art` folder `path` has not, the authority's first.
 
-    A remote that cannot be reached is passed over; `NetworkError` (`bytes-elsewhere`) is raised after the last one.
+    A remote that cannot be reached is passed over; `NetworkError` (`bytes-elsewhere`) is raised after the last one, or
+    if there is none though another place gives the numbers: what is known from a bundle may be nowhere near.
     """
     remotes = Remotes(path)
     ordered = sorted(remotes.all, key=lambda remote: (remote.place != remotes.authority, remote.name))
     for place in dict.fromkeys([*filter(None, [remotes.authority]), *(remote.place for remote in ordered)]):
         if is_mirrored(path, place):
             yield kept_of(path, place).store()
+    if not ordered:
+        raise NetworkError(
+            "bytes-elsewhere", "what is asked for is not here, and there is no remote that may have it",
+            hint="art remote add NAME URL",
+        )  # fmt: skip
     failures: list[tuple[Remote, ArtError]] = []
     for remote in ordered:
         try:

@@ -117,6 +117,9 @@ def test_a_clone_of_it_has_the_numbers_of_where_it_was_made(laptop: Machine, car
     car.take("x.artb", adopt=True)
     assert car.refs() == laptop.refs()
     assert car.content(car.version("dataset:v2"))["n"] == b"2"
+    with pytest.raises(ArtError) as caught:
+        use.use(car.repository, use.Request("dataset:v0", PROJECT, car.directory, root=car.directory / "old"))
+    assert caught.value.slug == "bytes-elsewhere"
     laptop.log("dataset", MORE)
     laptop.make("y.artb", "dataset:v3", since=("dataset:v2",))
     car.take("y.artb")
