@@ -111,13 +111,9 @@ class Console:
             _settle_runs(self._repository)
         return self._repository
 
-    def found(self, path: Path) -> Repository:
-        """The repository with the `.art` folder `path`, which was made by this command."""
-        from artcli.catalog.repository import Repository
-
+    def look_again(self) -> None:
+        """A repository was made by this command."""
         self._settings = None
-        self._repository = Repository(path)
-        return self._repository
 
     def close(self) -> None:
         """Let go of what the command had open."""

@@ -134,7 +134,8 @@ def _joined(console: Console) -> Repository:
         console.say(f"joined {joining.join(made.path)}")
     except (ArtError, OSError) as error:
         console.warn(f"{translated(error).message}; what is logged waits here")
-    return console.found(made.path)
+    console.look_again()
+    return console.repository()
 
 
 def _not_started(console: Console, code: int, message: str) -> typer.Exit:
