@@ -36,9 +36,9 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     """
     Remotes(repository.path).check_new(name)
     url = settled(url)
-    bucket = _begun(url, access(repository))
+    bucket, found = _begun(url, access(repository))
     proven(repository, url, bucket, single_writer=single_writer)
-    place = _opened(repository, url, bucket)
+    place = _opened(repository, bucket, found)
     try:
         if place.log.place == repository.place:
             raise ConflictError("not-a-place", f"that is this repository itself: {url}")
@@ -50,28 +50,30 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     return remote
 
 
-def _begun(url: str, how: Access) -> Bucket:
-    """The bucket of a place, or of what may become one."""
+def _begun(url: str, how: Access) -> tuple[Bucket, str | None]:
+    """The bucket of a place, or of what may become one; with the id of the place, if that is known already."""
     path = directory(url)
     if path is None:
         bucket = open_bucket(url, access=how)
-        if not _has_place(bucket) and any(not item.key.startswith(PROBES) for item in bucket.list("")):
+        place = _place_in(bucket)
+        if place is None and any(not item.key.startswith(PROBES) for item in bucket.list("")):
             raise ConflictError("not-a-place", f"a place is made where nothing is, and something is at {url}")
-        return bucket
+        return bucket, place
     if not path.parent.is_dir():
         raise _unreachable(url, "there is no such directory")
     if not _is_place(path) and any(not found.is_dir() for found in path.rglob("*")):
         raise ConflictError("not-a-place", f"a place is made in an empty directory, and this is none: {path}")
-    return open_bucket(url, create=True)
+    return open_bucket(url, create=True), None
 
 
-def _opened(repository: Repository, url: str, bucket: Bucket) -> Place:
+def _opened(repository: Repository, bucket: Bucket, place: str | None) -> Place:
     """The place, made if there is none yet; of a directory `open_place` sees to that, which makes its folders too."""
     if isinstance(bucket, DiskBucket):
         return open_place(repository.path, bucket)
-    if not _has_place(bucket):
+    if place is None:
         bucket.add(CONFIG, encode_config(os.urandom(16).hex()))
-    return Place(repository.path, _place_at(url, bucket), bucket)
+        place = read_place(bucket)
+    return Place(repository.path, place, bucket)
 
 
 def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: bool = False) -> None:
@@ -81,7 +83,7 @@ def proven(repository: Repository, url: str, bucket: Bucket, *, single_writer: b
     except ArtError as error:
         if not isinstance(error, AuthError) and error.slug != "cannot-write":
             raise
-        if not _has_place(bucket):
+        if _place_in(bucket) is None:
             raise
 
 
@@ -153,7 +155,7 @@ def check_there(url: str) -> None:
     url = settled(url)
     path = directory(url)
     if path is None:
-        _check_place(url, open_bucket(url, access=access()))
+        _place_at(url, open_bucket(url, access=access()))
     elif not _is_place(path):
         raise _unreachable(url, "there is no repository: is the disk mounted?")
 
@@ -206,25 +208,24 @@ def _is_place(path: Path) -> bool:
     return (path / CONFIG).is_file() or (path / FOLDER / CONFIG).is_file()
 
 
-def _has_place(bucket: Bucket) -> bool:
-    try:
-        return bool(bucket.get(CONFIG, 0, CONFIG_SIZE))
-    except Missing:
-        return False
-
-
-def _place_at(url: str, bucket: Bucket) -> str:
-    """The id of the place; raises as `read_place` and `_check_place`."""
+def _place_in(bucket: Bucket) -> str | None:
+    """The id of the place, None if there is none; raises as `read_place` of a config that is damaged."""
     try:
         return read_place(bucket)
     except IntegrityError:
-        _check_place(url, bucket)
+        try:
+            bucket.get(CONFIG, 0, CONFIG_SIZE)
+        except Missing:
+            return None
         raise
 
 
-def _check_place(url: str, bucket: Bucket) -> None:
-    if not _has_place(bucket):
+def _place_at(url: str, bucket: Bucket) -> str:
+    """The id of the place; raises `NotFoundError` (`no-place`), and as `read_place`."""
+    place = _place_in(bucket)
+    if place is None:
         raise NotFoundError("no-place", f"there is no repository at {url}", hint="art help no-place")
+    return place
 
 
 def _unreachable(url: str, why: str) -> NetworkError:
