@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from artcli.buckets.disk import DiskBucket
 from artcli.catalog.facts import timestamp
 from artcli.catalog.repository import Repository
 from artcli.errors import ArtError
@@ -33,6 +34,8 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 _BASE = re.compile(r"/([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})(/.*)", re.ASCII)
+TIDY = 3600.0
+"""Seconds between two looks for files that killed servers have left, and their least age."""
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 
 
@@ -58,6 +61,7 @@ class Desk:
         self.quota = Quota(served.bucket, options.quota)
         self.making = threading.Lock()
         """Held while a version is made of what was uploaded: the same request sent twice makes one."""
+        self._tidied = -TIDY
         self._reading = threading.Lock()
         self._repository: Repository | None = None
 
@@ -68,6 +72,14 @@ class Desk:
             if self._repository is None:
                 self._repository = Repository(self.served.path, self.served.bucket)
             yield self._repository
+
+    def tidy(self) -> None:
+        """Remove what broken uploads have left, now and then."""
+        if time.monotonic() - self._tidied < TIDY:
+            return
+        self._tidied = time.monotonic()
+        if isinstance(self.served.bucket, DiskBucket):
+            self.served.bucket.sweep_temporary(TIDY)
 
     def close(self) -> None:
         self.ledger.close()

@@ -61,9 +61,12 @@ async def put(call: Call) -> Response:
             placed = await _commit(call, key, kind, digest)
         else:
             placed = await putting.put(call.served, key, call.request, _checks(call, key, kind), digest)
-    if not placed and (answer := await objects.existing(call.served, key, kind, digest)) is not None:
+    await run_in_threadpool(call.desk.tidy)
+    if placed:
+        return JSONResponse({"existed": False, "digest": digest}, 201)
+    if (answer := await objects.existing(call.served, key, kind, digest)) is not None:
         return answer
-    return JSONResponse({"existed": False, "digest": digest}, 201)
+    raise Refused(503, "name-taken", "the name was taken and is free again: try again", headers={"Retry-After": "1"})
 
 
 def _checks(call: Call, key: str, kind: Kind) -> putting.Check:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.fold import check_required
@@ -31,10 +30,25 @@ class Ledger:
         """Nothing is read before the first question."""
         self._served = served
         self._log = Log(served.bucket, served.place)
-        cache = served.path / "cache"
-        self._follower = Follower(self._log, cache / "serve.db", cache / "serve.seen")
+        self._follower = self._begun()
         self._lock = threading.RLock()
         self._indexes: dict[str, Index] = {}
+
+    def _begun(self) -> Follower:
+        """What is there is the truth: whoever serves a copy from a backup knows why, and clients notice it."""
+        cache = self._served.path / "cache"
+        (cache / "serve.seen").unlink(missing_ok=True)
+        return Follower(self._log, cache / "serve.db", cache / "serve.seen")
+
+    def _follow(self) -> None:
+        """Read the log to its end; begin anew if it is not the one that was followed before."""
+        self._follower.follow()
+        head = self._follower.head
+        there = self._log.read(head.n) if head.n >= 0 else None
+        if head.n >= 0 and (there is None or there.digest != head.digest):
+            self._follower.close()
+            self._follower = self._begun()
+            self._follower.follow()
 
     def add(self, n: int, data: bytes, bearer: Bearer) -> bool:
         """Commit these bytes as entry `n`; False if another entry has the number.
@@ -51,7 +65,7 @@ class Ledger:
             return self._add(entry, data, bearer)
 
     def _add(self, entry: LogEntry, data: bytes, bearer: Bearer) -> bool:
-        self._follower.follow()
+        self._follow()
         check_required(self._follower.database, writing=True)
         head = self._follower.head
         if entry.n <= head.n:
@@ -107,13 +121,6 @@ class Ledger:
                 except IntegrityError as error:
                     raise Refused(422, error.slug, error.message) from error
         return [self._indexes[name] for name in names]
-
-    @contextmanager
-    def catalog(self) -> Iterator[Catalog]:
-        """What exists, as its log says now."""
-        with self._lock:
-            self._follower.follow()
-            yield Catalog(self._follower.database)
 
     def close(self) -> None:
         self._follower.close()

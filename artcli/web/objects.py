@@ -148,10 +148,9 @@ async def existing(served: Served, key: str, kind: Kind, digest: str) -> Respons
 
     def look() -> str | None:
         try:
-            if not kind.is_numbered:
+            if isinstance(served.bucket, DiskBucket) or not kind.is_numbered:
                 size_of(served.bucket, key)
-                return digest
-            return digest_of(served.bucket.get(key)).hex()
+            return digest_of(served.bucket.get(key)).hex() if kind.is_numbered else digest
         except Missing:
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -11,6 +12,7 @@ import sys
 from http.client import HTTPResponse
 from pathlib import Path
 
+import pytest
 from blake3 import blake3
 
 from artcli.buckets.disk import DiskBucket
@@ -176,3 +178,27 @@ def test_where_it_cannot_be(art: Art, tmp_path: Path) -> None:
         error = art("serve", "--port", taken.getsockname()[1], "--json").error
     assert error["code"] == "cannot-listen"
     assert art("serve", "--host", "0.0.0.0", "--port", 0, "--json").error["code"] == "not-open"
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.soak)])
+def test_a_server_that_is_killed_while_it_takes_a_pack(times: int, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    for number in range(times):
+        key, data = a_pack(*LARGE, bytes([number]) * 77)
+        server = serve("place")
+        head = f"PUT /v1/o/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\nIf-None-Match: *\r\n"
+        with socket.create_connection(server.address, timeout=10) as connection:
+            connection.sendall(f"{head}X-Art-B3: {key[-64:]}\r\n\r\n".encode() + data[: len(data) * number // times])
+            server.process.kill()
+            server.process.wait()
+        server = serve("place")
+        assert server.get(key).status == 404
+        assert server.put(key, data).status == 201
+        assert server.get(key).body == data
+        server.stop()
+    left = list((tmp_path / "place" / "tmp").iterdir())
+    for file in left:
+        os.utime(file, (0, 0))
+    server = serve("place")
+    assert server.put(*a_pack(b"one more")).status == 201
+    assert list((tmp_path / "place" / "tmp").iterdir()) == [], "what is old is swept"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from artcli.buckets.disk import DiskBucket
+from artcli.buckets.folders import OpenFiles
 from artcli.catalog.facts import parse
 from artcli.catalog.log import GENESIS, SEGMENT, Log, encode, entry_key, segment_key
 from artcli.catalog.manifest import FILE, Entry
@@ -300,3 +302,22 @@ def test_a_working_repository_may_be_served(serve: Serve, art: Art, source: Path
     assert target("log-artifact", "own", "f").code == 0
     client.server.stop()
     assert client.server.lines[-1].count(" ") >= 8
+
+
+def test_a_copy_from_a_backup_is_served_as_it_is(client: Client, place: Path) -> None:
+    """The server has followed the log further than it goes now: it looks again, and loses nothing that comes then."""
+    assert client.push().status == 201
+    for number in range(3):
+        assert client.commit([fact("tag", version="0" * 32, tag=f"t{number}")]).status == 201
+    for n in (2, 3):
+        (place / entry_key(n)).unlink()
+    time.sleep(OpenFiles.SECONDS + 0.1)
+    assert client.head()[0] == 1
+    assert client.commit([fact("tag", version="0" * 32, tag="after")]).status == 201
+    assert b"after" in client.server.get(entry_key(2)).body
+    (place / entry_key(2)).unlink()
+    other = encode(2, client.head()[1], client.place, [fact("tag", version="0" * 32, tag="other")])
+    (place / entry_key(2)).write_bytes(other)
+    time.sleep(OpenFiles.SECONDS + 0.1)
+    assert client.commit([fact("tag", version="0" * 32, tag="last")]).status == 201
+    assert client.head()[0] == 3
