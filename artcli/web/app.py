@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -29,11 +31,14 @@ from artcli.web.metrics import Metrics
 from artcli.web.quota import Quota
 from artcli.web.served import Places, Served
 
+T = TypeVar("T")
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 _BASE = re.compile(r"/([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})(/.*)", re.ASCII)
+HEAVY = 4
+"""Commits and versions that are made at one time; others wait."""
 TIDY = 3600.0
 """Seconds between two looks for files that killed servers have left, and their least age."""
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
@@ -121,6 +126,7 @@ class App:
         self.guard = guard
         self.options = options or Options()
         self.metrics = Metrics()
+        self._heavy = CapacityLimiter(HEAVY)
         self._routes = routes
         self._log = log or (lambda line: None)
         self._desks: dict[str, Desk] = {}
@@ -172,6 +178,13 @@ class App:
                 told.who, told.name = call.bearer.name, name
                 return await handler(call)
         raise Refused(404, "no-such-path", "there is nothing under this path")
+
+    async def heavily(self, function: Callable[[], T]) -> T:
+        """The result of a call that takes long and may wait for others of its kind.
+
+        It is made in a thread, a few at a time, so that threads are left for who only reads.
+        """
+        return await run_sync(function, limiter=self._heavy)
 
     def _base(self, path: str) -> tuple[str, str]:
         if not self.places.is_several:

@@ -83,7 +83,7 @@ async def _commit(call: Call, key: str, kind: Kind, digest: str) -> bool:
     data = await objects.small_body(call.request, kind.limit)
     if blake3(data).hexdigest() != digest:
         raise putting.wrong_digest()
-    return await run_in_threadpool(call.desk.ledger.add, number_of(key), data, call.bearer)
+    return await call.app.heavily(lambda: call.desk.ledger.add(number_of(key), data, call.bearer))
 
 
 async def delete(call: Call) -> Response:

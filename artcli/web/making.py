@@ -38,7 +38,7 @@ async def put(call: Call) -> Response:
     try:
         with call.desk.quota.room() as room:
             await _take(call.request, room, incoming)
-            return await run_in_threadpool(_make, call, wanted, path, is_archive, incoming)
+            return await call.app.heavily(lambda: _make(call, wanted, path, is_archive, incoming))
     finally:
         await run_in_threadpool(incoming.close)
 
@@ -178,7 +178,7 @@ async def commit(call: Call) -> Response:
     id, _, word = call.rest.partition("/")
     if word != "commit":
         raise Refused(404, "no-such-path", "there is nothing under this path")
-    return await run_in_threadpool(_commit, call, id)
+    return await call.app.heavily(lambda: _commit(call, id))
 
 
 def _commit(call: Call, id: str) -> Response:

@@ -21,6 +21,7 @@ from artcli.web.protocol import Limits, bounded
 FAREWELL = 30
 """Seconds that requests have to end once a signal has come."""
 PIECE = 256 * 1024
+_NEVER = float("inf")
 
 
 class Tls(NamedTuple):
@@ -83,7 +84,7 @@ class _Server(uvicorn.Server):
 
 def serve_stdio(app: Any, source: int = 0, target: int = 1) -> None:
     """Serve the one connection whose bytes come from the descriptor `source` and go to `target`, until it ends."""
-    asyncio.run(_serve_pipe(_config(app, Limits(head=float("inf"), idle=float("inf")), None), source, target))
+    asyncio.run(_serve_pipe(_config(app, Limits(head=_NEVER, idle=_NEVER, window=_NEVER), None), source, target))
 
 
 async def _serve_pipe(config: uvicorn.Config, source: int, target: int) -> None:
