@@ -42,14 +42,14 @@ def test_versions_travel_by_every_way(machines: Machines, place: str, art: Art) 
     log(car, a=b"of the car" * 100)
     log(laptop, a=b"of the laptop" * 100)
     join(place + "/", car, laptop)
-    assert car("push").err.startswith("pushed to cloud: ")
+    assert "pushed to cloud: " in car("push").err
     pushed = laptop("push")
-    assert pushed.err.splitlines()[0] == "dataset:v0 is dataset:v1 now: somebody else's version came first"
+    assert pushed.err.splitlines()[-2] == "dataset:v0 is dataset:v1 now: somebody else's version came first"
     assert car("pull").code == 0
     shared = versions(car)
     assert sorted(shared.values()) == ["dataset:v0", "dataset:v1"]
     assert versions(laptop) == shared
-    assert car("push").err == "pushed to cloud: nothing new\n"
+    assert car("push").err.endswith("pushed to cloud: nothing new\n")
     assert art("clone", place, "copy").code == 0
     copy = Art(art.directory / "copy")
     assert versions(copy) == shared
