@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from artcli.buckets.bucket import Bucket, Missing
+from artcli.buckets.disk import DiskBucket
 from artcli.buckets.wrapping import WrappingBucket
 from artcli.content import Buffer
 from artcli.errors import ArtError
@@ -31,11 +32,20 @@ def probe(bucket: Bucket) -> list[str]:
     try:
         return [*_second_writer(bucket, keys[0]), *_race(bucket, keys[1])]
     finally:
-        for key in keys:
-            try:
-                bucket.delete(key)
-            except (ArtError, OSError):
-                pass  # who may only add leaves them there
+        _tidy(bucket, keys)
+
+
+def _tidy(bucket: Bucket, keys: Sequence[str]) -> None:
+    for key in keys:
+        try:
+            bucket.delete(key)
+        except (ArtError, OSError):
+            pass  # who may only add leaves them there
+    if isinstance(bucket, DiskBucket):
+        try:
+            os.rmdir(bucket.root / FOLDER)
+        except OSError:
+            pass  # it holds what somebody else tries just now
 
 
 def _second_writer(bucket: Bucket, key: str) -> Iterator[str]:

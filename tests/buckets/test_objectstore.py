@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from artcli.errors import ArtError, AuthError, ConflictError, NetworkError, Spac
 from tests.kit.bucket_suite import BucketSuite, Raw
 from tests.kit.s3 import credentials, s3, stored
 from tests.kit.s3_fake import FAULTS, Fault, Store, serving
+from tests.kit.scripted import answer, saying
 
 __all__ = ["s3"]
 
@@ -144,3 +146,19 @@ def test_keys_of_a_listing_that_are_none_of_ours(fake: Store) -> None:
     for key in ("p/a", "p/b c", "p/-x", "p/d", "p/.hidden", "pq/e"):
         fake.objects[key] = b"x"
     assert [item.key for item in bucket.list("")] == ["a", "d"]
+
+
+def test_what_google_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No emulator knows the condition; so much is seen, that it is sent, and its answer understood."""
+    with saying([answer(200, b"", 'ETag: "x"', "x-goog-generation: 1"), answer(412), answer(503)]) as server:
+        account = {"gcs_base_url": server.url, "disable_oauth": True, "client_email": "", "private_key": "",
+                   "private_key_id": ""}  # fmt: skip
+        monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps(account))
+        monkeypatch.setenv("GOOGLE_BASE_URL", server.url)
+        bucket = ObjectBucket("gs://bucket/p")
+        assert bucket.add("log/0", b"mine") is True
+        assert bucket.add("log/0", b"other") is False
+        assert server.heard[0].split()[:2] == [b"PUT", b"/bucket/p%2Flog%2F0"]
+        assert all(b"x-goog-if-generation-match: 0" in head.lower() for head in server.heard)
+        with pytest.raises(Passing):
+            bucket.add("log/0", b"mine")

@@ -67,6 +67,7 @@ def test_what_is_safe_passes_and_nothing_is_left(tmp_path: Path, s3: Callable[[]
     for bucket in (MemoryBucket(), DiskBucket(tmp_path), open_bucket(s3())):
         assert probe(bucket) == []
         assert list(bucket.list("")) == []
+    assert not (tmp_path / "probe").exists()
 
 
 @pytest.mark.parametrize(
