@@ -121,6 +121,13 @@ class Repository:
             self._store = live, store
         return self._store[1]
 
+    def provisional(self) -> set[str]:
+        """Ids of versions that the authority has not yet, so that their numbers may change; none without one."""
+        if self.follower.authority is None:
+            return set()
+        rows = self.follower.database.execute("SELECT id FROM facts WHERE NOT settled AND kind = 'version'")
+        return {row[0] for row in rows}
+
     @property
     def is_shared(self) -> bool:
         """Whether other places are known: then not all that is in the catalogue need be here."""

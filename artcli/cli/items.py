@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from artcli.catalog.catalog import Version
@@ -14,6 +15,7 @@ VERSION_FIELDS = [
     Field("name", help="of the artifact"),
     Field("project"),
     Field("version", help="vN"),
+    Field("provisional", "truth", "the number may be another one once the version was pushed"),
     Field("type"),
     Field("state", help="live, trash or purged"),
     Field("aliases", "words"),
@@ -63,12 +65,18 @@ EVENTS = Schema(
 )
 
 
-def version_item(version: Version, aliases: list[str], tags: list[str], project: str) -> dict[str, Any]:
-    """A version, whose texts were read, as `VERSION_FIELDS` has it, seen from a project."""
+def version_item(
+    version: Version, aliases: list[str], tags: list[str], project: str, provisional: Set[str] = frozenset()
+) -> dict[str, Any]:
+    """A version, whose texts were read, as `VERSION_FIELDS` has it, seen from a project.
+
+    `provisional`: ids of versions whose numbers are.
+    """
     item = {field.name: getattr(version, field.name, None) for field in VERSION_FIELDS}
     return item | {
         "ref": ref_of(version, project),
         "version": f"v{version.number}",
+        "provisional": version.id in provisional,
         "aliases": aliases,
         "tags": tags,
         "added": added(version),

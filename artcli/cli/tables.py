@@ -26,10 +26,13 @@ T = TypeVar("T")
 def aligned(
     write: Write, schema: Schema, items: Iterable[Item], columns: Sequence[str], style: Callable[[str], str]
 ) -> None:
-    """A table with a header line, columns as wide as the first items need. No items: nothing at all."""
+    """A table with a header line, columns as wide as the first items need. No items: nothing at all.
+
+    The name of a provisional version has a star.
+    """
     now = time.time()
     fields = [schema.field(name) for name in columns]
-    rows = ([for_person(item.get(f.name), f.kind, now) for f in fields] for item in items)
+    rows = ([for_person(item.get(f.name), f.kind, now) + _star(item, f.name, schema) for f in fields] for item in items)
     first = list(islice(rows, AHEAD))
     if not first:
         return
@@ -39,6 +42,10 @@ def aligned(
     write(style(_line(titles, widths, right)) + "\n")
     for row in chain(first, rows):
         write(_line(row, widths, right) + "\n")
+
+
+def _star(item: Item, name: str, schema: Schema) -> str:
+    return "*" if name == schema.key and item.get("provisional") else ""
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -331,3 +331,17 @@ def test_a_remote_that_lost_something_is_healed_or_taken_as_it_is(machines: Mach
     assert machines.laptop("ls", "dataset", "-q").out == "dataset:v0\n"
     assert car("push", "--accept-rollback").code == 0
     assert machines.laptop("pull").code == machines.laptop("verify", "dataset:v1").code == 0
+
+
+def test_a_number_is_provisional_until_the_place_has_it(machines: Machines) -> None:
+    car = machines.car
+    log(car, a=b"a" * 5000)
+    assert car("ls", "dataset", "--json").json["items"][0]["provisional"] is False
+    machines.share()
+    assert car("ls", "dataset", "--json").json["items"][0]["provisional"] is True
+    assert car("show", "dataset:v0", "--field", "provisional").out == "true\n"
+    assert car("ls", "dataset", "-q").out == "dataset:v0\n"
+    assert "dataset:v0*  " in car.on_terminal("ls", "dataset").out
+    car("push")
+    assert car("show", "dataset:v0", "--field", "provisional").out == "false\n"
+    assert "*" not in car.on_terminal("ls", "dataset").out

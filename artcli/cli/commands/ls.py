@@ -103,7 +103,9 @@ def command(
     elif ref is not None or deleted:
         rows, note = ls.versions(catalog, ref, project, query)
         _say(console, note)
-        console.rows(VERSIONS, (version_item(read(row.version), row.aliases, row.tags, project) for row in rows))
+        waiting = repository.provisional()
+        items = (version_item(read(row.version), row.aliases, row.tags, project, waiting) for row in rows)
+        console.rows(VERSIONS, items)
     else:
         artifacts = ls.artifacts(catalog, None if all_projects else project, query)
         others = [] if artifacts or all_projects else ls.other_projects(catalog, project)

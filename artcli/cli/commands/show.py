@@ -91,6 +91,7 @@ def command(
             console.record(ENTRY, item, text=lambda: cards.entry(console, item))
         elif found.version:
             item = _version_item(found, console.project, reader)
+            item["provisional"] = found.version.id in repository.provisional()
             _add_runs(item, made(repository, found.version))
             if files:
                 entries = manifest.entries(repository.store, found.version.root)
