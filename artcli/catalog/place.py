@@ -23,7 +23,7 @@ from artcli.catalog.kept import Kept
 from artcli.catalog.log import Log
 from artcli.catalog.repository import CONFIG, SHARED, batches, encode_config, read_place
 from artcli.content import Digest, digest_of
-from artcli.errors import IntegrityError
+from artcli.errors import ArtError, IntegrityError, NetworkError
 from artcli.store.pack import PREFIX
 from artcli.store.store import Store
 from artcli.store.writer import Manner
@@ -170,14 +170,27 @@ class Place:
     def at_work(self) -> Iterator[None]:
         """Keep the gc of a place that is somebody's working repository away from what the block reads and adds there.
 
-        Raises `LockedError` (`locked`).
+        Raises `LockedError` (`locked`), and `NetworkError` (`remote-unreachable`) if the block fails because the
+        directory is gone: a stick was pulled out.
         """
-        local = self.bucket.root / "local" if isinstance(self.bucket, DiskBucket) else None
-        if local is None or not local.is_dir():
+        if not isinstance(self.bucket, DiskBucket):
             yield
             return
-        with lock.held_to_read(local / "gc.lock", wait=repository.LOCK_WAIT):
-            yield
+        root = self.bucket.root
+        try:
+            if not (root / "local").is_dir():
+                yield
+                return
+            with lock.held_to_read(root / "local" / "gc.lock", wait=repository.LOCK_WAIT):
+                yield
+        except (OSError, ArtError) as error:
+            if isinstance(error, NetworkError) or (root / CONFIG).is_file():
+                raise
+            raise NetworkError(
+                "remote-unreachable",
+                f"the remote at {root} cannot be reached any more: is the disk still there?",
+                facts=[str(error)],
+            ) from error
 
     def close(self) -> None:
         self.follower.close()
