@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = ("push", "push-delta", "clone")
 HTTP = ("http-push", "http-clone", "wire", "server", "server-16")
-CLIENTS = 16
+CLIENTS = {"full": 16, "small": 4, "tiny": 2}
 FETCHED = {"full": 2 << 30, "small": 256 << 20, "tiny": 1 << 20}
 """Bytes that one client fetches from the server."""
 FETCH = """
@@ -316,7 +316,7 @@ def _crowd(bench: Bench, art: ArtSharer, source: Path) -> list[Row]:
             f" && {program} log-artifact own$n own && {program} push"
         )
         script = (
-            f'pids=; for n in $(seq {CLIENTS}); do ({one}) & pids="$pids $!"; done; for p in $pids; do wait $p; done'
+            f'pids=; for n in $(seq {CLIENTS[bench.plan.size]}); do ({one}) & pids="$pids $!"; done; for p in $pids; do wait $p; done'
         )
         measured = run(script, cwd=out, env=art.env, timeout=bench.plan.timeout)
         anon = sampler.stop()

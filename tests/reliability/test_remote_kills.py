@@ -15,6 +15,7 @@ import pytest
 from tests.kit import sound, trees
 from tests.kit.nursery import Nursery
 from tests.kit.victim import Victim, some_tree
+from tests.web.kit import Server
 
 QUICK, LONG = 7, 500
 """Kills a stage."""
@@ -27,9 +28,10 @@ class Shared(ABC):
     died = True
     """Whether the last one was killed."""
 
-    def __init__(self, directory: Path, nursery: Nursery, chance: random.Random) -> None:
+    def __init__(self, directory: Path, nursery: Nursery, chance: random.Random, url: str = "../nas") -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
+        self.url = url
         self.nursery = nursery
         self.chance = chance
         self.nas = directory / "nas"
@@ -38,7 +40,7 @@ class Shared(ABC):
         self.held = {self.car.log(self.tree): self.tree}
         """What the car's versions hold."""
         for machine in (self.car, self.laptop):
-            machine.must("remote", "add", "nas", "../nas")
+            machine.must("remote", "add", "nas", url)
         self.car.must("push")
 
     def log(self) -> None:
@@ -97,9 +99,8 @@ class Pull(Shared):
 class Clone(Shared):
     """A dead clone has left a repository without its bytes, or none; `clone` again ends it, once."""
 
-    command = ("clone", "../nas", "copy")
-
     def prepare(self) -> None:
+        self.command = ("clone", self.url, "copy")
         shutil.rmtree(self.car.directory / "copy", ignore_errors=True)
         if len(self.held) < 3:
             self.log()
@@ -129,13 +130,35 @@ def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path
             work = STAGES[stage](swift / str(number), nursery, chance)
             work.prepare()
             seconds = work.victim.seconds(*work.command)
-        work.prepare()
-        ended = nursery.run_for(chance.uniform(0, 1.1 * seconds), work.command, work.victim.directory)
-        work.died = ended.killed
-        killed += ended.killed
-        assert ended.killed or ended.code == 0
-        work.check()
+        killed += kill_once(work, nursery, chance, seconds)
     assert killed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("count", [3, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_at_random_moments_before_a_server(stage: str, count: int, nursery: Nursery, swift: Path) -> None:
+    """The server goes on all the time."""
+    chance = random.Random(f"{stage} {count} http")
+    (swift / "nas").mkdir()
+    server = Server(swift, swift / "nas", "--auth", "none", "--i-know")
+    try:
+        work = STAGES[stage](swift, nursery, chance, server.url)
+        work.prepare()
+        seconds = work.victim.seconds(*work.command)
+        for _ in range(count):
+            kill_once(work, nursery, chance, seconds)
+    finally:
+        server.stop()
+
+
+def kill_once(work: Shared, nursery: Nursery, chance: random.Random, seconds: float) -> bool:
+    """Whether it came in time."""
+    work.prepare()
+    ended = nursery.run_for(chance.uniform(0, 1.1 * seconds), work.command, work.victim.directory)
+    assert ended.killed or ended.code == 0
+    work.died = ended.killed
+    work.check()
+    return ended.killed
 
 
 @pytest.mark.parametrize(
