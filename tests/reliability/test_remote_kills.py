@@ -135,7 +135,7 @@ def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("count", [3, pytest.param(LONG, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [2, pytest.param(LONG, marks=pytest.mark.soak)])
 def test_at_random_moments_before_a_server(stage: str, count: int, nursery: Nursery, swift: Path) -> None:
     """The server goes on all the time."""
     chance = random.Random(f"{stage} {count} http")
