@@ -24,7 +24,7 @@ from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import SHARED, Repository
 from artcli.files.sources import Source
 from artcli.flows.log_artifact import Request, log_artifact
-from artcli.flows.transfer import Transferred, pull, push
+from artcli.flows.transfer import Transferred, fetch, pull, push
 from tests.kit import trees
 from tests.kit.trees import Tree
 
@@ -74,6 +74,12 @@ class Machine:
     def push(self) -> Transferred:
         place = self.place  # first: the repository may be opened again
         return push(self.repository, place)
+
+    def fetch(self) -> Transferred:
+        place = self.place
+        done = fetch(self.repository, place)
+        self.reopen()
+        return done
 
     def pull(self) -> Transferred:
         place = self.place
