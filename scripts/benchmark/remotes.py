@@ -315,9 +315,8 @@ def _crowd(bench: Bench, art: ArtSharer, source: Path) -> list[Row]:
             f"{program} clone --full {art.url(port)} c$n && cd c$n && head -c 8000000 /dev/urandom > own"
             f" && {program} log-artifact own$n own && {program} push"
         )
-        script = (
-            f'pids=; for n in $(seq {CLIENTS[bench.plan.size]}); do ({one}) & pids="$pids $!"; done; for p in $pids; do wait $p; done'
-        )
+        begin = f'for n in $(seq {CLIENTS[bench.plan.size]}); do ({one}) & pids="$pids $!"; done'
+        script = f"pids=; {begin}; for p in $pids; do wait $p; done"
         measured = run(script, cwd=out, env=art.env, timeout=bench.plan.timeout)
         anon = sampler.stop()
     if measured.status:
