@@ -18,7 +18,6 @@ art bundle create car.artb model:latest            # the version, its run, and w
 art bundle create trip.artb dataset:v1 --since dataset:v0
 art bundle create rest.artb --since-remote nas     # all that nas had not when it was last heard of
 art bundle verify car.artb
-art pull car.artb                                  # on the other machine; or art clone car.artb
 """
 
 BUNDLE = Schema(
