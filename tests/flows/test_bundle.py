@@ -170,6 +170,12 @@ def test_what_a_remote_has_is_left_out_while_it_cannot_be_reached(
     assert car.refs() == laptop.refs()
     stranger = machine(tmp_path / "stranger")
     assert stranger.refused("rest.artb") == "bundle-needs-more"
+    stranger.join(tmp_path / "nas")
+    (tmp_path / "nas").rename(tmp_path / "far away")
+    assert stranger.refused("rest.artb") == "bundle-needs-more"
+    (tmp_path / "far away").rename(tmp_path / "nas")
+    stranger.take("rest.artb")  # what it leaves out comes from the remote
+    assert stranger.content(stranger.version("dataset:v1")) == MORE
     stranger.repository.close()
 
 

@@ -13,10 +13,11 @@ from artcli.catalog import mirror
 from artcli.catalog.following import START
 from artcli.catalog.manifest import walk_batches
 from artcli.catalog.place import Place
+from artcli.catalog.reaching import stores_elsewhere
 from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import Repository, read_place
 from artcli.content import Buffer, Digest
-from artcli.errors import ConflictError, IntegrityError, NotFoundError
+from artcli.errors import ConflictError, IntegrityError, NetworkError, NotFoundError
 from artcli.flows.bundle.header import Header, damaged, mirrored, read_header
 from artcli.flows.transfer import ALL, Request, Transferred, pull
 from artcli.flows.transfer.cargo import everything
@@ -119,7 +120,12 @@ def take(
                 if Remotes(repository).authority == header.numbers:
                     _take_numbers(repository, bucket, header)
             with closing(Repository(repository)) as now:
-                return pull(now, place, request, told)
+                return pull(now, place, request, told, others=lambda: _elsewhere(repository))
+
+
+def _elsewhere(repository: Path) -> Iterator[Store]:
+    """What the bundle leaves out may be at a remote, where this repository knows it and has it not."""
+    return stores_elsewhere(repository) if Remotes(repository).all else iter(())
 
 
 def _take_numbers(repository: Path, bucket: BundleBucket, header: Header) -> None:
@@ -138,6 +144,8 @@ def _check(bucket: BundleBucket, progress: Progress) -> None:
 
 
 def _check_base(repository: Repository, bucket: BundleBucket, header: Header) -> None:
+    if Remotes(repository.path).all:
+        return  # what is not here may be there
     here = Store(repository.bucket, repository.catalog.indexes())
     missing = [one.ref for one in header.since if bytes.fromhex(one.page) not in here]
     if missing:
@@ -156,6 +164,10 @@ def _explained(bucket: BundleBucket, header: Header) -> Iterator[None]:
     """Errors that say what is wrong with chunks and entries say in which file that is."""
     try:
         yield
+    except NetworkError as error:
+        if header.is_whole or error.slug != "bytes-elsewhere":
+            raise
+        raise _lacking(bucket, [*(one.ref for one in header.since), *error.facts]) from error
     except IntegrityError as error:
         if error.slug == "damaged-bundle":
             raise

@@ -11,7 +11,8 @@ in the repository's own store is whole, with all below it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
@@ -23,6 +24,7 @@ from artcli.flows.transfer.cargo import Needed, everything, needs, shared
 from artcli.flows.transfer.copying import Copying, Price
 from artcli.flows.transfer.request import ALL, Request, Transferred, check_price, index_fact
 from artcli.progress import Progress, Silent
+from artcli.store.store import Store
 from artcli.store.writer import Writer
 
 WORKERS = 8
@@ -97,10 +99,14 @@ def _newest(catalog: Catalog) -> Iterator[Digest]:
                 yield version.root.page
 
 
-def pull(repository: Repository, place: Place, request: Request = ALL, progress: Progress | None = None) -> Transferred:
+def pull(
+    repository: Repository, place: Place, request: Request = ALL, progress: Progress | None = None, *,
+    others: Callable[[], Iterator[Store]] = lambda: iter(()),
+) -> Transferred:  # fmt: skip
     """Bring what `place` has to the repository: its log to the mirror, chunks to the store.
 
-    The facts of an authority come with its log; those of any other place are committed here. Raises as `push`.
+    The facts of an authority come with its log; those of any other place are committed here. `others`: where chunks may
+    be that the place has not. Raises as `push`, and as `others`.
     """
     told = progress or Silent()
     started = time.monotonic()
@@ -109,13 +115,17 @@ def pull(repository: Repository, place: Place, request: Request = ALL, progress:
         place.fetch()
         place.check()
         repository.refresh()
-        done = _Pull(repository, place, request, told).run()
+        done = _Pull(repository, place, request, told, others).run()
     return done._replace(seconds=time.monotonic() - started)
 
 
 class _Pull:
-    def __init__(self, repository: Repository, place: Place, request: Request, progress: Progress) -> None:
+    def __init__(
+        self, repository: Repository, place: Place, request: Request, progress: Progress,
+        others: Callable[[], Iterator[Store]],
+    ) -> None:  # fmt: skip
         self.repository = repository
+        self.others = others
         self.place = place
         self.request = request
         self.progress = progress
@@ -157,7 +167,7 @@ class _Pull:
 
     def _copying(self, writer: Writer | None) -> Copying:
         own = self.repository.store
-        source = self.repository.layered(lambda: iter((self.place.kept.store(), self.place.store)))
+        source = self.repository.layered(lambda: chain((self.place.kept.store(), self.place.store), self.others()))
         return Copying(
             source, own.missing, writer, self.progress, workers=WORKERS, through=bool(self.repository.opened.roots())
         )
