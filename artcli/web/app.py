@@ -64,7 +64,7 @@ class Desk:
         self.served = served
         self.ledger = Ledger(served)
         self.quota = Quota(served.bucket, options.quota)
-        self.making = threading.Lock()
+        self.making = threading.RLock()
         """Held while a version is made of what was uploaded: the same request sent twice makes one."""
         self._tidied = -TIDY
         self._reading = threading.Lock()

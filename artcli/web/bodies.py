@@ -47,7 +47,7 @@ def check_body(bucket: Bucket, place: str, key: str, kind: Kind, view: memoryvie
             elif kind is Kind.SEGMENT:
                 _check_segment(Log(bucket, place), number_of(key), view)
             elif kind is Kind.CONFIG:
-                _check_config(view)
+                _check_config(view, place)
         except IntegrityError as error:
             raise Refused(422, error.slug, error.message) from error
 
@@ -124,13 +124,15 @@ def _check_segment(log: Log, number: int, view: memoryview) -> None:
             raise IntegrityError("damaged-segment", f"{entry_key(entry.n)} is not what segment {number} says")
 
 
-def _check_config(view: memoryview) -> None:
-    """Raise unless these bytes are the config of a place that this program can keep."""
+def _check_config(view: memoryview, place: str) -> None:
+    """Raise unless these bytes are a config of this place."""
     look = MemoryBucket()
     look.add(CONFIG, view)
     try:
-        read_place(look)
+        found = read_place(look)
     except IntegrityError:
         raise
     except ArtError as error:
         raise IntegrityError(error.slug, error.message) from error
+    if found != place:
+        raise IntegrityError("damaged-config", "the config is of another place")

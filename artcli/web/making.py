@@ -178,11 +178,15 @@ async def commit(call: Call) -> Response:
     id, _, word = call.rest.partition("/")
     if word != "commit":
         raise Refused(404, "no-such-path", "there is nothing under this path")
-    return await call.app.heavily(lambda: _commit(call, id))
+    return await call.app.heavily(lambda: _commit_draft(call, id))
 
 
-def _commit(call: Call, id: str) -> Response:
-    draft = _drafts(call).get(id, call.bearer)
+def _commit_draft(call: Call, id: str) -> Response:
+    with call.desk.making:  # asked twice at once, the second finds what the first has made
+        return _committed(call, _drafts(call).get(id, call.bearer))
+
+
+def _committed(call: Call, draft: Draft) -> Response:
     # the draft's own id names the request, so that who has not heard the answer may ask again
     wanted = draft.wish._replace(request=draft.wish.request or draft.id)
     if draft.version is not None and (made := _made_before(call, wanted)) is not None:

@@ -202,3 +202,40 @@ def test_a_server_that_is_killed_while_it_takes_a_pack(times: int, serve: Serve,
     server = serve("place")
     assert server.put(*a_pack(b"one more")).status == 201
     assert list((tmp_path / "place" / "tmp").iterdir()) == [], "what is old is swept"
+
+
+def test_numbers_and_lines_of_what_was_asked(serve: Serve, tmp_path: Path) -> None:
+    for name in ("car", "boat"):
+        (tmp_path / "many" / name).mkdir(parents=True)
+    server = serve("--many", "many")
+    key, data = a_pack(*LARGE)
+    assert server("PUT", f"/car/v1/o/{key}", data, {"If-None-Match": "*", "X-Art-B3": key[-64:]}).status == 201
+    assert server("GET", f"/car/v1/o/{key}").body == data
+    assert server("GET", "/car/v1/o/index/" + "0" * 64).status == 404
+    found = dict(
+        line.rsplit(" ", 1)
+        for line in server("GET", "/car/metrics").body.decode().splitlines()
+        if not line.startswith("#")
+    )
+    assert found['art_requests_total{method="PUT",status="201"}'] == "1"
+    assert found['art_requests_total{method="GET",status="404"}'] == "1"
+    assert int(found["art_received_bytes_total"]) == len(data)
+    assert int(found["art_sent_bytes_total"]) > len(data)
+    assert found['art_request_seconds_bucket{le="+Inf"}'] == found["art_request_seconds_count"] == "3"
+    assert b'status="201"' not in server("GET", "/boat/metrics").body
+    time, client, who, method, path, status, received, _, _ = server.lines[0].split(" ")
+    assert (client, who, method, path, status) == ("127.0.0.1", "-", "PUT", f"/car/v1/o/{key}", "201")
+    assert received == str(len(data))
+    assert time.endswith("Z")
+
+
+def test_no_other_command_imports_a_server() -> None:
+    program = (
+        "import sys; from importlib import import_module; from artcli.cli.commands import COMMANDS;"
+        "[import_module('artcli.cli.commands.' + name.replace('-', '_')) for name in COMMANDS];"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "artcli.cli.commands.serve" in loaded
+    assert not [name for name in loaded if name.startswith(("artcli.web", "uvicorn", "starlette", "h11", "asyncio"))]

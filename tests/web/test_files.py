@@ -376,6 +376,19 @@ def test_many_files_one_by_one(serve: Serve, shelf: Art) -> None:
     assert os.access(shelf.directory / "out" / "run.sh", os.X_OK)
 
 
+def test_a_draft_committed_twice_at_once(server: Server, shelf: Art) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = server("POST", "/drafts?project=car&name=shots").json["path"]
+    for number in range(30):
+        assert server("PUT", f"{path}/{number}", bytes([number]) * 1000).status == 201
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: server("POST", f"{path}/commit"), range(4)))
+    assert sorted(answer.status for answer in answers) == [200, 200, 200, 201]
+    assert {answer.json["version"] for answer in answers} == {"shots:v0"}
+    assert len(shelf("ls", "shots", "-q").lines) == 1
+
+
 def test_drafts_that_end(serve: Serve, shelf: Art) -> None:
     text, other = token(shelf, "a", "--scope", "write"), token(shelf, "b", "--scope", "write")
     server = serve(shelf.directory)

@@ -15,7 +15,7 @@ from artcli.catalog.log import GENESIS, SEGMENT, Log, encode, entry_key, segment
 from artcli.catalog.manifest import FILE, Entry
 from artcli.catalog.manifest.entry import Nesting
 from artcli.catalog.manifest.page import encode_leaf
-from artcli.catalog.repository import read_place
+from artcli.catalog.repository import encode_config, read_place
 from artcli.content import digest_of
 from artcli.errors import IntegrityError
 from artcli.store.index import build_index, index_key
@@ -321,3 +321,14 @@ def test_a_copy_from_a_backup_is_served_as_it_is(client: Client, place: Path) ->
     time.sleep(OpenFiles.SECONDS + 0.1)
     assert client.commit([fact("tag", version="0" * 32, tag="last")]).status == 201
     assert client.head()[0] == 3
+
+
+def test_a_config_that_was_lost_comes_back_only_as_it_was(client: Client, place: Path) -> None:
+    config = (place / "config").read_bytes()
+    (place / "config").unlink()
+    time.sleep(OpenFiles.SECONDS + 0.1)
+    for other in (b"", config[:-2] + b"x\n", encode_config("0" * 32)):
+        refused = client.server.put("config", other)
+        assert (refused.status, refused.slug) == (422, "damaged-config")
+    assert not (place / "config").exists()
+    assert client.server.put("config", config).status == 201
