@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from artcli.errors import ArtError, ConflictError, NotFoundError, SpaceError
-from artcli.files.ignore import temporary_name
+from artcli.files.ignore import TEMPORARY, temporary_name
+from artcli.files.leftovers import claim, sweep
 
 
 def check_free(path: Path) -> None:
@@ -20,14 +21,18 @@ def check_free(path: Path) -> None:
 
 @contextmanager
 def fresh_file(path: Path) -> Iterator[int]:
-    """A file open to be written and read; if the block fails there is none.
+    """A file open to be written and read; if the block fails there is none. What killed writers have left there goes.
 
     Raises as `check_free`, `SpaceError` (`disk-full`), `ArtError` (`cannot-write`), `NotFoundError` (`no-such-path`).
     """
     check_free(path)
     temporary = path.parent / os.fsdecode(temporary_name())
     try:
+        for name in os.listdir(os.fsencode(path.parent)):
+            if TEMPORARY.fullmatch(name):
+                sweep(os.path.join(os.fsencode(path.parent), name))
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        claim(fd)
         try:
             yield fd
             os.fsync(fd)
