@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from artcli.buckets.limited import Meter
 from artcli.catalog import resolve
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.place import Place
@@ -44,6 +45,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="say what would tr
 Most = Annotated[
     str | None, typer.Option("--max-bytes", metavar="SIZE", help="do nothing if more would travel: 500MB, 2GB")
 ]
+LimitRate = Annotated[
+    str | None,
+    typer.Option("--limit-rate", metavar="RATE", help="over a network, no more in a second: 500KB/s, 5MB/s"),
+]
 
 AcceptRollback = Annotated[
     bool, typer.Option("--accept-rollback", help="go on although the remote's history is another than was seen here")
@@ -60,6 +65,7 @@ def carry(
     *,
     dry_run: bool = False,
     most: str | None = None,
+    rate: str | None = None,
     heal: bool | None = None,
 ) -> None:
     """Let `flow` do its work between the repository and a remote, and tell of it.
@@ -71,7 +77,7 @@ def carry(
     remote, wanted = _told(repository, list(words or ()))
     before = refs(repository)
     limit = None if most is None else sizes.parse(most)
-    place = remotes.reach(repository, remote)
+    place = remotes.reach(repository, remote, paced(rate))
     try:
         if heal is not None and not dry_run:
             accept(console, repository, place, heal=heal)
@@ -85,6 +91,11 @@ def carry(
     else:
         rates.remember(repository.path, remote.place, done.stored, done.seconds)
     tell(console, remote, done, before, refs(repository), verb)
+
+
+def paced(rate: str | None) -> Meter | None:
+    """What holds a place to so many bytes a second, as they were typed; raises `UsageError` (`bad-size`)."""
+    return None if rate is None else Meter(sizes.parse(rate))
 
 
 def accept(console: Console, repository: Repository, place: Place, *, heal: bool) -> None:

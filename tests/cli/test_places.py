@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,6 +61,18 @@ def test_versions_travel_by_every_way(machines: Machines, place: str, art: Art) 
     assert 0 < tried["latency"] < 5
     assert tried["down"] > 0
     assert (tried["scope"] is None) == (tried["up"] is not None) == place.startswith("s3")
+
+
+def test_a_rate_is_kept_both_ways(machines: Machines, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    join(serve("served").url, machines.car, machines.laptop)
+    log(machines.car, a=os.urandom(600_000))
+    for art, verb in ((machines.car, "push"), (machines.laptop, "pull")):
+        began = time.monotonic()
+        assert art(verb, "--limit-rate", "500KB/s").code == 0
+        assert time.monotonic() - began > 1.0
+        assert art(verb, "--limit-rate", "fast", "--json").error["code"] == "bad-size"
+    assert machines.laptop("verify", "dataset:v0").code == 0
 
 
 def test_tokens_over_an_encrypted_line(

@@ -40,6 +40,7 @@ def command(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="GLOB", help="bring the bytes of artifacts with such names")
     ] = None,
+    limit_rate: transferred.LimitRate = None,
 ) -> None:
     """Make a repository in a new directory that knows all that is in another place.
 
@@ -62,7 +63,7 @@ def command(
     remote = known.get(ORIGIN) or remotes.add(repository, ORIGIN, url)
     repository.close()
     repository = Repository(target / FOLDER)
-    place = remotes.reach(repository, remote)
+    place = remotes.reach(repository, remote, transferred.paced(limit_rate))
     try:
         with console.progress() as progress:
             done = fetch(repository, place, progress)

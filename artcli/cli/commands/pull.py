@@ -6,7 +6,7 @@ import typer
 
 from artcli.cli import bundled, transferred
 from artcli.cli.console import Console
-from artcli.cli.transferred import AcceptRollback, DryRun, Most, Words
+from artcli.cli.transferred import AcceptRollback, DryRun, LimitRate, Most, Words
 from artcli.flows.transfer import pull
 
 EXAMPLES = """
@@ -21,6 +21,7 @@ def command(
     words: Words = None,
     dry_run: DryRun = False,
     max_bytes: Most = None,
+    limit_rate: LimitRate = None,
     accept_rollback: AcceptRollback = False,
 ) -> None:
     """Bring versions, runs and what is known of them here from a remote: only chunks that are not here travel.
@@ -33,4 +34,4 @@ def command(
         bundled.pull(console, words, dry_run, max_bytes)
         return
     heal = False if accept_rollback else None
-    transferred.carry(console, words, pull, "pulled from", dry_run=dry_run, most=max_bytes, heal=heal)
+    transferred.carry(console, words, pull, "pulled from", dry_run=dry_run, most=max_bytes, rate=limit_rate, heal=heal)
