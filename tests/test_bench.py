@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from benchmark import data, limits, recorders, remotes, report, works  # noqa: E402
 from benchmark.compare import difference  # noqa: E402
-from benchmark.measure import Failed, quietly, run, tree_size  # noqa: E402
+from benchmark.measure import _TOUCH, Failed, quietly, run, touch, tree_size  # noqa: E402
 from benchmark.plan import Plan, Row  # noqa: E402
 from benchmark.relay import Relay  # noqa: E402
 from benchmark.tools import Absent, Art, Tool, Trash, Venvs, wipe  # noqa: E402
@@ -94,6 +94,13 @@ class TestMeasure:
         measured = run("sleep 60 & sleep 60; wait", cwd=tmp_path, env=ENV, timeout=0.3)
         assert measured.wall < 10
         assert measured.status == -9
+
+    def test_memory_that_is_touched_is_really_taken(self, tmp_path: Path) -> None:
+        touch(1 << 20)
+        measured = python(
+            f"import sys; sys.argv[1:] = [str(96 << 20)]\n{_TOUCH}\nimport time; time.sleep(0.1)", tmp_path
+        )
+        assert 90 << 20 < measured.anon < 130 << 20
 
     def test_a_row_is_disturbed_when_others_use_a_tenth_of_the_machine(self, tmp_path: Path) -> None:
         calm = replace(python("pass", tmp_path), wall=1.0)

@@ -112,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--edits", type=int, help="seeded positions of W4 (default 15, small 5)")
     parser.add_argument("--million", action="store_true", help="also ten times as many files, of art alone")
     parser.add_argument("--calm", type=float, default=0, metavar="S", help="wait up to S seconds for a quiet machine")
+    parser.add_argument(
+        "--touch", type=int, default=0, metavar="GIB",
+        help="write to so much free memory before each measurement: whether the host has to give it first is chance",
+    )  # fmt: skip
     parser.add_argument("--profile", choices=list(WORKS), metavar="WORK", help="art alone, under a profiler")
     parser.add_argument("--strict", action="store_true", help="a missed limit is a failure")
     parser.add_argument("--out", type=Path, help="file that JSON lines are appended to")
@@ -143,6 +147,7 @@ def _plan(asked: argparse.Namespace, root: Path) -> Plan:
         edits=asked.edits or (1 if asked.profile else 5 if small else 15),
         starts=15,
         calm=asked.calm,
+        touched=asked.touch << 30,
         profile=asked.profile,
     )
 

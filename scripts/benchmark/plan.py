@@ -79,6 +79,7 @@ class Plan:
     edits: int = 15
     starts: int = 15
     calm: float = 0.0
+    touched: int = 0  # bytes of memory that are taken and given back before each measurement
     timeout: float = 900.0
     profile: str | None = None
 

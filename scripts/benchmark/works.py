@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from benchmark import data, recorders, remotes
 from benchmark.compare import difference
-from benchmark.measure import Command, Failed, Measured, quietly, run, tree_size, wait_until_quiet, warm
+from benchmark.measure import Command, Failed, Measured, quietly, run, touch, tree_size, wait_until_quiet, warm
 from benchmark.plan import SCENES, WORKS, Plan, Row
 from benchmark.tools import TOOLS, Absent, Art, Tool, Trash, Venvs
 
@@ -137,6 +137,8 @@ class Bench:
     ) -> Row:
         """One measured call, as the common part of a row; `env`: another one than the tool's own. Raises Failed."""
         os.sync()
+        if self.plan.touched:
+            touch(self.plan.touched)
         wait_until_quiet(self.plan.calm)
         if self.plan.profile == work and isinstance(tool, Art) and not isinstance(command, str):
             command = [tool.python, str(Path(__file__).with_name("profile_driver.py")), *command]
