@@ -121,7 +121,8 @@ _TOUCH = """
 import mmap, sys
 free = next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
 size = min(int(sys.argv[1]), free * 3 // 4) >> 20 << 20
-memory, block = mmap.mmap(-1, size), bytes(range(1, 129)) * 8192
+memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+block = bytes(range(1, 129)) * 8192
 for at in range(0, size, 1 << 20):
     memory[at : at + (1 << 20)] = block
 """
