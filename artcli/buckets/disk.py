@@ -291,6 +291,9 @@ class DiskIncoming:
     def view(self) -> memoryview:
         return self._scratch.view()
 
+    def read(self, start: int, length: int) -> bytes:
+        return self._scratch.read(start, length)
+
     def place(self, key: str) -> bool:
         bucket = self._bucket
         try:

@@ -7,6 +7,7 @@ at a time.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from mmap import ACCESS_READ, mmap
@@ -33,6 +34,9 @@ class Incoming(Protocol):
 
     def view(self) -> memoryview:
         """All that has come, memory-mapped; good until `close`."""
+
+    def read(self, start: int, length: int) -> bytes:
+        """A part of what has come; fewer bytes, even none, past its end."""
 
     def place(self, key: str) -> bool:
         """Keep it under `key`, durably when this returns, as `Bucket.add` does; False if the name is taken."""
@@ -61,6 +65,10 @@ class _Spooled:
     def view(self) -> memoryview:
         self._file.flush()
         return memoryview(mmap(self._file.fileno(), self.size, access=ACCESS_READ) if self.size else b"")
+
+    def read(self, start: int, length: int) -> bytes:
+        self._file.flush()
+        return os.pread(self._file.fileno(), length, start)
 
     def place(self, key: str) -> bool:
         with _handing:

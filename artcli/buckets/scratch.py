@@ -54,6 +54,10 @@ class Scratch:
             return memoryview(b"")
         return memoryview(mmap.mmap(self._file.fd, self.size, access=mmap.ACCESS_READ))
 
+    def read(self, start: int, length: int) -> bytes:
+        """What was written, in part; not mapped, so that a large file takes no memory."""
+        return os.pread(self._file.fd, length, start)
+
     def place(self, folder: Handle, name: str) -> bool:
         """Give the file its name, durably but for the folder itself; False if the name is taken."""
         sync(self._file.fd)

@@ -102,8 +102,7 @@ class Upload:
 
     def add_file(self, path: bytes, body: Incoming, *, executable: bool = False) -> None:
         """A file of these bytes."""
-        view = body.view()
-        self._put(path, (view[start : start + PIECE] for start in range(0, len(view), PIECE)), executable)
+        self._put(path, (body.read(start, PIECE) for start in range(0, body.size, PIECE)), executable)
 
     def add_from(self, path: bytes, file: Path, *, executable: bool) -> None:
         """A file of the bytes of a file of this server's own."""
@@ -119,7 +118,7 @@ class Upload:
 
     def add_tar(self, body: Incoming) -> None:
         """What is in a tar archive; raises `Refused` (422) for one that is damaged, or not to be trusted."""
-        file = cast("IO[bytes]", _Careful(body.view()))
+        file = cast("IO[bytes]", _Careful(body))
         try:
             with tarfile.open(fileobj=file, mode="r:", errorlevel=2, encoding="utf-8") as archive:
                 while (member := archive.next()) is not None:
@@ -203,14 +202,14 @@ def _path(name: str) -> bytes:
 class _Careful:
     """Bytes as a file for `tarfile`, which reads a header at once, however long it says to be."""
 
-    def __init__(self, view: memoryview) -> None:
-        self._view = view
+    def __init__(self, body: Incoming) -> None:
+        self._body = body
         self._at = 0
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MOST_AT_ONCE:
             raise ValueError("a header of the archive is too long")
-        data = bytes(self._view[self._at : self._at + size])
+        data = self._body.read(self._at, size)
         self._at += len(data)
         return data
 
