@@ -72,6 +72,10 @@ class NetworkError(CommError):
     exit_code = 8
 
 
+UNREADABLE = (IntegrityError, NetworkError)
+"""What reading raises of bytes that are damaged, gone, or in a place that cannot be reached."""
+
+
 class SpaceError(ArtError):
     exit_code = 9
 

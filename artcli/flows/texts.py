@@ -15,7 +15,7 @@ from artcli.catalog.catalog import Artifact, Version
 from artcli.catalog.facts import Draft
 from artcli.catalog.repository import Repository
 from artcli.catalog.texts import Text
-from artcli.errors import IntegrityError
+from artcli.errors import UNREADABLE
 
 Row = TypeVar("Row", Version, Artifact)
 
@@ -47,7 +47,7 @@ class Reader:
     def _read(self, row: Version | Artifact, what: str, text: Text | None) -> str | None:
         try:
             return read(self._repository, text)
-        except IntegrityError as error:
+        except UNREADABLE as error:
             ref = row.ref if isinstance(row, Version) else row.name
             self._lost(f"the {what} of {ref} cannot be read: {error.message}; art fsck")
             return None
@@ -58,7 +58,7 @@ class Reader:
             return value
         try:
             return read(self._repository, texts.named(value))
-        except (ValueError, IntegrityError):
+        except (ValueError, *UNREADABLE):
             return value
 
 

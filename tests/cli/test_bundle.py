@@ -13,7 +13,9 @@ def test_a_model_is_carried_to_the_car(art: Art) -> None:
     (art.directory / "out").mkdir()
     (art.directory / "out" / "model.pth").write_bytes(b"weights" * 1000)
     assert art("init").code == 0
-    run = art("run", "start", "--name", "training").out.strip()
+    other = art("run", "start", "--name", "other", "-c", "lr=3").out.strip()
+    assert art("run", "finish", other).code == 0
+    run = art("run", "start", "--name", "training", "-c", "lr=0.1").out.strip()
     assert art("log-artifact", "model", "out", "--run", run).code == 0
     assert art("run", "finish", run).code == 0
     made = art("bundle", "create", "../model.artb", "model:latest", "--json")
@@ -26,6 +28,10 @@ def test_a_model_is_carried_to_the_car(art: Art) -> None:
     assert harvest(car.directory / "here") == {"model.pth": b"weights" * 1000}
     assert used.code == 0
     assert car("show", "model:v0", "--field", "producer.name").out == "training\n"
+    runs = car("runs", "--columns", "name,config.lr")
+    assert (runs.code, runs.lines) == (0, ["training\t0.1", "other\t"])
+    assert "1 of these runs said is not here" in runs.err
+    assert car("why", "model:v0").code == car("search", "training").code == 0
     (art.directory / "out" / "model.pth").write_bytes(b"better" * 1000)
     assert art("log-artifact", "model", "out").code == 0
     assert art("bundle", "create", "../next.artb", "model:v1", "--since", "model:v0").code == 0

@@ -29,7 +29,7 @@ from artcli.catalog.repository import Repository
 from artcli.catalog.runs import live, records
 from artcli.catalog.runs.live import Heard, Key
 from artcli.catalog.runs.said import Batch, Points, Said
-from artcli.errors import IntegrityError
+from artcli.errors import UNREADABLE, ArtError
 
 R = TypeVar("R")
 
@@ -83,7 +83,7 @@ class RunCache:
         self._repository = weakref.ref(repository)
         self._derived = Derived(repository.path / "cache" / "runs.db", f"runs {FORMAT} {repository.place}", _SCHEMA)
         self.process = os.getpid()
-        self.faults: dict[str, IntegrityError] = {}
+        self.faults: dict[str, ArtError] = {}
         """Runs of which something is missing or damaged, as of the last `follow`."""
 
     @property
@@ -190,7 +190,7 @@ class RunCache:
         try:
             chunks = map(store.get, self._chunks(part.key))
             batch = said.absorb(chain.from_iterable(map(records.decode_sealed, chunks)))
-        except IntegrityError as error:
+        except UNREADABLE as error:
             self.faults[part.key[0]] = error
             return False
         if before is not None:

@@ -20,7 +20,7 @@ from artcli.catalog.runs.cache import cache_of
 from artcli.catalog.runs.records import Record
 from artcli.catalog.runs.register import LIVE, Register, Run
 from artcli.catalog.runs.said import NUMBER, Said
-from artcli.errors import IntegrityError, NotFoundError
+from artcli.errors import UNREADABLE, ArtError, NotFoundError
 
 _COLUMNS = "run, config, summary, rows, first, last, spent, rest"
 
@@ -48,7 +48,7 @@ class RunView:
 
     def __init__(
         self, repository: Repository, run: Run, tags: list[str], row: tuple[Any, ...] | None,
-        fault: IntegrityError | None,
+        fault: ArtError | None,
     ) -> None:  # fmt: skip
         self.run = run
         self.tags = tags
@@ -62,7 +62,7 @@ class RunView:
         """What it is about; None, and the reason in `fault`, if a long text cannot be read."""
         try:
             return notes(self._repository, self.run)
-        except IntegrityError as error:
+        except UNREADABLE as error:
             self.fault = self.fault or error
             return None
 

@@ -12,6 +12,7 @@ from artcli.catalog.runs.register import Register
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.run_items import RUN_FIELDS, RunItem
+from artcli.errors import NetworkError
 from artcli.flows.runs import listing
 from artcli.flows.runs.listing import Group, Query
 
@@ -80,8 +81,11 @@ def command(
             console.say(f"none in project '{console.project}'; --all-projects lists those of {others}")
         elif not (conditions or state or tag or job_type or deleted):
             console.say("no runs yet; art run -- COMMAND makes one")
-    if broken := sum(row.view.fault is not None for row in found):
-        console.warn(f"what {broken} of these runs said cannot be read whole: art fsck")
+    faults = [row.view.fault for row in found if row.view.fault is not None]
+    if faults and all(isinstance(fault, NetworkError) for fault in faults):
+        console.warn(f"what {len(faults)} of these runs said is not here: {faults[0].message}")
+    elif faults:
+        console.warn(f"what {len(faults)} of these runs said cannot be read whole: art fsck")
     asked = [(sort or "").removeprefix("-"), *_words(group_by), *_words(columns)]
     for key, close in listing.unknown(found, [key for key in asked if key and key not in RUNS.names]):
         console.warn(f"none of these runs has '{key}'" + (f"; did you mean '{close}'?" if close else ""))

@@ -16,7 +16,7 @@ from artcli.catalog.runs.lineage import RUN, VERSION, Lineage, Node
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.said import is_media
 from artcli.catalog.runs.view import RunView, views
-from artcli.errors import IntegrityError
+from artcli.errors import UNREADABLE
 from artcli.flows.lineage.graph import ANY_STATE
 from artcli.flows.runs.compare import Line, compare, flat
 from artcli.flows.runs.listing import Row, plain, rows
@@ -159,7 +159,7 @@ def _code(repository: Repository, old: RunView, new: RunView) -> list[Change]:
                 kept_file(repository, view.run.id, str(path)) if path else None
                 for view, path in zip((old, new), paths, strict=True)
             )
-        except IntegrityError:
+        except UNREADABLE:
             continue  # what cannot be read cannot be compared; the rest is said
         if before != after:
             return [Change("code", key, *paths)]
@@ -170,7 +170,7 @@ def _files(repository: Repository, before: Version, version: Version) -> int | N
     """How many paths differ, up to `MOST_FILES`; None if the lists of files cannot be read."""
     try:
         return sum(1 for _ in islice(manifest.diff(repository.store, before.root, version.root), MOST_FILES))
-    except IntegrityError:
+    except UNREADABLE:
         return None
 
 

@@ -24,7 +24,7 @@ from artcli.catalog.runs.journal import Part
 from artcli.catalog.runs.live import hear
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.view import RunView, views
-from artcli.errors import IntegrityError, UsageError
+from artcli.errors import UNREADABLE, UsageError
 
 PLACES = ("notes", "metadata", "logs")
 FORMAT = 2
@@ -123,7 +123,7 @@ def _put_logs(repository: Repository, database: sqlite3.Connection, found: Seque
                 continue
             try:
                 _put(database, _of_console(repository, part, names[run], name))
-            except IntegrityError:
+            except UNREADABLE:
                 continue  # what is there is found all the same
             if part.segment is not None:
                 database.execute("INSERT OR IGNORE INTO indexed VALUES (?)", (name,))
@@ -181,7 +181,7 @@ def _name(run: str, writer: str, n: int) -> str:
 def _read(repository: Repository, text: Any) -> str:
     try:
         return texts.read(repository.store, text) or ""
-    except IntegrityError:
+    except UNREADABLE:
         return ""  # all other words are found all the same; fsck tells of it
 
 
