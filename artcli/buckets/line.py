@@ -33,6 +33,8 @@ from artcli.errors import ArtError, AuthError, ConflictError, IntegrityError, Ne
 
 CONNECT, STALL = 10.0, 30.0
 """Seconds for a connection to come about, or a piece of a body to be taken; and for which an answer may stop."""
+JUDGED = 4
+"""Times as long the answer to a PUT may take: what was sent is judged and brought to a disk first."""
 PIECE = 64 * 1024
 """Bytes of a body that are sent at once: each has its own `CONNECT` seconds."""
 CONNECTIONS = 16
@@ -102,7 +104,7 @@ def exchange(
     try:
         answer = pool.request(
             method, url, headers=headers, body=content, preload_content=False, redirect=False, retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT, read=STALL),
+            timeout=urllib3.Timeout(connect=CONNECT, read=STALL * (JUDGED if method == "PUT" else 1)),
         )  # fmt: skip
         try:
             if _is_cut(answer):
@@ -165,7 +167,7 @@ def _broken(place: str, error: Exception) -> NetworkError:
     if isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError)):
         return unreachable(place, _reason(error), connected=False)
     if isinstance(error, ReadTimeoutError):
-        return unreachable(place, f"it has been silent for {STALL:.0f} seconds")
+        return unreachable(place, "it has been silent for too long")
     if isinstance(error, SSLError):
         return unreachable(place, "the encrypted line broke")
     return unreachable(place, "the line broke")
