@@ -100,7 +100,7 @@ class Clone(Shared):
     """A dead clone has left a repository without its bytes, or none; `clone` again ends it, once."""
 
     def prepare(self) -> None:
-        self.command = ("clone", self.url, "copy")
+        self.command = ("clone", self.url, "copy", "--full")
         shutil.rmtree(self.car.directory / "copy", ignore_errors=True)
         if len(self.held) < 3:
             self.log()
