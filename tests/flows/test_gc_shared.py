@@ -251,6 +251,16 @@ def test_a_push_that_needs_nothing_of_it_does_not_disturb(purged: World, monkeyp
         assert check(purged).keys() == {"c:v0", "other:v0"}
 
 
+def test_a_push_brings_what_gc_has_taken_while_it_compared(purged: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest is new and was brought already; a chunk below it was there, and is no more."""
+    with purged.open("laptop") as laptop, purged.open("car") as car:
+        tree = {**noisy(range(5)), **noisy("new")}
+        laptop.log("again", tree)
+        Meddling(monkeypatch, lambda: collect_place(car.place, Request(readers=DAY)))  # what was brought is too young
+        laptop.push()
+        assert check(purged)["again:v0"] == tree
+
+
 def test_a_version_that_is_restored_meanwhile_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with world.open("car") as car:
         car.log("a", noisy(range(5)))

@@ -123,7 +123,8 @@ class Copying:
         self._count(digest)
 
     def _wanted_pages(self, digests: Sequence[Digest]) -> Collection[Digest]:
-        return digests if self._through else self._lacking(digests)
+        # also those that the writer was given before: what lies below them may have gone from the target meanwhile
+        return digests if self._through else self._target_lacks(digests)
 
     def _lacking(self, digests: Sequence[Digest]) -> list[Digest]:
         fresh = self._not_written(digests)
