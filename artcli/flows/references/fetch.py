@@ -109,15 +109,15 @@ def compare(recorded: Reference, now: Reference) -> None:
     if recorded.size is not None and now.size is not None and recorded.size != now.size:
         raise changed(recorded.uri, f"it has {now.size:,} bytes, not {recorded.size:,}")
     if recorded.etag is not None and now.etag is not None:
-        if _strong(recorded.etag) != _strong(now.etag):
+        if _bare(recorded.etag) != _bare(now.etag):
             raise changed(recorded.uri, "its etag is another one")
     elif recorded.modified is not None and now.modified is not None and recorded.modified != now.modified:
         raise changed(recorded.uri, f"it was written {now.modified}, and the one that is meant {recorded.modified}")
 
 
-def _strong(etag: str) -> str:
-    """Servers that pack answers on the way call the same file weak or not, as it comes."""
-    return etag.removeprefix("W/")
+def _bare(etag: str) -> str:
+    """Servers that pack answers on the way call the same file weak or not, as it comes; Azure lists without quotes."""
+    return etag.removeprefix("W/").strip('"')
 
 
 def changed(uri: str, why: str) -> IntegrityError:
