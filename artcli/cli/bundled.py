@@ -13,7 +13,7 @@ from artcli.cli.console import Console
 from artcli.errors import ConflictError, UsageError
 from artcli.flows import bundle
 from artcli.flows.meant import given
-from artcli.flows.transfer import Request, Transferred
+from artcli.flows.transfer import Request, Standing, Transferred
 
 
 def is_bundle(repository: Repository | None, word: str) -> bool:
@@ -28,12 +28,12 @@ def pull(console: Console, words: Sequence[str], dry_run: bool, most: str | None
     if len(words) > 1:
         raise UsageError("bad-usage", "a bundle is taken in as a whole", hint=f"art pull {words[0]}")
     repository = console.repository()
-    before = transferred.refs(repository)
+    standing = Standing(repository)
     request = Request(None, dry_run, None if most is None else sizes.parse(most))
     done = _take(console, repository.path, Path(given(words[0])), request)
     with closing(Repository(repository.path)) as now:
-        after = transferred.refs(now)
-    transferred.tell(console, _named(words[0]), done, before, after, "pulled from")
+        done = done._replace(rebased=standing.since(now))
+    transferred.tell(console, _named(words[0]), done, "pulled from")
 
 
 def clone(console: Console, file: str, directory: str | None) -> None:
@@ -51,7 +51,7 @@ def clone(console: Console, file: str, directory: str | None) -> None:
     made.close()
     done = _take(console, target / FOLDER, path, Request(), adopt=True)
     begun.unlink()
-    transferred.tell(console, _named(file), done, {}, {}, "cloned from")
+    transferred.tell(console, _named(file), done, "cloned from")
 
 
 def _take(console: Console, repository: Path, file: Path, request: Request, *, adopt: bool = False) -> Transferred:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from artcli.buckets.limited import Meter
 from artcli.catalog import resolve
-from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.place import Place
 from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import Repository
@@ -18,7 +17,7 @@ from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.errors import NotFoundError
 from artcli.flows import rates, remotes, rollback
-from artcli.flows.transfer import Request, Transferred
+from artcli.flows.transfer import Rebased, Request, Transferred
 from artcli.progress import Progress
 
 TRANSFER = Schema(
@@ -32,6 +31,7 @@ TRANSFER = Schema(
         Field("seconds", "duration", "that it took; with -n about what it would take, if that can be told"),
         Field("dry_run", "truth", "nothing was done"),
         Field("renumbered", "object", "versions made here that have another number now: from, to"),
+        Field("unmoved", "object", "aliases moved here that somebody else had moved before: alias, to, at"),
     ],
     columns=["remote", "facts", "stored"],
     key="remote",
@@ -75,7 +75,6 @@ def carry(
     """
     repository = console.repository()
     remote, wanted = _told(repository, list(words or ()))
-    before = refs(repository)
     limit = None if most is None else sizes.parse(most)
     place = remotes.reach(repository, remote, paced(rate))
     try:
@@ -90,7 +89,7 @@ def carry(
         done = done._replace(seconds=rates.seconds(repository.path, remote.place, done.stored))
     else:
         rates.remember(repository.path, remote.place, done.stored, done.seconds)
-    tell(console, remote, done, before, refs(repository), verb)
+    tell(console, remote, done, verb)
 
 
 def paced(rate: str | None) -> Meter | None:
@@ -140,20 +139,29 @@ def _versions(console: Console, repository: Repository, place: Place, refs: Sequ
     return frozenset(ids)
 
 
-def refs(repository: Repository) -> dict[str, str]:
-    """The refs of all versions by id."""
-    return {version.id: version.ref for version in repository.catalog.versions(states=(LIVE, TRASH))}
-
-
-def tell(
-    console: Console, remote: Remote, done: Transferred, before: Mapping[str, str], after: Mapping[str, str], verb: str
-) -> None:
-    """`before` and `after`: refs by id; each version that has another one now is named."""
-    moved = [{"from": ref, "to": after[id]} for id, ref in before.items() if id in after and after[id] != ref]
-    for one in moved:
-        console.say(f"{one['from']} is {one['to']} now: somebody else's version came first")
-    item: dict[str, object] = {"remote": remote.name, "url": remote.url, **done._asdict(), "renumbered": moved}
+def tell(console: Console, remote: Remote, done: Transferred, verb: str) -> None:
+    """Say what was done, and what is another now of what was made here."""
+    tell_rebased(console, done.rebased)
+    item: dict[str, object] = {"remote": remote.name, "url": remote.url, **done._asdict(), **rebased(done.rebased)}
     console.record(TRANSFER, item, receipt=_receipt(remote, done, verb), summary=True)
+
+
+def rebased(found: Rebased) -> dict[str, object]:
+    """As JSON has it."""
+    return {
+        "renumbered": [{"from": before, "to": after} for before, after in found.renumbered],
+        "unmoved": [moved._asdict() for moved in found.unmoved],
+    }
+
+
+def tell_rebased(console: Console, found: Rebased) -> None:
+    """Name each version that has another number, and each alias that somebody else has moved."""
+    for before, after in found.renumbered:
+        console.say(f"{before} is {after} now: somebody else's version came first")
+    for alias, to, at in found.unmoved:
+        where = f"stays at {at}" if at else "leads nowhere"
+        word = alias.partition(":")[2]
+        console.say(f"{alias} {where}, where somebody else has put it; to move it: art alias {to} {word}")
 
 
 def _receipt(remote: Remote, done: Transferred, verb: str) -> str:

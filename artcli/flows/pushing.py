@@ -6,13 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.remotes import Remotes
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import liveness
 from artcli.flows import rates, remotes
 from artcli.flows.runs.seal import settle
-from artcli.flows.transfer import Transferred, fetch, push
+from artcli.flows.transfer import Rebased, Transferred, fetch, push
 from artcli.progress import Progress, Silent
 
 BY_THE_WAY = 10.0
@@ -26,8 +25,8 @@ class Synced(NamedTuple):
     url: str
     pushed: Transferred
     fetched: Transferred
-    renumbered: list[tuple[str, str]]
-    """Versions made here that have another number now: what they were, what they are."""
+    rebased: Rebased
+    """What of the changes made here is another now."""
 
 
 def is_shared(repository: Path) -> bool:
@@ -57,18 +56,11 @@ def sync(path: Path, remote: str | None = None, progress: Progress | None = None
         if liveness.needs_care(repository):
             settle(repository)  # what dead processes have left of their runs
         found = remotes.chosen(repository, remote)
-        before = _refs(repository)
         with closing(remotes.reach(repository, found)) as place:
             pushed = push(repository, place, progress=told)
             fetched = fetch(repository, place, told)
             fetched = fetched._replace(facts=max(0, fetched.facts - pushed.facts))  # its own come back
             rates.remember(path, found.place, pushed.stored, pushed.seconds)
-        repository.refresh()
-        after = _refs(repository)
-    moved = [(ref, after[id]) for id, ref in before.items() if after.get(id, ref) != ref]
-    return Synced(found.name, found.url, pushed, fetched, moved)
-
-
-def _refs(repository: Repository) -> dict[str, str]:
-    """The refs of versions by their ids."""
-    return {version.id: version.ref for version in repository.catalog.versions(states=(LIVE, TRASH))}
+    both = pushed.rebased, fetched.rebased
+    rebased = Rebased([one for part in both for one in part.renumbered], [one for part in both for one in part.unmoved])
+    return Synced(found.name, found.url, pushed, fetched, rebased)

@@ -46,7 +46,7 @@ from artcli.flows.references.bring import Unbrought, is_beyond
 from artcli.flows.references.known import Known
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared, Sharing
-from artcli.flows.transfer import keep_manifest
+from artcli.flows.transfer import keep_manifest, meant_before
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
 
@@ -147,8 +147,8 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
     if not request.dry_run:
         copies.remember(repository.path, root, version, part, beside=beside)
     path = root / os.fsdecode(found.path) if found.path else root
-    seconds = time.monotonic() - started
-    return Used(version, path, plan, work.rescued, work.unbrought, work.shared, found.note, seconds)
+    note, seconds = meant_before(repository, version) or found.note, time.monotonic() - started
+    return Used(version, path, plan, work.rescued, work.unbrought, work.shared, note, seconds)
 
 
 def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:

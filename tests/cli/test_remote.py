@@ -345,3 +345,39 @@ def test_a_number_is_provisional_until_the_place_has_it(machines: Machines) -> N
     car("push")
     assert car("show", "dataset:v0", "--field", "provisional").out == "false\n"
     assert "*" not in car.on_terminal("ls", "dataset").out
+
+
+def test_what_a_renumbered_name_meant_here_is_told_once(machines: Machines) -> None:
+    car, laptop = machines.car, machines.laptop
+    machines.share()
+    log(car, a=b"of the car" * 100)
+    log(laptop, b=b"of the laptop" * 100)
+    car("push")
+    laptop("push")
+    first = laptop("use", "dataset:v0")
+    assert "dataset:v0 was another version here, before others' came first: that is dataset:v1 now" in first.err
+    assert "was another version" not in laptop("use", "dataset:v0").err
+
+
+def test_an_alias_that_somebody_else_has_moved_stays_there(machines: Machines) -> None:
+    car, laptop = machines.car, machines.laptop
+    machines.share()
+    log(car, a=b"a" * 1000)
+    log(car, a=b"b" * 1000)
+    car("alias", "dataset:v0", "best")
+    car("push")
+    laptop("fetch")
+    car("alias", "dataset:v1", "best")
+    car("push")
+    laptop("alias", "dataset:v0", "deployed")
+    log(laptop, c=b"c" * 1000)
+    laptop("alias", "dataset:v2", "best")
+    pushed = laptop("push", "--json")
+    assert pushed.json["unmoved"] == [{"alias": "dataset:best", "to": "dataset:v2", "at": "dataset:v1"}]
+    assert laptop("show", "dataset:best", "--field", "version").out == "v1\n"
+    assert car("fetch").code == 0
+    assert car("show", "dataset:deployed", "--field", "version").out == "v0\n"
+    laptop("alias", "dataset:v2", "best")
+    assert laptop("push", "--json").json["unmoved"] == []
+    assert car("fetch").code == 0
+    assert car("show", "dataset:best", "--field", "version").out == "v2\n"

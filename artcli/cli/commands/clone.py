@@ -73,7 +73,7 @@ def command(
                 chunks, stored = done.chunks + brought.chunks, done.stored + brought.stored
                 done = done._replace(chunks=chunks, stored=stored, seconds=done.seconds + brought.seconds)
         begun.unlink()
-        transferred.tell(console, remote, done, {}, {}, "cloned from")
+        transferred.tell(console, remote, done, "cloned from")
     finally:
         place.close()
         repository.close()

@@ -48,4 +48,4 @@ def command(
         request = Request(frozenset(found) if refs else None, dry_run, limit)
         with console.progress() as progress:
             done = copy(there, place, repository.place, request, progress)
-    transferred.tell(console, target, done, {}, {}, f"copied from {source.name} to")
+    transferred.tell(console, target, done, f"copied from {source.name} to")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from artcli.catalog import moments
-from artcli.cli import formatting, recording
+from artcli.cli import formatting, recording, transferred
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.flows import pushing
@@ -35,6 +35,7 @@ SYNCED = Schema(
         Field("fetched", "count", "changes that came here"),
         Field("received", "size", "bytes of lists of files and of what runs said that did"),
         Field("renumbered", "object", "versions made here that have another number now: from, to"),
+        Field("unmoved", "object", "aliases moved here that somebody else had moved before: alias, to, at"),
     ],
     columns=["remote", "pushed", "sent", "fetched"],
     key="remote",
@@ -62,7 +63,7 @@ def command(
     if watch is None and not log:
         with console.progress() as progress:
             synced = pushing.sync(repository.path, remote, progress)
-        _tell_renumbered(console, synced)
+        transferred.tell_rebased(console, synced.rebased)
         console.record(SYNCED, _item(synced), receipt=_receipt(synced))
         return
     logs = [Watched(name, Path(given(path))) for name, path in (_pair(word) for word in log or ())]
@@ -74,7 +75,7 @@ def _watch(console: Console, path: Path, wanted: Wanted) -> None:
     from artcli.cli.main import Terminated
 
     def synced(done: Synced) -> None:
-        _tell_renumbered(console, done)
+        transferred.tell_rebased(console, done.rebased)
         if done.pushed.facts or done.fetched.facts:
             console.say(_receipt(done))
 
@@ -86,11 +87,6 @@ def _watch(console: Console, path: Path, wanted: Wanted) -> None:
         Keeper(path, wanted, Listener(synced, logged, console.warn)).run()
     except (Terminated, KeyboardInterrupt):
         console.say("stopped: what is logged is kept, and goes on from here")
-
-
-def _tell_renumbered(console: Console, synced: Synced) -> None:
-    for before, after in synced.renumbered:
-        console.say(f"{before} is {after} now: somebody else's version came first")
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -107,7 +103,7 @@ def _item(synced: Synced) -> dict[str, object]:
     return {
         "remote": synced.remote, "url": synced.url, "pushed": synced.pushed.facts, "sent": synced.pushed.stored,
         "fetched": synced.fetched.facts, "received": synced.fetched.stored,
-        "renumbered": [{"from": before, "to": after} for before, after in synced.renumbered],
+        **transferred.rebased(synced.rebased),
     }  # fmt: skip
 
 

@@ -13,6 +13,20 @@ on. The same command begins again, makes the same packs, and finds those there t
 from artcli.flows.transfer.copying import Price
 from artcli.flows.transfer.pull import fetch, keep_manifest, pull
 from artcli.flows.transfer.push import copy, push
+from artcli.flows.transfer.rebase import Rebased, Standing, meant_before
 from artcli.flows.transfer.request import ALL, Request, Transferred
 
-__all__ = ["ALL", "Price", "Request", "Transferred", "copy", "fetch", "keep_manifest", "pull", "push"]
+__all__ = [
+    "ALL",
+    "Price",
+    "Rebased",
+    "Request",
+    "Standing",
+    "Transferred",
+    "copy",
+    "fetch",
+    "keep_manifest",
+    "meant_before",
+    "pull",
+    "push",
+]

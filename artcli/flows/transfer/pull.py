@@ -22,6 +22,7 @@ from artcli.catalog.repository import Make, Repository
 from artcli.content import Digest
 from artcli.flows.transfer.cargo import Needed, everything, needs, shared
 from artcli.flows.transfer.copying import Copying, Price
+from artcli.flows.transfer.rebase import NOTHING, Standing
 from artcli.flows.transfer.request import ALL, Request, Transferred, check_price, index_fact
 from artcli.progress import Progress, Silent
 from artcli.store.store import Store
@@ -39,12 +40,14 @@ def fetch(repository: Repository, place: Place, progress: Progress | None = None
     started = time.monotonic()
     told = progress or Silent()
     told.phase("fetching")
+    standing = Standing(repository)
     with place.at_work():
         news = place.fetch()
-        price = _keep(repository, place, told)
+        facts, price = _keep(repository, place, told)
     if news:
         repository.refresh()
-    return Transferred(price[0], price[1].chunks, price[1].stored, seconds=time.monotonic() - started)
+    rebased = standing.since(repository) if news else NOTHING
+    return Transferred(facts, price.chunks, price.stored, seconds=time.monotonic() - started, rebased=rebased)
 
 
 def _keep(repository: Repository, place: Place, progress: Progress) -> tuple[int, Price]:
@@ -112,11 +115,12 @@ def pull(
     started = time.monotonic()
     with place.at_work(), repository.writing():
         told.phase("comparing")
+        standing = Standing(repository)
         place.fetch()
         place.check()
         repository.refresh()
         done = _Pull(repository, place, request, told, others).run()
-    return done._replace(seconds=time.monotonic() - started)
+    return done._replace(seconds=time.monotonic() - started, rebased=standing.since(repository))
 
 
 class _Pull:

@@ -19,6 +19,7 @@ from artcli.catalog.repository import Repository
 from artcli.content import Digest
 from artcli.flows.transfer.cargo import Needed, needs, shared
 from artcli.flows.transfer.copying import Copying, Price
+from artcli.flows.transfer.rebase import Standing
 from artcli.flows.transfer.request import ALL, Request, Transferred, check_price, index_fact
 from artcli.flows.transfer.tidy import tidy
 from artcli.progress import Progress, Silent
@@ -42,10 +43,11 @@ def push(repository: Repository, place: Place, request: Request = ALL, progress:
     `SpaceError` (`over-max-bytes`).
     """
     with place.at_work(), repository.reading():
+        standing = Standing(repository)
         unsettled = repository.follower.fold.unsettled if place.is_authority_of(repository) else None
         done = _Push(repository, place, request, progress or Silent(), unsettled).run()
     repository.refresh()
-    return done
+    return done._replace(rebased=standing.since(repository))
 
 
 def copy(

@@ -11,6 +11,7 @@ from artcli.catalog.facts import Draft, Fact
 from artcli.errors import SpaceError
 from artcli.flows.transfer.cargo import Selection
 from artcli.flows.transfer.copying import Price
+from artcli.flows.transfer.rebase import NOTHING, Rebased
 from artcli.store.writer import Flushed
 
 
@@ -44,6 +45,8 @@ class Transferred(NamedTuple):
     """Their bytes, as stored."""
     dry_run: bool = False
     seconds: float = 0.0
+    rebased: Rebased = NOTHING
+    """What of this repository's own changes is another now."""
 
 
 def check_price(price: Price, request: Request) -> None:

@@ -1,0 +1,132 @@
+"""What becomes of this repository's own changes when others' come before them.
+
+A version made here gets the next number. An alias that somebody else has moved meanwhile stays where they put it: the
+move made here is recorded, has no effect, and whoever made it is told how to repeat it. What a renumbered name meant
+here is remembered in `local/renumbered.json` until somebody asks for it by that name, and is told then, once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.fold import LIVE, TRASH
+from artcli.catalog.repository import Repository
+
+_FILE = "renumbered.json"
+
+
+class Unmoved(NamedTuple):
+    """A move of an alias that has no effect, because somebody else had moved it."""
+
+    alias: str
+    """`name:alias`."""
+    to: str
+    """The version that it was to lead to, as `name:vN`."""
+    at: str | None
+    """The version that it leads to; None: to none."""
+
+
+class Rebased(NamedTuple):
+    """What is another now."""
+
+    renumbered: Sequence[tuple[str, str]] = ()
+    """Versions made here: what they were, what they are."""
+    unmoved: Sequence[Unmoved] = ()
+
+
+NOTHING = Rebased()
+
+
+class Standing:
+    """How own changes stood before others' came."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._path = repository.path
+        self._refs = {version.id: version for version in _own(repository)}
+        self._moves = _moves(repository, applied=True)
+
+    def since(self, repository: Repository) -> Rebased:
+        """What is another now in the same repository, which may have been opened anew; remembers it."""
+        catalog = repository.catalog
+        renumbered = []
+        for id, before in self._refs.items():
+            after = catalog.version(id)
+            if after is not None and after.number != before.number:
+                renumbered.append((before, after))
+        lost = self._moves & _moves(repository, applied=False)
+        unmoved = [found for id in sorted(lost) if (found := _unmoved(catalog, id)) is not None]
+        if renumbered:
+            _remember(self._path, renumbered)
+        return Rebased([(before.ref, after.ref) for before, after in renumbered], unmoved)
+
+
+def _own(repository: Repository) -> list[Version]:
+    """The versions of which the authority does not know; without an authority all."""
+    versions = repository.catalog.versions(states=(LIVE, TRASH))
+    if repository.follower.authority is None:
+        return list(versions)
+    waiting = repository.provisional()
+    return [version for version in versions if version.id in waiting]
+
+
+def _moves(repository: Repository, *, applied: bool) -> set[str]:
+    """Ids of own facts that move an alias, and have had an effect or not."""
+    rows = repository.follower.database.execute(
+        "SELECT id FROM facts WHERE kind = 'alias' AND own AND applied = ?", (applied,)
+    )
+    return {row[0] for row in rows}
+
+
+def _unmoved(catalog: Catalog, id: str) -> Unmoved | None:
+    fact = catalog.event(id)[0].fact
+    wanted = catalog.version(fact.data["version"])
+    if wanted is None:
+        return None
+    alias = fact.data["alias"]
+    there = catalog.aliased(wanted.artifact, alias)
+    if there is not None and there.id == wanted.id:
+        return None  # they have moved it to the same version
+    return Unmoved(f"{wanted.name}:{alias}", wanted.ref, there.ref if there else None)
+
+
+def _remember(path: Path, renumbered: Sequence[tuple[Version, Version]]) -> None:
+    known = dict(_read(path))
+    for before, after in renumbered:
+        known[f"{before.project}/{before.ref}"] = after.id
+    _write(path, known)
+
+
+def meant_before(repository: Repository, version: Version) -> str | None:
+    """A sentence, once, if the name of `version` meant another one here before it was renumbered."""
+    known = dict(_read(repository.path))
+    id = known.pop(f"{version.project}/{version.ref}", None)
+    if id is None:
+        return None
+    _write(repository.path, known)
+    other = repository.catalog.version(id)
+    if other is None or other.id == version.id:
+        return None
+    return f"{version.ref} was another version here, before others' came first: that is {other.ref} now"
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    try:
+        found = json.loads((path / "local" / _FILE).read_bytes())
+        return {str(ref): str(id) for ref, id in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}  # never written, or torn: it is a help, not the truth
+
+
+def _write(path: Path, known: Mapping[str, str]) -> None:
+    file = path / "local" / _FILE
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        fresh.write_text(json.dumps(known))
+        os.replace(fresh, file)
+    except OSError:
+        return  # as above
