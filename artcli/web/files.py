@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, REFERENCE, SYMLINK, Entry
-from artcli.flows import contents, part
+from artcli.flows import contents, ls, part
 from artcli.flows.archive import FORMATS
 from artcli.store.store import Store
 from artcli.web import paths
@@ -72,10 +72,9 @@ def find(call: Call, wanted: Named) -> tuple[Version, Store]:
 
 def _file(call: Call, store: Store, entry: Entry, headers: dict[str, str]) -> Response:
     if entry.kind == REFERENCE:
-        told = json.loads(entry.data or b"{}")
         raise Refused(
             409, "only-referred", "the bytes of this file are kept elsewhere, and this server does not fetch them",
-            more={"uri": told.get("uri")},
+            more={"uri": ls.address(entry)},
         )  # fmt: skip
     tag = f'"b3-{entry.digest.hex()}"'
     headers = {**headers, "ETag": tag, "Content-Disposition": _attached(posixpath.basename(entry.path))}
