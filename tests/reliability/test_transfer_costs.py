@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,15 @@ from artcli.store import pack
 from artcli.store.index import build_index, index_key
 from artcli.store.pack import Row
 from tests.catalog.kit import version_data
-from tests.kit import sound
+from tests.kit import sound, trees
 from tests.kit.afar import FarBucket
+from tests.kit.command_line import Art
 from tests.kit.faulty import FaultyBucket
 from tests.kit.machines import World
+from tests.kit.proxy import Proxy, Tokens
 from tests.kit.trees import Tree
 from tests.store.material import noise
+from tests.web.kit import Server
 
 SOME_DOZENS = 48
 LATENCY, BANDWIDTH = 0.05, 10e6
@@ -184,3 +188,55 @@ def fill(place: Place, count: int, names: int) -> None:
         entry = place.log.append(n + 1, digest, made)
         assert entry is not None
         n, digest, made = entry.n, entry.digest, []
+
+
+@pytest.fixture
+def served(swift: Path) -> Iterator[Proxy]:
+    """A line to `art serve` before the empty place `nas`."""
+    (swift / "nas").mkdir()
+    server = Server(swift, swift / "nas", "--auth", "none", "--i-know")
+    try:
+        with Proxy(server.address[1]) as line:
+            yield line
+    finally:
+        server.stop()
+
+
+def machine(swift: Path, name: str, url: str) -> Art:
+    (swift / name).mkdir()
+    art = Art(swift / name)
+    assert art("init").code == art("remote", "add", "nas", url).code == 0
+    return art
+
+
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_small_files_over_http(count: int, served: Proxy, swift: Path) -> None:
+    """Counted on the wire, with all heads and whatever is asked besides."""
+    car, laptop = machine(swift, "car", served.url), machine(swift, "laptop", served.url)
+    trees.plant(car.directory / "data", small_files(count))
+    assert car("log-artifact", "d", "data").code == 0
+    served.forget()
+    stored = car("push", "--json").json_lines[-1]["stored"]
+    assert len(served.requests) <= SOME_DOZENS, served.requests
+    assert served.bytes_up <= 1.02 * stored + METADATA * count
+    assert served.bytes_down <= METADATA * count  # the index that it made: the next push looks into it
+    served.forget()
+    assert laptop("pull").code == 0
+    assert len(served.requests) <= SOME_DOZENS, served.requests
+    assert served.bytes_up + served.bytes_down <= 1.02 * stored + 2 * METADATA * count
+    served.forget()
+    assert laptop("fetch").code == 0
+    assert len(served.requests) == 1, served.requests
+
+
+@pytest.mark.parametrize("size", [4 * MIB, pytest.param(60 * MIB, marks=pytest.mark.soak)])
+def test_a_slow_line_to_a_server(size: int, served: Proxy, swift: Path) -> None:
+    car, laptop = machine(swift, "car", served.url), machine(swift, "laptop", served.url)
+    trees.plant(car.directory / "data", {f"{number}": noise(60_000, f"{number}") for number in range(size // 60_000)})
+    assert car("log-artifact", "d", "data").code == 0
+    served.latency = LATENCY
+    served.buckets = {up: Tokens(BANDWIDTH) for up in (True, False)}
+    for art, command in ((car, "push"), (laptop, "pull")):
+        started = time.monotonic()
+        done = art(command, "--json")
+        assert time.monotonic() - started <= 1.15 * done.json_lines[-1]["stored"] / BANDWIDTH + 2
