@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -210,10 +209,11 @@ def for_a_while(art: Art, words: list[str]) -> tuple[int, str]:
         [sys.executable, "-m", "artcli", *words], cwd=art.directory, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )  # fmt: skip
-    time.sleep(3)
+    assert process.stderr
+    first = process.stderr.readline()  # it says that it has begun
     process.terminate()
     said = process.communicate(timeout=60)[1]
-    return process.returncode, said
+    return process.returncode, first + said
 
 
 def in_shell(directory: Path, script: str) -> tuple[int, str]:

@@ -173,13 +173,14 @@ def test_it_logs_what_is_quiet_and_pushes_it(car: Art, keep: Callable[..., Keepe
     assert "stopped" in keeper.said()
     assert car("fsck").code == 0
     again = keep(*WATCH)
+    until(lambda: "in step" in again.said())
     time.sleep(2)
     assert again.end(signal.SIGINT) == 0
     assert "dataset" not in again.said(), "what is in the last version is not logged again"
 
 
 def test_what_is_being_written_is_left_alone(car: Art, keep: Callable[..., Keeper]) -> None:
-    keeper = keep("--watch", "0.2s", "--log", "dataset=data", "--quiet-for", "1.5s")
+    keeper = keep("--watch", "0.2s", "--log", "dataset=data", "--quiet-for", "3s")
     with (car.directory / "data" / "1.bin").open("ab") as file:
         for _ in range(20):
             file.write(b"more" * 100)
@@ -210,7 +211,7 @@ def test_a_power_cut_at_any_moment_is_harmless(car: Art, keep: Callable[..., Kee
     keeper = keep(*WATCH)
     until(lambda: car("show", "dataset:latest", "--json").json["entries"] == 6)
     until(lambda: car("push", "-n", "--json").json["facts"] == 0)
-    time.sleep(1.5)  # it may have had nothing to do, and be still about to begin
+    until(lambda: "in step" in keeper.said())  # it may have had nothing to do, and be still about to begin
     assert keeper.end() == 0
     assert car("fsck", "--full").code == 0
     assert at_home(car) == car("ls", "dataset", "-q").lines
@@ -218,7 +219,7 @@ def test_a_power_cut_at_any_moment_is_harmless(car: Art, keep: Callable[..., Kee
 
 def test_a_directory_that_is_not_there_yet(car: Art, keep: Callable[..., Keeper]) -> None:
     keeper = keep("--log", "dataset=later", "--quiet-for", "0.2s", "--watch", "0.3s")
-    time.sleep(1.5)
+    until(lambda: "in step" in keeper.said())
     (car.directory / "later").mkdir()
     time.sleep(1)
     (car.directory / "later" / "x").write_bytes(b"x")

@@ -84,6 +84,7 @@ def _watch(console: Console, path: Path, wanted: Wanted) -> None:
         console.say(f"{done.version.ref}  +{done.new_entries:,} of {done.root.entries:,} files")
 
     try:
+        console.say(f"in step from now on, every {formatting.duration(wanted.every)}; SIGTERM or Ctrl-C ends it")
         Keeper(path, wanted, Listener(synced, logged, console.warn)).run()
     except (Terminated, KeyboardInterrupt):
         console.say("stopped: what is logged is kept, and goes on from here")
