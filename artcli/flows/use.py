@@ -25,7 +25,7 @@ from artcli.catalog.catalog import Version
 from artcli.catalog.fold import PURGED
 from artcli.catalog.manifest import REFERENCE, Entry, Finder, PageSource, Root
 from artcli.catalog.repository import Repository
-from artcli.errors import ConflictError, NotFoundError
+from artcli.errors import ConflictError
 from artcli.files import clock
 from artcli.files.ignore import Rules
 from artcli.files.leftovers import sweep
@@ -41,12 +41,13 @@ from artcli.flows.elsewhere import Elsewhere, Origin
 from artcli.flows.judge import Entries, Judgement, judge
 from artcli.flows.known import known_root
 from artcli.flows.overlay import Overlay
-from artcli.flows.part import ALL, Part, selected
+from artcli.flows.part import ALL, Part
 from artcli.flows.references.bring import Unbrought, is_beyond
 from artcli.flows.references.known import Known
+from artcli.flows.renumbered import meant_before
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared, Sharing
-from artcli.flows.transfer import keep_manifest, meant_before
+from artcli.flows.target import target_of
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
 
@@ -137,7 +138,7 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
         raise ConflictError("type-mismatch", f"{version.ref} is of type '{version.type}', not '{request.type}'")
     root = (request.root or request.directory / ARTIFACTS / f"{version.name}:v{version.number}").absolute()
     part = Part(request.only, found.path)
-    target, pages = _target(repository, version, part)
+    target, pages = target_of(repository, version, part)
     work = Bringing(
         repository, root, pages, target, part=part, origin=Origin(version, link=request.link), exact=request.exact,
         dry_run=request.dry_run, workers=request.workers, progress=progress,
@@ -147,23 +148,9 @@ def _use(repository: Repository, request: Request, progress: Progress) -> Used:
     if not request.dry_run:
         copies.remember(repository.path, root, version, part, beside=beside)
     path = root / os.fsdecode(found.path) if found.path else root
-    note, seconds = meant_before(repository, version) or found.note, time.monotonic() - started
+    note = found.note or meant_before(repository, version)
+    seconds = time.monotonic() - started
     return Used(version, path, plan, work.rescued, work.unbrought, work.shared, note, seconds)
-
-
-def _target(repository: Repository, version: Version, part: Part) -> tuple[Root, PageSource]:
-    """The manifest to bring, and where its pages are: a part of a version is a manifest of its own, in memory."""
-    if part.path is None:
-        keep_manifest(repository, version.root.page)
-    if part.is_all:
-        return version.root, repository.store
-    pages = Overlay(repository.store)
-    root = manifest.build(pages, selected(repository.store, version, part.only, part.path))
-    if not root.entries:
-        named = None if part.path is None else f"path {manifest.shown(part.path)!r}"
-        what = named or f"path that matches {', '.join(part.only)}"
-        raise NotFoundError("no-such-path", f"{version.ref} has no {what}", hint=f"art ls {version.ref}")
-    return root, pages
 
 
 class _Pair(NamedTuple):

@@ -13,7 +13,7 @@ on. The same command begins again, makes the same packs, and finds those there t
 from artcli.flows.transfer.copying import Price
 from artcli.flows.transfer.pull import fetch, keep_manifest, pull
 from artcli.flows.transfer.push import copy, push
-from artcli.flows.transfer.rebase import Rebased, Standing, meant_before
+from artcli.flows.transfer.rebase import Rebased, Standing
 from artcli.flows.transfer.request import ALL, Request, Transferred
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "copy",
     "fetch",
     "keep_manifest",
-    "meant_before",
     "pull",
     "push",
 ]

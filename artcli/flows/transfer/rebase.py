@@ -1,23 +1,18 @@
 """What becomes of this repository's own changes when others' come before them.
 
 A version made here gets the next number. An alias that somebody else has moved meanwhile stays where they put it: the
-move made here is recorded, has no effect, and whoever made it is told how to repeat it. What a renumbered name meant
-here is remembered in `local/renumbered.json` until somebody asks for it by that name, and is told then, once.
+move made here is recorded, has no effect, and whoever made it is told how to repeat it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.fold import LIVE, TRASH
 from artcli.catalog.repository import Repository
-
-_FILE = "renumbered.json"
+from artcli.flows.renumbered import remember
 
 
 class Unmoved(NamedTuple):
@@ -61,7 +56,7 @@ class Standing:
         lost = self._moves & _moves(repository, applied=False)
         unmoved = [found for id in sorted(lost) if (found := _unmoved(catalog, id)) is not None]
         if renumbered:
-            _remember(self._path, renumbered)
+            remember(self._path, renumbered)
         return Rebased([(before.ref, after.ref) for before, after in renumbered], unmoved)
 
 
@@ -92,41 +87,3 @@ def _unmoved(catalog: Catalog, id: str) -> Unmoved | None:
     if there is not None and there.id == wanted.id:
         return None  # they have moved it to the same version
     return Unmoved(f"{wanted.name}:{alias}", wanted.ref, there.ref if there else None)
-
-
-def _remember(path: Path, renumbered: Sequence[tuple[Version, Version]]) -> None:
-    known = dict(_read(path))
-    for before, after in renumbered:
-        known[f"{before.project}/{before.ref}"] = after.id
-    _write(path, known)
-
-
-def meant_before(repository: Repository, version: Version) -> str | None:
-    """A sentence, once, if the name of `version` meant another one here before it was renumbered."""
-    known = dict(_read(repository.path))
-    id = known.pop(f"{version.project}/{version.ref}", None)
-    if id is None:
-        return None
-    _write(repository.path, known)
-    other = repository.catalog.version(id)
-    if other is None or other.id == version.id:
-        return None
-    return f"{version.ref} was another version here, before others' came first: that is {other.ref} now"
-
-
-def _read(path: Path) -> Mapping[str, str]:
-    try:
-        found = json.loads((path / "local" / _FILE).read_bytes())
-        return {str(ref): str(id) for ref, id in found.items()}
-    except (OSError, ValueError, AttributeError):
-        return {}  # never written, or torn: it is a help, not the truth
-
-
-def _write(path: Path, known: Mapping[str, str]) -> None:
-    file = path / "local" / _FILE
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        fresh.write_text(json.dumps(known))
-        os.replace(fresh, file)
-    except OSError:
-        return  # as above
