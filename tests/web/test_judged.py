@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from artcli.buckets.disk import DiskBucket
 from artcli.buckets.folders import OpenFiles
+from artcli.catalog import lock
 from artcli.catalog.facts import parse
 from artcli.catalog.log import GENESIS, SEGMENT, Log, encode, entry_key, segment_key
 from artcli.catalog.manifest import FILE, Entry
@@ -332,3 +334,30 @@ def test_a_config_that_was_lost_comes_back_only_as_it_was(client: Client, place:
         assert (refused.status, refused.slug) == (422, "damaged-config")
     assert not (place / "config").exists()
     assert client.server.put("config", config).status == 201
+
+
+def test_history_of_what_is_gone_comes_in_with_its_end(client: Client) -> None:
+    """Versions that were purged where they come from have no bytes any more; those in the trash have theirs."""
+    line = fact("version", **version_data(name="gone"))
+    id = parse(line).id
+    assert client.commit([line, fact("delete", version=id)]).slug == "not-connected"
+    assert client.commit([line, fact("delete", version=id), fact("purge", version=id)]).status == 201
+
+
+def test_a_commit_waits_for_gc(serve: Serve, source: Path, tmp_path: Path) -> None:
+    """What it has judged must not be taken away before it is in the log."""
+    target = Art(tmp_path / "target")
+    target.directory.mkdir()
+    assert target("init").code == 0
+    client = Client(serve("target"), source)
+    client.send("packs")
+    client.send("index")
+    answers: list[int] = []
+    pushing = threading.Thread(target=lambda: answers.append(client.push().status))
+    with lock.held(target.directory / ".art" / "local" / "gc.lock", alone=True, wait=1):
+        pushing.start()
+        time.sleep(0.7)
+        assert answers == []
+        assert client.server("GET", "/v1/o/config").status == 200, "who reads does not wait"
+    pushing.join()
+    assert answers == [201]
