@@ -27,6 +27,8 @@ AT_ONCE = 2
 """Objects that are looked at at one time: the table of a hostile pack may take 100 MB as Python sees it."""
 _looking = threading.BoundedSemaphore(AT_ONCE)
 
+SPARE = slice(9, 12)
+"""Bytes of an index that mean nothing yet."""
 BLOCK = 64 * 1024
 """Rows of an index that are compared with tables together."""
 TAIL = 64 * 1024
@@ -43,6 +45,8 @@ def check_body(bucket: Bucket, place: str, key: str, kind: Kind, view: memoryvie
             if kind is Kind.PACK:
                 _check_pack(table_in(view, bytes.fromhex(name_of(key))), view, full)
             elif kind is Kind.INDEX:
+                if any(view[SPARE]):
+                    raise IntegrityError("damaged-index", "its spare bytes are not zero")
                 _check_index(bucket, Index(name_of(key), view))
             elif kind is Kind.SEGMENT:
                 _check_segment(Log(bucket, place), number_of(key), view)

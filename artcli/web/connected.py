@@ -21,6 +21,7 @@ from artcli.catalog.manifest.page import MAGIC as PAGE_MAGIC
 from artcli.catalog.manifest.page import Leaf, decode_page
 from artcli.catalog.manifest.reach import walk_pages
 from artcli.catalog.manifest.read import open_root
+from artcli.catalog.runs.fold import named
 from artcli.catalog.runs.register import Register
 from artcli.content import Digest
 from artcli.errors import IntegrityError
@@ -164,12 +165,12 @@ def _chunks(catalog: Catalog, register: Register, fact: Fact) -> Iterator[Digest
     if fact.kind == "segment" and _is_kept(register, fact):
         for chunk in (*fact.data["records"], *fact.data.get("console", ())):
             yield bytes.fromhex(chunk)
-    run = fact.data.get("run")
+    run = named(fact.data)
     for field in ("description", "notes", "to"):
         value = fact.data.get(field)
         if isinstance(value, dict) and isinstance(value.get("text"), str) and len(value) == 1:
             text = bytes.fromhex(value["text"])
-            if catalog.has_text(text) or (isinstance(run, str) and register.has_text(run, text)):
+            if catalog.has_text(text) or (run and register.has_text(run, text)):
                 yield text
 
 

@@ -28,19 +28,21 @@ class Made(NamedTuple):
 
     fact: Fact
     applied: bool
+    fault: str | None
+    """Why it means nothing: its data is not what its kind needs."""
     project: str | None
 
 
 def made_by(database: sqlite3.Connection, n: int) -> list[Made]:
     """The facts of entry `n` that were not known before it, in order; a known one has no effect and needs no right."""
     rows = database.execute(
-        "SELECT line, applied, (SELECT project FROM artifacts a WHERE a.id = f.artifact),"
+        "SELECT line, applied, fault, (SELECT project FROM artifacts a WHERE a.id = f.artifact),"
         " (SELECT project FROM runs r WHERE r.id = f.run) FROM facts f WHERE own AND n = ? ORDER BY seq",
         (n,),
     )
     return [
-        Made(facts.parse(line), bool(applied), of_artifact if of_artifact is not None else of_run)
-        for line, applied, of_artifact, of_run in rows
+        Made(facts.parse(line), bool(applied), fault, of_artifact if of_artifact is not None else of_run)
+        for line, applied, fault, of_artifact, of_run in rows
     ]
 
 
@@ -50,8 +52,15 @@ def protected(database: sqlite3.Connection) -> Protected:
 
 
 def check(made: list[Made], bearer: Bearer, before: Protected, after: Protected) -> None:
-    """Raise `Refused` (403) unless the bearer may add these facts."""
+    """Raise `Refused` (403, 422) unless the bearer may add these facts.
+
+    Those that mean nothing are carried along everywhere, and begin nowhere: an admin may bring such a history.
+    """
     for one in made:
+        if one.fault is not None and bearer.scope < ADMIN:
+            raise Refused(
+                422, "unfit-fact", f"a fact of kind '{one.fact.kind}' ({one.fact.id}) means nothing: {one.fault}"
+            )
         if _scope(one.fact) > bearer.scope:
             raise Refused(
                 403, "scope-too-small", f"a fact of kind '{one.fact.kind}' ({one.fact.id}) needs a token of scope admin"

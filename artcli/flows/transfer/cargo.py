@@ -9,6 +9,7 @@ from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog, Event, Version
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import LIVE, OF_A_PLACE, PURGED, TRASH
+from artcli.catalog.runs.fold import named
 from artcli.catalog.runs.register import Register, Segment
 from artcli.content import Digest
 
@@ -87,7 +88,7 @@ def needs(catalog: Catalog, facts: Iterable[Fact]) -> Needed:
             version = catalog.version(fact.id)
             if version is not None and version.state != PURGED:
                 needed.roots.append(version.root.page)
-        elif fact.kind == "segment" and isinstance(run := fact.data.get("run"), str):
+        elif fact.kind == "segment" and (run := named(fact.data)):
             runs[run] = None
         needed.texts.extend(text for text in _named(fact.data) if _is_needed(catalog, register, fact, text))
     for run in runs:
@@ -115,5 +116,5 @@ def _named(data: Any) -> Iterator[Digest]:
 
 
 def _is_needed(catalog: Catalog, register: Register, fact: Fact, text: Digest) -> bool:
-    run = fact.data.get("run")
-    return register.has_text(run, text) if isinstance(run, str) else catalog.has_text(text)
+    run = named(fact.data)
+    return register.has_text(run, text) if run else catalog.has_text(text)
