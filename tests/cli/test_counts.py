@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.kit.command_line import Art
 
 
@@ -16,7 +18,8 @@ def test_one(art: Art) -> None:
     assert "\none:v0  wrote 1 of 1 file, " in again
 
 
-def test_thousands(art: Art) -> None:
+def test_thousands(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ART_PROGRESS", "off")  # a slow machine would be told of
     art("init")
     data = art.directory / "data"
     data.mkdir()
