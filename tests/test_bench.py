@@ -383,6 +383,9 @@ class FakeSharer(remotes.Sharer):
     def bring(self, url: str, source: Path, tag: str, out: Path):
         return f"cp -r {url}/{tag} {source.name}", out
 
+    def whole(self, url: str, out: Path):
+        return f"cp -r {url} copy", out
+
     def server(self, port: int) -> list[str]:
         raise AssertionError("it is not asked to serve")
 
@@ -403,11 +406,11 @@ class TestRemotes:
         monkeypatch.setattr(remotes, "_sharers", sharers)
         monkeypatch.setattr(FakeSharer, "add", lambda self, source, tag: quietly(
             *[f"cp -r {source} {self.tool.store}/{tag}"], cwd=self.tool.box, env=ENV))  # fmt: skip
-        harness, rows = bench("push", "push-delta", "clone", repeats=2)
+        harness, rows = bench("push", "push-delta", "clone", "clone-full", repeats=2)
         monkeypatch.setitem(works.SCENES, "directory", remotes.DIRECTORY)
         remotes.measure(harness, remotes.DIRECTORY)
         assert [(row["work"], row["round"]) for row in rows] == [
-            (work, number) for work in ("push", "clone", "push-delta") for number in range(2)
+            (work, number) for work in ("push", "clone", "clone-full", "push-delta") for number in range(2)
         ]
         size = tree_size([harness.data / "images"])[0]
         assert [row["added"] for row in rows if row["work"] == "push"] == [size, size]

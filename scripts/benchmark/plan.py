@@ -33,6 +33,7 @@ WORKS = {
     "push": Work("bring many files to a directory that is shared", ("restic",)),
     "push-delta": Work("bring the next version there, 1 changed and 5 new", ("restic",)),
     "clone": Work("bring the files from there, on a machine that has nothing", ("restic",)),
+    "clone-full": Work("make a store of one's own of all that is there", ("restic",)),
     "http-push": Work("bring 4,000 files to a server", ("restic",)),
     "http-clone": Work("bring them from the server", ("restic",)),
     "wire": Work("bytes on the wire, in both directions"),
@@ -53,7 +54,7 @@ WORKS = {
 SCENES = {
     "model": ("W1", "W5-model", "tuned", "W4"),
     "images": ("W2", "W5-images", "W3", "W3-same", "W6", "W6-same"),
-    "directory": ("push", "push-delta", "clone"),
+    "directory": ("push", "push-delta", "clone", "clone-full"),
     "http": ("http-push", "http-clone", "wire", "server", "server-16"),
     "table": ("CSV",),
     "start": ("start",),

@@ -28,7 +28,7 @@ from benchmark.tools import Absent, Art, Restic, Tool
 if TYPE_CHECKING:
     from benchmark.works import Bench
 
-DIRECTORY = ("push", "push-delta", "clone")
+DIRECTORY = ("push", "push-delta", "clone", "clone-full")
 HTTP = ("http-push", "http-clone", "wire", "server", "server-16")
 CLIENTS = {"full": 16, "small": 4, "tiny": 2}
 FETCHED = {"full": 2 << 30, "small": 256 << 20, "tiny": 1 << 20}
@@ -97,6 +97,10 @@ class Sharer(ABC):
         """The command that brings the files of a version from there, on a machine that has nothing."""
 
     @abstractmethod
+    def whole(self, url: str, out: Path) -> tuple[Command, Path]:
+        """The command that makes a store of one's own of all that is there."""
+
+    @abstractmethod
     def server(self, port: int) -> list[str]:
         """The command that serves the place."""
 
@@ -129,6 +133,9 @@ class ArtSharer(Sharer):
         art = self.tool.program
         return f"{art} clone {url} copy && cd copy && {art} use {source.stem}:{tag} --root ../{source.name}", out
 
+    def whole(self, url: str, out: Path) -> tuple[Command, Path]:
+        return [self.tool.program, "clone", "--full", url, "copy"], out
+
     def server(self, port: int) -> list[str]:
         return [self.tool.program, "serve", str(self.place), "--port", str(port), "--auth", "none", "--i-know"]
 
@@ -155,6 +162,11 @@ class ResticSharer(Sharer):
     def bring(self, url: str, source: Path, tag: str, out: Path) -> tuple[Command, Path]:
         chosen = ["--tag", f"{source.stem}-{tag}", "--target", out]
         return self._call(url, "restore", "latest", "--cache-dir", out / ".cache", *chosen), out
+
+    def whole(self, url: str, out: Path) -> tuple[Command, Path]:
+        words = f"--from-repo {url} --cache-dir {out}/.cache"
+        restic = f"{self.tool.program} -q -r {out}/copy"
+        return f"{restic} init {words} --copy-chunker-params && {restic} copy {words}", out
 
     def server(self, port: int) -> list[str]:
         return [str(self.rclone), "serve", "restic", str(self.place), "--addr", f"127.0.0.1:{port}"]
@@ -214,13 +226,20 @@ def _directory(bench: Bench, sharers: Sequence[Sharer]) -> None:
         warm([one.place])
         return _brought(bench, "clone", one, str(one.place), source)
 
+    def clone_full(one: Sharer, number: int) -> Row:
+        warm([one.place])
+        out = one.out()
+        row = bench.measure("clone-full", one.tool, *one.whole(str(one.place), out), env=one.env)
+        return {**row, "stored": tree_size([out / "copy"])[0]}
+
     def delta(one: Sharer, number: int) -> Row:
         one.add(source, f"v{number + 1}")
         return _pushed(bench, "push-delta", one, str(one.place))
 
-    later = bench.wanted("clone") or bench.wanted("push-delta")
+    later = any(map(bench.wanted, DIRECTORY[1:]))
     bench.rounds("push", sharers, push, needed=later)
     bench.rounds("clone", sharers, clone)
+    bench.rounds("clone-full", sharers, clone_full)
     bench.rounds("push-delta", sharers, delta, prepare=lambda number: tree.go(number + 1))
     tree.go(0)
 
