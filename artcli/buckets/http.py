@@ -180,7 +180,10 @@ class HttpBucket:
             answer = self._ask("GET", f"/v1/list?{urlencode(query)}", limit=LIST_SIZE)
             if answer.status != 200:
                 raise failure(self.line.place, answer)
-            items, sent = self._items(answer.body)
+            items, following = self._items(answer.body)
+            if following is not None and following <= sent:
+                raise self._cut()  # it would go on for ever
+            sent = following
             for item in items:
                 if item.key > last and item.key.startswith(prefix) and KEY.fullmatch(item.key):
                     last = item.key

@@ -136,6 +136,26 @@ def test_a_listing_that_is_cut_or_changed() -> None:
         assert len(server.heard) == len(broken) + 2
 
 
+def test_a_listing_without_end() -> None:
+    """A server that says forever that there is more, and lists what no place has."""
+    evil = [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "a/../b",
+        "a//b",
+        "a/\x1b[31m",
+        "",
+        *(f"~{number}" for number in range(5000)),
+    ]
+    pages = [listing(*evil, "a/1", next="a/1"), listing(next="a/1")]
+    with saying([answer(200, body) for body in pages]) as server:
+        items = of(server.url).list("a/")
+        assert next(items).key == "a/1"
+        with pytest.raises(Passing):
+            next(items)
+        assert len(server.heard) == 2
+
+
 def batched(*pieces: bytes | None) -> bytes:
     parts = [struct.pack("<q", -1) + bytes(32) if data is None else
              struct.pack("<q", len(data)) + digest_of(data) + data for data in pieces]  # fmt: skip
