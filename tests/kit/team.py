@@ -363,6 +363,10 @@ class TeamMachine(RuleBasedStateMachine):
         versions = [deed.version for deed in self.place if deed.kind == "log"]
         self.exchange(who, Machine.pull, self.place, versions)
 
+    @rule(who=members)
+    def fetch(self, who: str) -> None:
+        self.exchange(who, Machine.fetch, self.place)
+
     @rule(who=members, empty=st.booleans(), readers=st.sampled_from([0.0, 3600.0]))
     def collect_garbage_of_the_place(self, who: str, empty: bool, readers: float) -> None:
         deleted = Shown(self.place).in_state(TRASH) if empty else []
