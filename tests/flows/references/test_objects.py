@@ -13,9 +13,11 @@ from artcli.flows.references.add import Referred
 from artcli.flows.references.reference import Reference
 from tests.flows.references.kit import bring, read, refer, refused, said, slugs
 from tests.flows.shelf import Shelf
-from tests.kit.cloud import s3
+from tests.kit.s3 import client, s3
 from tests.kit.trees import harvest
 from tests.store.material import noise
+
+__all__ = ["s3"]
 
 BIG = noise(20_000_000, "object")
 OBJECTS = {
@@ -24,15 +26,10 @@ OBJECTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with s3() as client:
-        yield client
-
-
 @pytest.fixture(params=[True, False], ids=["versions", "no-versions"])
-def cloud(server: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+def cloud(s3: object, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A client of a bucket `pool` that holds `OBJECTS`."""
+    server = client()
     server.create_bucket(Bucket="pool")
     if request.param:
         server.put_bucket_versioning(Bucket="pool", VersioningConfiguration={"Status": "Enabled"})
