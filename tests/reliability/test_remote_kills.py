@@ -1,5 +1,5 @@
-"""Push, pull and clone killed with signal 9 at random moments and before every write: both sides are sound at once, the
-other side has a version whole or not at all, and the same command ends it.
+"""Push, pull, clone and gc killed with signal 9 at random moments and before every write: both sides are sound at once,
+the other side has a version whole or not at all, and the same command ends it.
 """
 
 from __future__ import annotations
@@ -117,7 +117,26 @@ class Clone(Shared):
         assert trees.harvest(self.car.data) == self.tree
 
 
-STAGES: dict[str, type[Shared]] = {"push": Push, "pull": Pull, "clone": Clone}
+class Gc(Shared):
+    """gc of the place, of which a version has left the trash; another machine needs half of its chunks."""
+
+    def prepare(self) -> None:
+        self.command = ("-C", self.url, "gc", "--empty-trash", "--yes", "--readers", "0d")
+        self.log()
+        old = next(iter(self.held))
+        self.car.must("rm", "--yes", old)
+        del self.held[old]
+        self.car.must("push")
+
+    def check(self) -> None:
+        assert sound.check(self.nas) == self.held
+        self.car.must(*self.command)
+        assert sound.check(self.nas) == self.held
+        self.laptop.must("pull")
+        assert self.laptop.check() == self.held
+
+
+STAGES: dict[str, type[Shared]] = {"push": Push, "pull": Pull, "clone": Clone, "gc": Gc}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -163,7 +182,8 @@ def kill_once(work: Shared, nursery: Nursery, chance: random.Random, seconds: fl
 
 @pytest.mark.parametrize(
     ("stage", "step"),
-    [("push", 9), ("pull", 9), ("clone", 60)] + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in STAGES],
+    [("push", 9), ("pull", 9), ("clone", 60), ("gc", 17)]
+    + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in STAGES],
 )
 def test_before_every_write(stage: str, step: int, nursery: Nursery, swift: Path) -> None:
     work = STAGES[stage](swift, nursery, random.Random(stage))
