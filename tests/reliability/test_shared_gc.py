@@ -5,7 +5,7 @@ there. And gc that dies at any moment: the place is sound, and the same command 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from tests.kit.nursery import Nursery
 from tests.kit.trees import Leaf
 from tests.kit.victim import Victim
 from tests.store.material import noise
+from tests.web.kit import Server
 
 GC = ["gc", "--empty-trash", "--yes", "--readers", "0s"]
 
@@ -41,11 +42,29 @@ def machine(directory: Path, name: str, nursery: Nursery, place: str) -> Victim:
     return found
 
 
+@pytest.fixture
+def served(swift: Path) -> Iterator[Callable[[Path], str]]:
+    """Gives the address at which a place is served from then on."""
+    servers = []
+
+    def serve(place: Path) -> str:
+        servers.append(Server(swift, place, log=swift / "serve.log"))
+        return servers[-1].url
+
+    yield serve
+    for server in servers:
+        server.stop()
+
+
+@pytest.mark.parametrize("through", ["directory", "server"])
 @pytest.mark.parametrize(("pushers", "versions"), [(6, 3), pytest.param(6, 20, marks=pytest.mark.soak)])
-def test_gc_while_others_push_what_it_takes(pushers: int, versions: int, nursery: Nursery, swift: Path) -> None:
+def test_gc_while_others_push_what_it_takes(
+    pushers: int, versions: int, through: str, nursery: Nursery, swift: Path, served: Callable[[Path], str]
+) -> None:
     nas = swift / "nas"
     first = machine(swift, "first", nursery, str(nas))
-    machines = [machine(swift, str(number), nursery, str(nas)) for number in range(pushers)]
+    url = nas.as_uri() if through == "directory" else served(nas)
+    machines = [machine(swift, str(number), nursery, url) for number in range(pushers)]
     children = []
     for number, found in enumerate(machines):
         commands = []
@@ -57,14 +76,14 @@ def test_gc_while_others_push_what_it_takes(pushers: int, versions: int, nursery
                 ["rm", "--yes", f"d{number}", "--keep-last", "1"],
             ]
         children.append(nursery.start([], found.directory, repeat=[*commands, ["push"]]))
-    collector = nursery.start([], swift, repeat=[["-C", nas.as_uri(), *GC]] * (3 * versions))
+    collector = nursery.start([], swift, repeat=[["-C", url, *GC]] * (3 * versions))
     for child in (*children, collector):
         ended = child.wait()
         assert ended.code == 0, ended
     held = sound.check(nas)
     newest = {f"d{number}:v{versions - 1}": tree_of(number, versions - 1) for number in range(pushers)}
     assert held == newest
-    nursery.run(["-C", nas.as_uri(), *GC], swift)
+    assert nursery.run(["-C", url, *GC], swift).code == 0
     assert sound.check(nas) == newest
     first.must("pull")
     assert first.check() == newest
