@@ -150,6 +150,7 @@ FIRST = {
     ],
     "copy": ["art remote add nas ../nas", "art remote add attic ../attic", "art push"],
     "edit": A_RUN,
+    "fsck": ["art remote add nas ../nas", "art push"],
     "gc": ["art remote add nas ../nas", "art push"],
     "get": ["rm -r data"],
     "log": A_RUN,

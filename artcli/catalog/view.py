@@ -22,8 +22,8 @@ from artcli.store.store import Store
 class View(Repository):
     """An open view; `close` it."""
 
-    def __init__(self, folder: Path, bucket: Bucket) -> None:
-        """`folder`: of the user's cache, for the views of all places.
+    def __init__(self, folder: Path, bucket: Bucket, *, read: bool = True) -> None:
+        """`folder`: of the user's cache, for the views of all places; `read`: its log is read to the end now.
 
         Raises as `read_place`, `Place.fetch` and `Place.check`.
         """
@@ -36,7 +36,8 @@ class View(Repository):
         """The place itself."""
         self.log = self.seen.mirror
         self.follower = self.seen.follower
-        self.refresh()
+        if read:
+            self.refresh()
 
     @property
     def store(self) -> Store:

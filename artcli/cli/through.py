@@ -28,7 +28,7 @@ def _is_place(directory: Path) -> bool:
     return (directory / "config").is_file() and (directory / "packs").is_dir() and find_repository(directory) is None
 
 
-def view(url: str, settings: Settings) -> View:
-    """The place at `url`, its log read to the end; raises as `open_bucket` and `View`."""
+def view(url: str, settings: Settings, *, read: bool = True) -> View:
+    """The place at `url`; `read`: its log is read to the end. Raises as `open_bucket` and `View`."""
     bucket = open_bucket(url, access=Access(patience=settings.number("patience")))
-    return View(cache_folder() / "places", bucket)
+    return View(cache_folder() / "places", bucket, read=read)

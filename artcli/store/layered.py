@@ -78,13 +78,28 @@ class Layered(Store):
             # what is wrong here says more than that nobody could help
         return None
 
-    def fetch_range(self, part: Range) -> list[tuple[Digest, Buffer | IntegrityError]]:
-        owner = self._owners.get(part.pack)
-        return super().fetch_range(part) if owner is None else owner.fetch_range(part)
+    @property
+    def asks_together(self) -> bool:
+        return True
 
-    def _frames_of(self, part: Range) -> list[Frame]:
-        owner = self._owners.get(part.pack)
-        return super()._frames_of(part) if owner is None else owner._frames_of(part)
+    def fetch_ranges(self, parts: Sequence[Range]) -> list[tuple[Digest, Buffer | IntegrityError]]:
+        own, others = self._by_owner(parts)
+        found = super().fetch_ranges(own) if own else []
+        return found + [result for owner, theirs in others for result in owner.fetch_ranges(theirs)]
+
+    def _frames_of(self, parts: Sequence[Range]) -> list[Frame]:
+        own, others = self._by_owner(parts)
+        found = super()._frames_of(own) if own else []
+        return found + [frame for owner, theirs in others for frame in owner._frames_of(theirs)]
+
+    def _by_owner(self, parts: Sequence[Range]) -> tuple[list[Range], list[tuple[Store, list[Range]]]]:
+        """The ranges that are here, and those of each of the others."""
+        own: list[Range] = []
+        others: dict[Store, list[Range]] = {}
+        for part in parts:
+            owner = self._owners.get(part.pack)
+            (own if owner is None else others.setdefault(owner, [])).append(part)
+        return own, list(others.items())
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """As `Store.missing`: of the store itself, so none of the others is asked."""

@@ -13,14 +13,14 @@ packs alone. It is columnar, all integers little-endian:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 from struct import Struct, iter_unpack, unpack_from
 from typing import NamedTuple
 
 from blake3 import blake3
 
-from artcli.buckets.bucket import Bucket, Missing
+from artcli.buckets.bucket import Bucket, Missing, Piece, get_many
 from artcli.content import DIGEST_SIZE, Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.memory import untouched
@@ -43,6 +43,8 @@ _MAGIC = {b"artpackD": DATA, b"artpackM": METADATA}
 _MAGIC_OF = {kind: magic for magic, kind in _MAGIC.items()}
 _COUNT = Struct("<I")
 _ROW_SIZE = DIGEST_SIZE + 4 + 4 + 1
+_LAST = 16 * 1024
+"""Bytes at the end of a pack far away that are read at first: the table of 400 chunks."""
 
 
 class Frame(NamedTuple):
@@ -256,20 +258,60 @@ def _view(bucket: Bucket, pack: Digest) -> memoryview:
     try:
         return bucket.view(pack_key(pack))
     except Missing:
-        raise IntegrityError("missing-pack", f"pack {pack.hex()} is not there") from None
+        raise _missing(pack) from None
+
+
+def read_tables(bucket: Bucket, packs: Mapping[Digest, int]) -> dict[Digest, Table | IntegrityError]:
+    """The tables of packs of these sizes, read from their ends, in two rounds for all; or what is wrong with each.
+
+    As `read_table` otherwise.
+    """
+    ends = _read_ends(bucket, packs, {pack: min(size, _LAST) for pack, size in packs.items()})
+    longer = {}
+    for pack, end in ends.items():
+        if isinstance(end, bytes) and len(end) >= _END.size:
+            needed = min(packs[pack], _END.unpack_from(end, len(end) - _END.size)[0] + _END.size)
+            if needed > len(end):
+                longer[pack] = needed
+    ends |= _read_ends(bucket, packs, longer)
+    found: dict[Digest, Table | IntegrityError] = {}
+    for pack, end in ends.items():
+        try:
+            found[pack] = end if isinstance(end, IntegrityError) else _table(memoryview(end), pack, packs[pack])
+        except IntegrityError as error:
+            found[pack] = error
+    return found
+
+
+def _read_ends(
+    bucket: Bucket, packs: Mapping[Digest, int], lengths: Mapping[Digest, int]
+) -> dict[Digest, bytes | IntegrityError]:
+    pieces = [Piece(pack_key(pack), packs[pack] - length, length) for pack, length in lengths.items()]
+    found: dict[Digest, bytes | IntegrityError] = {}
+    for (pack, length), data in zip(lengths.items(), get_many(bucket, pieces), strict=True):
+        if data is None:
+            found[pack] = _missing(pack)
+        else:
+            found[pack] = data if len(data) == length else _damaged(pack, "it is shorter than it was")
+    return found
 
 
 def table_in(view: memoryview, pack: Digest) -> Table:
     """The table of the pack of these bytes, as `read_table` gives it."""
-    if not PREFIX + _COUNT.size + _END.size <= len(view) <= LIMIT:
-        raise _damaged(pack, f"it has {len(view)} bytes")
-    size, magic = _END.unpack_from(view, len(view) - _END.size)
+    return _table(view, pack, len(view))
+
+
+def _table(end: memoryview, pack: Digest, pack_size: int) -> Table:
+    """The table in the end of a pack, which is at least as long as the table, or the whole pack."""
+    if not PREFIX + _COUNT.size + _END.size <= pack_size <= LIMIT:
+        raise _damaged(pack, f"it has {pack_size} bytes")
+    size, magic = _END.unpack_from(end, len(end) - _END.size)
     if magic not in _MAGIC:
         raise _damaged(pack, "it does not end as a pack does")
-    start = len(view) - _END.size - size
+    start = pack_size - _END.size - size
     if size < _COUNT.size or start < PREFIX:
         raise _damaged(pack, "its table is longer than the pack")
-    data = bytes(view[start : start + size])
+    data = bytes(end[len(end) - _END.size - size : len(end) - _END.size])
     count: int = _COUNT.unpack_from(data)[0]
     if size != _COUNT.size + count * _ROW_SIZE:
         raise _damaged(pack, "its table is not as long as its count says")
@@ -279,6 +321,10 @@ def table_in(view: memoryview, pack: Digest) -> Table:
     if any(not row.stored <= row.length <= MAX_LENGTH for row in table.rows()):
         raise _damaged(pack, "a chunk in its table has an impossible length")
     return table
+
+
+def _missing(pack: Digest) -> IntegrityError:
+    return IntegrityError("missing-pack", f"pack {pack.hex()} is not there")
 
 
 def _damaged(pack: Digest, why: str) -> IntegrityError:

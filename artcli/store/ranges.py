@@ -28,6 +28,14 @@ LENGTH = 4 * 1024 * 1024
 """Bytes of a range, and of its chunks once decoded, from which it is not joined further."""
 
 
+SMALL = 256 * 1024
+"""A range of up to this many bytes is fetched together with others, where every question costs time;"""
+POOL = 4 * 1024 * 1024
+"""of so many bytes,"""
+POOL_COUNT = 256
+"""and so many ranges, at most."""
+
+
 class Range(NamedTuple):
     """Bytes `start` to `end` of a pack and the chunks in them; `pack` is empty for chunks that lie nowhere."""
 
@@ -51,6 +59,24 @@ def ranges(
         if prepare is not None:
             prepare(window)
         yield from _window(find, window)
+
+
+def pools(parts: Iterable[Range]) -> Iterator[list[Range]]:
+    """Ranges that are fetched together: small ones wait for others, longer ones come alone and at once."""
+    waiting: list[Range] = []
+    size = 0
+    for part in parts:
+        length = part.end - part.start
+        if length > SMALL:
+            yield [part]
+            continue
+        waiting.append(part)
+        size += length
+        if size >= POOL or len(waiting) >= POOL_COUNT:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting
 
 
 def _window(find: Callable[[Digest], Location | None], window: list[Digest]) -> Iterator[Range]:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artcli.buckets.bucket import Bucket, Missing
+from artcli.buckets.bucket import Bucket, Missing, Piece, get_many
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.store.afar import Afar
@@ -21,7 +21,7 @@ from artcli.store.codec import RAW, decode
 from artcli.store.index import Index
 from artcli.store.lookup import Lookup
 from artcli.store.pack import Frame, Location, is_possible, pack_key
-from artcli.store.ranges import WINDOW, Range, ranges
+from artcli.store.ranges import WINDOW, Range, pools, ranges
 from artcli.threads import ahead
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Store:
         held. A chunk that cannot be had is told to `failed`, and left out; without `failed` its error, as of `get`,
         is raised.
         """
-        for results in ahead(self.fetch_range, ranges(self.find, digests, self.prepare), workers=workers):
+        for results in ahead(self.fetch_ranges, self._parts(digests), workers=workers):
             for digest, result in results:
                 if not isinstance(result, IntegrityError):
                     yield digest, result
@@ -217,41 +217,54 @@ class Store:
                 else:
                     raise result
 
+    @property
+    def asks_together(self) -> bool:
+        """Whether many small questions cost less time together."""
+        return self._afar is not None
+
+    def _parts(self, digests: Iterable[Digest]) -> Iterator[list[Range]]:
+        """The ranges that hold `digests`, those together that are to be fetched together."""
+        parts = ranges(self.find, digests, self.prepare)
+        return pools(parts) if self.asks_together else ([part] for part in parts)
+
     def fetch_range(self, part: Range) -> list[tuple[Digest, Buffer | IntegrityError]]:
         """The verified chunks of one range, or for each what is wrong with it after every copy was tried."""
-        data = memoryview(b"")
-        if part.pack:
-            try:
-                data = memoryview(self.bucket.get(pack_key(part.pack), part.start, part.end - part.start))
-            except Missing:
-                pass  # each chunk is looked for elsewhere
+        return self.fetch_ranges([part])
+
+    def fetch_ranges(self, parts: Sequence[Range]) -> list[tuple[Digest, Buffer | IntegrityError]]:
+        """As `fetch_range`, of several in one question."""
         results: list[tuple[Digest, Buffer | IntegrityError]] = []
-        for digest, location in part.chunks:
-            try:
-                if location is None:
-                    raise self._unknown(digest)
-                start = location.offset - part.start
-                results.append((digest, verified(digest, location, data[start : start + location.stored])))
-            except IntegrityError:
-                results.append((digest, self._elsewhere(digest)))
+        for part, data in zip(parts, self._data_of(parts), strict=True):
+            for digest, location in part.chunks:
+                try:
+                    if location is None:
+                        raise self._unknown(digest)
+                    start = location.offset - part.start
+                    results.append((digest, verified(digest, location, data[start : start + location.stored])))
+                except IntegrityError:
+                    results.append((digest, self._elsewhere(digest)))
         return results
+
+    def _data_of(self, parts: Sequence[Range]) -> list[memoryview]:
+        """The bytes of ranges; none where the pack is gone, for each chunk is looked for elsewhere then."""
+        wanted = [Piece(pack_key(part.pack), part.start, part.end - part.start) for part in parts if part.pack]
+        answers = iter(get_many(self.bucket, wanted))
+        return [memoryview((next(answers) if part.pack else None) or b"") for part in parts]
 
     def frames(self, digests: Iterable[Digest], *, workers: int) -> Iterator[Frame]:
         """Many chunks as they are stored, each verified: for another store's writer. Order and memory as of `read`.
 
         Raises as `get` for a chunk of which no copy is sound.
         """
-        for frames in ahead(self._frames_of, ranges(self.find, digests, self.prepare), workers=workers):
+        for frames in ahead(self._frames_of, self._parts(digests), workers=workers):
             yield from frames
 
-    def _frames_of(self, part: Range) -> list[Frame]:
-        data = memoryview(b"")
-        if part.pack:
-            try:
-                data = memoryview(self.bucket.get(pack_key(part.pack), part.start, part.end - part.start))
-            except Missing:
-                pass  # as in `fetch_range`
-        return [self._frame(digest, location, part.start, data) for digest, location in part.chunks]
+    def _frames_of(self, parts: Sequence[Range]) -> list[Frame]:
+        return [
+            self._frame(digest, location, part.start, data)
+            for part, data in zip(parts, self._data_of(parts), strict=True)
+            for digest, location in part.chunks
+        ]
 
     def _frame(self, digest: Digest, location: Location | None, start: int, data: memoryview) -> Frame:
         try:

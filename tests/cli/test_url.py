@@ -108,3 +108,27 @@ def test_gc_condemns_and_deletes_later(url: str, art: Art, machines: Machines) -
     assert art("-C", url, "verify", "dataset:v0").code == 0
     assert machines.laptop("pull").code == 0
     assert machines.car("gc", "--readers", "1d", "--json").error["code"] == "bad-usage"
+
+
+def test_fsck_of_a_place(url: str, art: Art, machines: Machines) -> None:
+    sound = art("-C", url, "fsck", "--full")
+    assert sound.code == 0
+    assert "2 versions" in sound.err
+    assert art("-C", url, "fsck", "--repair", "--json").error["code"] == "only-a-view"
+    for pack in (machines.nas / "packs").rglob("*"):
+        if pack.is_file():
+            pack.unlink()
+    damaged = art("-C", url, "fsck", "--json")
+    assert (damaged.code, damaged.error["code"]) == (7, "repository-damaged")
+    assert {item["code"] for item in damaged.json_lines if item["message_type"] == "problem"} == {"missing-pack"}
+
+
+@pytest.mark.parametrize("word", ["nas", "url"])
+def test_a_repository_is_repaired_from_a_remote(word: str, url: str, machines: Machines) -> None:
+    for pack in (machines.car.directory / ".art/packs").rglob("*"):
+        if pack.is_file():
+            pack.unlink()
+    assert machines.car("fsck").code == 7
+    assert machines.car("fsck", "--repair", "--from", url if word == "url" else word).code == 0
+    assert machines.car("verify", "dataset:v1").code == 0
+    assert machines.car("fsck", "--repair", "--from", "/nowhere").code == 0, "nothing is damaged, so nobody is asked"

@@ -8,9 +8,10 @@ writers may go on beside it; only gc is kept away. What killed commands have lef
 
 from __future__ import annotations
 
+from artcli.flows.fsck.donors import Away
 from artcli.flows.fsck.examination import Examination, Options, Summary, locate
 from artcli.flows.fsck.findings import Finding, Mended
 from artcli.flows.fsck.repair import repair
 from artcli.flows.fsck.store_check import Level
 
-__all__ = ["Examination", "Finding", "Level", "Mended", "Options", "Summary", "locate", "repair"]
+__all__ = ["Away", "Examination", "Finding", "Level", "Mended", "Options", "Summary", "locate", "repair"]

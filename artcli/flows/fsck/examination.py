@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import DiskBucket
 from artcli.catalog import lock, resolve
 from artcli.catalog.afresh import catch_up, empty_fold
 from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.fold import LIVE, TRASH, check_required
+from artcli.catalog.following import Head
 from artcli.catalog.log import entry_key
+from artcli.catalog.manifest import PageSource
 from artcli.catalog.mirror import is_mirrored, mirror_of
 from artcli.catalog.opened import Opened
 from artcli.catalog.remotes import Remotes
@@ -23,7 +27,7 @@ from artcli.flows.collect.sweep import dust, temporary_size
 from artcli.flows.fsck.cache_check import Remembered, examine_cache
 from artcli.flows.fsck.findings import Finding
 from artcli.flows.fsck.log_check import LogState, examine_log
-from artcli.flows.fsck.store_check import Level, StoreState, examine_store
+from artcli.flows.fsck.store_check import Level, Reach, StoreState, examine_store
 from artcli.flows.fsck.versions_check import Cause, Walk
 from artcli.progress import Progress, Silent
 from artcli.store.store import Store
@@ -78,7 +82,7 @@ class Examination:
     def __init__(self, path: Path, options: Options = DEFAULT, progress: Progress | None = None) -> None:
         """Raises `NotFoundError` for a version that is not there when `run` comes to it."""
         self.path = path
-        self.bucket = DiskBucket(path)
+        self.bucket: Bucket = self.open_bucket()
         self.options = options
         self.progress = progress or Silent()
         self.fold = empty_fold()
@@ -91,12 +95,35 @@ class Examination:
         self.touched: dict[str, int] = {}
         self._versions = self._dust_files = self._dust_size = 0
 
+    def open_bucket(self) -> Bucket:
+        return DiskBucket(self.path)
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Keeps gc away."""
+        return lock.held_to_read(self.path / "local" / "gc.lock", wait=LOCK_WAIT)
+
+    def open_store(self, names: list[str]) -> Store:
+        """The store of these indexes."""
+        return Store(self.bucket, names)
+
+    def reach(self) -> Reach | None:
+        """How indexes and packs are come by; None: as files of this machine."""
+        return None
+
+    def mark(self) -> Head | None:
+        """How far the log was seen; None: `local/seen` tells."""
+        return None
+
+    def pages(self, store: Store, roots: Sequence[Digest]) -> PageSource:
+        """Where manifests are read; `roots`: the root pages that will be asked for, in order."""
+        return store
+
     def run(self) -> Iterator[Finding]:
         """All damage, then all that it touches. Keeps gc away meanwhile.
 
         Raises `IntegrityError` (`newer-format`), `ArtError` (`newer-art-needed`), `LockedError`.
         """
-        with lock.held_to_read(self.path / "local" / "gc.lock", wait=LOCK_WAIT):
+        with self.at_work():
             for finding in self._findings():
                 if finding.version is None:
                     self.problems += 1
@@ -123,7 +150,7 @@ class Examination:
                 raise
             self.config = Finding("config", CONFIG, error.slug, error.message)
         self._follow_authority(place)
-        self.log = examine_log(self.path, self.bucket, place, self.fold)
+        self.log = examine_log(self.path, self.bucket, place, self.fold, self.mark())
         check_required(self.fold.database, writing=False)
         for event in self.catalog.faults():
             self.progress.warn(f"a fact in log entry {event.n} is of no use ({event.fault}): {event.fact.id}")
@@ -146,7 +173,7 @@ class Examination:
         only = self._version()
         live = self._live()
         packs = self._packs_of(only, live) if only else None
-        self.store = examine_store(self.bucket, live, self.options.level, self.progress, packs)
+        self.store = examine_store(self.bucket, live, self.options.level, self.progress, packs, self.reach())
         yield from self.store.findings()
         if self.options.level > Level.QUICK or not self.store.is_sound:
             yield from self._walk(only)
@@ -180,7 +207,7 @@ class Examination:
 
     def _packs_of(self, version: Version, live: list[str]) -> set[Digest]:
         """Packs that the version needs, as far as its pages can be read."""
-        store = Store(self.bucket, live)
+        store = self.open_store(live)
         packs: set[Digest] = set()
 
         def note(digest: Digest) -> str | None:
@@ -200,10 +227,12 @@ class Examination:
 
     def _walk(self, only: Version | None) -> Iterator[Finding]:
         self.progress.phase("reading manifests")
-        store = Store(self.bucket, [index.name for index in self.store.indexes])
-        walk = Walk(store, self.store.indexes, self._cause(store), self.progress.advance)
+        store = self.open_store([index.name for index in self.store.indexes])
+        versions = [only] if only else list(self.catalog.versions(states=(LIVE, TRASH)))
+        pages = self.pages(store, [version.root.page for version in versions])
+        walk = Walk(pages, self.store.indexes, self._cause(store), self.progress.advance)
         opened = Opened(self.path).roots()
-        for version in [only] if only else list(self.catalog.versions(states=(LIVE, TRASH))):
+        for version in versions:
             if self._is_elsewhere(store, version.root.page):
                 continue
             self._versions += 1

@@ -87,9 +87,12 @@ def place_by_mark(path: Path) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def examine_log(path: Path, bucket: Bucket, place: str | None, fold: Fold) -> LogState:
-    """Read the whole log and let `fold` follow it. Raises `IntegrityError` `newer-format`."""
-    state = LogState(bucket, place, read_mark(path, place))
+def examine_log(path: Path, bucket: Bucket, place: str | None, fold: Fold, mark: Head | None = None) -> LogState:
+    """Read the whole log and let `fold` follow it; `mark`: how far it was seen, if that is not in `path`.
+
+    Raises `IntegrityError` `newer-format`.
+    """
+    state = LogState(bucket, place, mark or read_mark(path, place))
     listed = (int(match[2]) for item in bucket.list("log/") if (match := ENTRY.fullmatch(item.key)))
     last = max(listed, default=-1)
     state.segments = {int(match[1]) for item in bucket.list("segments/") if (match := SEGMENT_FILE.fullmatch(item.key))}

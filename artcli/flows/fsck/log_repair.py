@@ -22,7 +22,7 @@ from artcli.errors import IntegrityError
 from artcli.flows.careful import read
 from artcli.flows.fsck.bits import BitSearch
 from artcli.flows.fsck.cache_check import Remembered
-from artcli.flows.fsck.donors import Donor, encoded, sealed
+from artcli.flows.fsck.donors import Giver, encoded, sealed
 from artcli.flows.fsck.findings import Mended
 from artcli.flows.fsck.log_check import LogState
 from artcli.flows.fsck.lost_found import move_away
@@ -39,7 +39,7 @@ class LogRepair:
     """The repair of one log, whose `state` was examined just now."""
 
     def __init__(
-        self, path: Path, bucket: DiskBucket, state: LogState, donors: Sequence[Donor], bits: BitSearch
+        self, path: Path, bucket: DiskBucket, state: LogState, donors: Sequence[Giver], bits: BitSearch
     ) -> None:
         self.path = path
         self.bucket = bucket
@@ -121,7 +121,7 @@ class LogRepair:
                 yield encoded(entry), "taken from its segment"
         for donor in self.donors:
             if (data := donor.entry(n)) is not None:
-                yield data, f"taken from {donor.path}"
+                yield data, f"taken from {donor.name}"
         if corrected := self._corrected(n, previous):
             yield corrected, "its own bytes, of which one bit was wrong"
         if remembering and (lines := self.remembered.lines.get(n)):

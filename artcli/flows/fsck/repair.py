@@ -13,10 +13,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from artcli.buckets.disk import DiskBucket
 from artcli.catalog import lock
 from artcli.catalog.repository import LOCK_WAIT, Repository
 from artcli.flows.fsck.bits import BitSearch
-from artcli.flows.fsck.donors import Donor
+from artcli.flows.fsck.donors import Away, Donor, FarDonor
 from artcli.flows.fsck.examination import Examination, Options
 from artcli.flows.fsck.findings import Mended
 from artcli.flows.fsck.log_repair import LogRepair, repair_config
@@ -26,23 +27,25 @@ from artcli.progress import Progress, Silent
 
 
 def repair(
-    path: Path, level: Level = Level.DEFAULT, donors: Sequence[Path] = (), progress: Progress | None = None
+    path: Path, level: Level = Level.DEFAULT, donors: Sequence[Path | Away] = (), progress: Progress | None = None
 ) -> Iterator[Mended]:
     """Repair the repository in the `.art` folder `path`; what is done is told when it is done.
 
-    `donors`: directories of other repositories, or of copies of this one, that have what is lost here. An examination
-    afterwards tells what is lost for good. Raises `LockedError`, `NoRepositoryError` for a donor, `SpaceError`.
+    `donors`: directories of other repositories, or of copies of this one, and places far away that have what is lost
+    here. An examination afterwards tells what is lost for good. Raises `LockedError`, `NoRepositoryError` for a donor,
+    `SpaceError`.
     """
-    givers = [Donor(directory) for directory in donors]
+    givers = [FarDonor(path, donor) if isinstance(donor, Away) else Donor(donor) for donor in donors]
     progress = progress or Silent()
     bits = BitSearch()
     with lock.held(path / "local" / "gc.lock", alone=True, wait=LOCK_WAIT):
         examination = Examination(path, Options(), progress)
         examination.examine_log()
         place = examination.log.place or os.urandom(16).hex()
+        bucket = DiskBucket(path)
         if examination.config:
-            yield repair_config(examination.bucket, place)
-        log = LogRepair(path, examination.bucket, examination.log, givers, bits)
+            yield repair_config(bucket, place)
+        log = LogRepair(path, bucket, examination.log, givers, bits)
         yield from log.run()
         shutil.rmtree(path / "cache", ignore_errors=True)
         repository = Repository(path)

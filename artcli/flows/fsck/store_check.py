@@ -9,7 +9,7 @@ one of them lists  its digest; its table says of each chunk what the index says 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from enum import IntEnum
 from functools import partial
 from typing import NamedTuple
@@ -95,17 +95,32 @@ class Extent(NamedTuple):
     """Bytes that the pack must have at least."""
 
 
+class Reach(NamedTuple):
+    """How the files of a store are come by."""
+
+    open: Callable[[str], Index]
+    """The index of that name, after all its bytes were found right."""
+    tables: Callable[[Mapping[Digest, int]], Iterator[Table | IntegrityError]] | None = None
+    """The tables of packs of these sizes, in order, where they are believed without a look at all their bytes."""
+
+
 def examine_store(
-    bucket: Bucket, live: Sequence[str], level: Level, progress: Progress, only: Set[Digest] | None = None
+    bucket: Bucket,
+    live: Sequence[str],
+    level: Level,
+    progress: Progress,
+    only: Set[Digest] | None = None,
+    reach: Reach | None = None,
 ) -> StoreState:
     """Look at the live indexes and their packs (or `only` some of those)."""
     state = StoreState(bucket, look(bucket))
-    extents = _examine_indexes(state, live)
+    reach = reach or Reach(partial(open_index, bucket))
+    extents = _examine_indexes(state, live, reach)
     packs = {pack for extent in extents.values() for pack in extent if only is None or pack in only}
     errors = _examine_presence(state, extents, packs)
     state.packs = len(packs)
     if level > Level.QUICK:
-        errors |= _examine_packs(state, extents, sorted(packs - set(errors)), level, progress)
+        errors |= _examine_packs(state, extents, sorted(packs - set(errors)), level, progress, reach)
     _examine_damage(state, errors)
     return state
 
@@ -119,11 +134,11 @@ def _without_name(error: IntegrityError, name: str) -> str:
 # --- indexes ---
 
 
-def _examine_indexes(state: StoreState, live: Sequence[str]) -> dict[Index, dict[Digest, Extent]]:
+def _examine_indexes(state: StoreState, live: Sequence[str], reach: Reach) -> dict[Index, dict[Digest, Extent]]:
     extents = {}
     for name in live:
         try:
-            index = open_index(state.bucket, name)
+            index = reach.open(name)
             extents[index] = _extents(index)
             state.indexes.append(index)
         except IntegrityError as error:
@@ -168,6 +183,7 @@ def _examine_packs(
     packs: Sequence[Digest],
     level: Level,
     progress: Progress,
+    reach: Reach,
 ) -> dict[Digest, IntegrityError]:
     total = sum(state.there.packs[pack][0] for pack in packs)
     progress.phase("reading packs", files=len(packs), size=total)
@@ -176,10 +192,15 @@ def _examine_packs(
         for pack in of_index:
             listing.setdefault(pack, []).append(index)
     errors = {}
-    check = partial(_check_pack, state.bucket, full=level == Level.FULL)
-    for pack, result in zip(packs, ahead(check, packs, workers=worker_count()), strict=True):
+    results: Iterator[Table | IntegrityError]
+    if whole := level == Level.FULL or reach.tables is None:
+        check = partial(_check_pack, state.bucket, full=level == Level.FULL)
+        results = ahead(check, packs, workers=worker_count())
+    else:
+        results = reach.tables({pack: state.there.packs[pack][0] for pack in packs})
+    for pack, result in zip(packs, results, strict=True):
         size = state.there.packs[pack][0]
-        state.size += size
+        state.size += size * whole
         progress.advance(files=1, size=size)
         try:
             if isinstance(result, IntegrityError):

@@ -25,7 +25,7 @@ from artcli.errors import IntegrityError
 from artcli.flows.careful import digest_of_file, read
 from artcli.flows.collect.sweep import PACK, dust, look
 from artcli.flows.fsck.bits import BitSearch
-from artcli.flows.fsck.donors import Donor
+from artcli.flows.fsck.donors import Giver
 from artcli.flows.fsck.findings import Mended
 from artcli.flows.fsck.lost_found import move_away
 from artcli.flows.fsck.store_check import Level, StoreState, chunk_of, examine_store, is_chunk, rows_in
@@ -47,7 +47,7 @@ class StoreRepair:
     """The repair of the store of an open repository; the lock is held."""
 
     def __init__(
-        self, repository: Repository, level: Level, donors: Sequence[Donor], bits: BitSearch, progress: Progress
+        self, repository: Repository, level: Level, donors: Sequence[Giver], bits: BitSearch, progress: Progress
     ) -> None:
         self.repository = repository
         self.bucket = DiskBucket(repository.path)
@@ -210,7 +210,7 @@ class StoreRepair:
 class _Healing:
     """A store that asks donors for what it lacks, and keeps it."""
 
-    def __init__(self, store: Store, writer: Writer, donors: Sequence[Donor]) -> None:
+    def __init__(self, store: Store, writer: Writer, donors: Sequence[Giver]) -> None:
         self.store = store
         self.writer = writer
         self.donors = donors
@@ -242,7 +242,7 @@ class _Healing:
     def _donated(self, digest: Digest) -> bytes | None:
         for donor in self.donors:
             if (data := donor.get(digest)) is not None:
-                name = str(donor.path)
+                name = donor.name
                 self.given[name] = self.given.get(name, 0) + 1
                 return data
         return None
