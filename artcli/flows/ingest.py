@@ -21,7 +21,7 @@ from blake3 import blake3
 
 from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, PageSource, Root, put_chunk_list
 from artcli.content import Buffer, Digest, digest_of
-from artcli.errors import IntegrityError
+from artcli.errors import ArtError
 from artcli.files import reader
 from artcli.files.reader import Changed, read_link, read_small
 from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, NO_STAT, Change, Gone, Seen, Special, Stat, kind_of, stat_of
@@ -294,7 +294,7 @@ class Ingest:
         """
         try:
             before = self._finder.find(entry.path) if self._finder else None
-        except IntegrityError:
+        except ArtError:
             self._finder = before = None  # as in `_finder`
         return before is None or before.digest != entry.digest
 
@@ -326,10 +326,13 @@ class Ingest:
 
 
 def _finder(pages: PageSource, base: Root | None) -> Finder | None:
-    """Tells what the base has; None if it is damaged, which only spoils the count of what is new."""
+    """Tells what the base has; None if that is damaged, or in a place that cannot be reached.
+
+    It only spoils the count of what is new.
+    """
     try:
         return Finder(pages, base) if base else None
-    except IntegrityError:
+    except ArtError:
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from artcli.catalog import manifest
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.manifest import PageSource, Root
-from artcli.errors import IntegrityError
+from artcli.errors import ArtError
 
 
 def known_root(catalog: Catalog, pages: PageSource, page: bytes) -> Root | None:
@@ -14,5 +14,5 @@ def known_root(catalog: Catalog, pages: PageSource, page: bytes) -> Root | None:
         return None
     try:
         return manifest.load_root(pages, page)
-    except IntegrityError:
-        return None  # damaged: every file is looked at again
+    except ArtError:
+        return None  # damaged, or in a place that cannot be reached: every file is looked at again

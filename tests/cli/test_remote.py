@@ -381,3 +381,21 @@ def test_an_alias_that_somebody_else_has_moved_stays_there(machines: Machines) -
     assert laptop("push", "--json").json["unmoved"] == []
     assert car("fetch").code == 0
     assert car("show", "dataset:best", "--field", "version").out == "v2\n"
+
+
+def test_a_version_is_logged_whatever_cannot_be_reached(machines: Machines) -> None:
+    """What the newest version holds is in the place alone; a push has told this machine that there is one."""
+    car, laptop = machines.car, machines.laptop
+    machines.share()
+    log(laptop, a=b"a" * 5000, b=b"b")
+    assert laptop("push").code == 0
+    (car.directory / "other").mkdir()
+    (car.directory / "other/x").write_bytes(b"x" * 3000)
+    assert car("log-artifact", "other", "other").code == car("push").code == 0
+    assert list(versions(car).values()) == ["dataset:v0"]
+    away = machines.nas.with_name("away")
+    machines.nas.rename(away)
+    assert log(car, a=b"a" * 5000, c=b"c") == "dataset:v1"
+    away.rename(machines.nas)
+    assert car("push").code == laptop("pull").code == 0
+    assert laptop("verify", "dataset:v1").code == 0
