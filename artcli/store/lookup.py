@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from struct import Struct
 from typing import TypeAlias
 
 from artcli.content import Digest
 from artcli.errors import IntegrityError
-from artcli.store.index import Index
+from artcli.store.index import Index, merge_indexes
 from artcli.store.pack import Location
 from artcli.store.partial import PartialIndex
 
@@ -24,6 +25,11 @@ _HEAD = Struct(">I")
 
 PATIENCE = 2000
 """Vain look-ups before a sieve is thought of."""
+
+JOINED = 16
+"""So many small indexes are asked as one"""
+JOINED_ROWS = 8192
+"""of so many rows at most."""
 
 ROWS_A_QUESTION = 4
 """Rows that are sifted in the time in which one index is asked: 0.7 µs."""
@@ -53,6 +59,10 @@ class Lookup:
         self.indexes = list(indexes)
         """Never changed, only replaced."""
         self.damaged: list[IntegrityError] = []
+        self._joined: Index | None = None
+        """The rows of many small indexes, so that not each of them is asked."""
+        self._apart: list[AnyIndex] = []
+        """Indexes whose rows are not there."""
         self._lock = threading.RLock()
         self._sieve: Sieve | None = None
         self._misses = 0
@@ -63,7 +73,10 @@ class Lookup:
         if sieve is not None and sieve.lacks(digest):
             return
         known = False
-        for index in self.indexes:
+        indexes: Iterable[AnyIndex] = self.indexes
+        if (joined := self._joined) is not None:
+            indexes = chain((joined,), indexes) if joined.position(digest) >= 0 else self._apart
+        for index in indexes:
             try:
                 location = index.find(digest)
             except IntegrityError as error:
@@ -77,7 +90,9 @@ class Lookup:
 
     def unknown(self, digests: Iterable[Digest]) -> list[Digest]:
         """Those of `digests` that no index which is here whole knows."""
-        whole = self.whole
+        joined, whole = self._joined, self.whole
+        if joined is not None:
+            whole = [joined, *(index for index in self._apart if isinstance(index, Index))]
         return [digest for digest in digests if all(self._asked(index, digest) is None for index in whole)]
 
     def _asked(self, index: Index, digest: Digest) -> Location | None:
@@ -101,9 +116,24 @@ class Lookup:
         """The others."""
         return [index for index in self.indexes if isinstance(index, PartialIndex)]
 
+    def join(self) -> None:
+        """Where there are many small indexes, as in a place to which many have pushed, ask them as one."""
+        small = [index for index in self.whole if len(index) <= JOINED_ROWS]
+        if len(small) < JOINED:
+            return
+        try:
+            file = merge_indexes(index.rows() for index in small)
+        except IntegrityError:
+            return  # one of them is damaged: who asks it will see
+        names = {index.name for index in small}
+        with self._lock:
+            self._apart = [index for index in self.indexes if index.name not in names]
+            self._joined = Index(file.name, memoryview(b"".join(file.buffers)))
+
     def add(self, index: Index) -> None:
         """One more index."""
         with self._lock:
+            self._joined = None
             if self._sieve is not None:
                 self._sieve.add(index)
             self.indexes = [*self.indexes, index]
@@ -112,11 +142,13 @@ class Lookup:
         """Forget the indexes of those names."""
         gone = set(names)
         with self._lock:
+            self._joined = None
             self.indexes = [index for index in self.indexes if index.name not in gone]
 
     def replace(self, index: Index) -> None:
         """The index of that name is here whole now."""
         with self._lock:
+            self._apart = [index, *(other for other in self._apart if other.name != index.name)]
             self.indexes = [index, *(other for other in self.indexes if other.name != index.name)]
 
     def distrust(self, index: AnyIndex, error: IntegrityError) -> None:

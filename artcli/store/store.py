@@ -72,6 +72,7 @@ class Store:
         lookup = Lookup()
         if self._afar is not None:
             lookup.indexes, lookup.damaged = self._afar.open(self._names)
+            lookup.join()
             return lookup
         for name in self._names:
             try:

@@ -350,6 +350,7 @@ def test_whoever_takes_chunks_out_of_the_indexes_condemns_a_pack(world: World) -
 
 def test_many_indexes_are_merged_beforehand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "MOST_INDEXES", 3)
+    monkeypatch.setattr(shared, "MOST_LIVE", 3)
     with world.open("car") as car:
         car.log("a", noisy(range(5)))
         car.push()

@@ -58,3 +58,28 @@ def test_a_damaged_index_is_left_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert several.find(digest_of(b"15")) is not None
     assert several.indexes == [good]
     assert [error.slug for error in several.damaged] == ["damaged-index"]
+
+
+def test_many_small_indexes_are_asked_as_one() -> None:
+    several = Lookup([index_of(range(10 * i, 10 * i + 12)) for i in range(lookup.JOINED)])
+    last = 10 * lookup.JOINED
+    before = {i: list(several.places(digest_of(b"%d" % i))) for i in range(last + 12)}
+    several.join()
+    assert several._joined is not None
+    for i, places in before.items():
+        assert set(several.places(digest_of(b"%d" % i))) == set(places)
+        assert several.find(digest_of(b"%d" % i)) == (places[0] if places else None)
+    assert several.unknown([digest_of(b"5"), digest_of(b"%d" % (last + 100))]) == [digest_of(b"%d" % (last + 100))]
+    large = index_of(range(last + 50, last + 60))
+    several.replace(large)
+    assert several.find(digest_of(b"%d" % (last + 55))) is not None
+    assert several.unknown([digest_of(b"%d" % (last + 55))]) == []
+    several.remove([large.name])
+    assert several.find(digest_of(b"%d" % (last + 55))) is None
+    assert several.find(digest_of(b"5")) is not None
+
+
+def test_few_or_damaged_indexes_are_asked_each() -> None:
+    few = Lookup([index_of(range(10))])
+    few.join()
+    assert few._joined is None

@@ -52,7 +52,9 @@ must bring it anew."""
 MOST_CONDEMNED = 2000
 """Packs that one log entry condemns; what is left is dust for the next round, or the next gc."""
 MOST_INDEXES = 1000
-"""Live indexes that one log entry replaces: where there are more, many are merged into one beforehand."""
+"""Live indexes that one log entry replaces."""
+MOST_LIVE = 64
+"""Where more indexes are live, for each push adds one, many are merged into one beforehand."""
 
 
 def collect_place(place: Place, request: Request = DEFAULT, progress: Progress | None = None) -> Collected:
@@ -115,7 +117,7 @@ class _SharedCollection(Collection):
         self.place.fetch()
         self.catch_up()
         store = self._store()
-        if len(store.indexes) > MOST_INDEXES and not self.request.dry_run:
+        if len(store.indexes) > MOST_LIVE and not self.request.dry_run:
             self._merge(store)
             raise MovedOn
         self.there = look(self.bucket)  # after the log: every pack that it relies on is seen
