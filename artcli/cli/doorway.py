@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -157,6 +157,18 @@ def listening(wanted: Wanted) -> socket.socket:
 def url_of(listener: socket.socket, wanted: Wanted) -> str:
     host = f"[{wanted.address}]" if ":" in wanted.address else wanted.address
     return f"{'https' if wanted.certificate or wanted.lan else 'http'}://{host}:{listener.getsockname()[1]}"
+
+
+def access_log(console: Console) -> Callable[[str], None]:
+    """Writes a line a request to stderr."""
+
+    def write(line: str) -> None:
+        try:
+            console.say(line)
+        except OSError:
+            pass  # whoever read the log has gone: that is no reason to stop serving
+
+    return write
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class Drafts:
             raise Refused(503, "too-many-drafts", f"there are {MOST} drafts already; they end after a day")
         fresh = self._folder / f".{secrets.token_hex(8)}"
         (fresh / "files").mkdir(parents=True)
-        _write(fresh / "head.json", {**wanted._asdict(), "by": bearer.name, "version": None})
+        _write(fresh / "head.json", {**wanted._asdict(), "by": bearer.owner, "version": None})
         try:
             fresh.rename(folder)
         except OSError:
@@ -134,7 +134,7 @@ class Drafts:
         folder = self._folder / id
         if _ID.fullmatch(id) and (folder / "head.json").is_file():
             head = json.loads((folder / "head.json").read_bytes())
-            if head["by"] == bearer.name and time.time() - _touched(folder) < EXPIRES:
+            if head["by"] == bearer.owner and time.time() - _touched(folder) < EXPIRES:
                 return Draft(folder)
         raise Refused(404, "no-such-draft", "there is no draft of that id, or it has ended")
 

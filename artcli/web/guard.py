@@ -30,6 +30,11 @@ class Bearer(NamedTuple):
     """The only project that it may write, and see by name; None: all."""
 
     @property
+    def owner(self) -> str:
+        """Whose request it is: the same when a token is replaced by another of its name."""
+        return self.name.rpartition("/")[0] or self.name
+
+    @property
     def scope_name(self) -> str:
         return SCOPES[self.scope]
 

@@ -58,8 +58,11 @@ class Protocol(H11Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no request is being answered or received."""
-        return self.cycle is None or (self.cycle.response_complete and self.conn.their_state is not h11.SEND_BODY)
+        """Whether no request is being answered or received, to the last byte."""
+        if self.cycle is None:
+            return True
+        done = self.cycle.response_complete and self.conn.their_state is not h11.SEND_BODY
+        return done and not self.transport.get_write_buffer_size()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.transport is not None:  # else it was never let in
@@ -87,6 +90,13 @@ class Protocol(H11Protocol):
         self._restart()
         super().resume_writing()
 
+    def shutdown(self) -> None:
+        """The server ends: requests are answered; others need not say goodbye, which may take long over TLS."""
+        if self.is_waiting:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def _restart(self) -> None:
         self.since, self.moved, self._left = self.loop.time(), 0, self.transport.get_write_buffer_size()
 
@@ -108,9 +118,10 @@ class Protocol(H11Protocol):
 
     def _is_slow(self) -> bool:
         least = self.limits.speed * self.limits.window
-        if self.flow.write_paused:
-            return self._left - self.transport.get_write_buffer_size() < least
-        return self.cycle.more_body and not self.flow.read_paused and self.moved < least
+        unsent = self.transport.get_write_buffer_size()
+        if self.flow.write_paused or (self.cycle.response_complete and unsent):
+            return self._left - unsent < least
+        return self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused and self.moved < least
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn calls this where h11 has found a request that is none; h11 knows the status that fits."""

@@ -60,7 +60,7 @@ def wish(project: str, name: str, request: Request, bearer: Bearer) -> Wish:
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise Refused(400, "bad-query", "an Idempotency-Key has 1 to 200 letters, digits and signs")
-    named = digest_of(f"{bearer.name}\0{key}".encode())[:16].hex() if key else None
+    named = digest_of(f"{bearer.owner}\0{key}".encode())[:16].hex() if key else None
     return Wish(
         project, name, paths.option(request, "base"), paths.option(request, "type"), paths.options(request, "alias"),
         paths.options(request, "tag"), paths.option(request, "run"), paths.option(request, "description"), named,

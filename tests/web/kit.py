@@ -44,7 +44,9 @@ class Server:
             )  # fmt: skip
         assert self.process.stdout
         self.url = self.process.stdout.readline().decode().strip()
-        assert self.url, self.log.read_text()
+        if not self.url:
+            self.stop()
+            raise AssertionError(self.log.read_text())
         self.token = ""
 
     @property

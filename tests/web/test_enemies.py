@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.kit.command_line import Art
 from tests.web.conftest import Serve
 from tests.web.kit import Server
 from tests.web.test_judged import packed
+from tests.web.test_mangled import mangled
 from tests.web.test_tokens import token
 
 SECRET = b"what nobody may see"
@@ -305,3 +307,30 @@ def test_a_quota_is_asked_before_the_body(serve: Serve, tmp_path: Path) -> None:
     assert server("PUT", "/files/p/a/b", b"x" * 700_000).status == 507
     assert server("DELETE", f"/v1/o/{objects[0][0]}").status == 204
     assert server.put(objects[2][0], objects[2][1]).status == 201, "what was deleted makes room"
+
+
+@pytest.mark.parametrize("times", [150, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_requests_that_were_mangled_at_random(times: int, shelf: tuple[Server, Path, str]) -> None:
+    """Whatever comes is answered as a request that is wrong, or hung up on; nothing is a mistake of the server's."""
+    server, top, text = shelf
+    chance = random.Random(4)
+    key, data, _ = packed(DATA, b"never there")
+    auth = f"Host: localhost\r\nAuthorization: Bearer {text}\r\nConnection: close\r\n"
+    put = f"PUT /v1/o/{key} HTTP/1.1\r\n{auth}If-None-Match: *\r\nX-Art-B3: {'0' * 64}\r\n"
+    put += f"Content-Length: {len(data)}\r\n\r\n"
+    whole = [
+        f"GET /v1/o/config HTTP/1.1\r\n{auth}Range: bytes=0-3\r\n\r\n".encode(),
+        f"GET /v1/list?prefix=packs/&limit=3 HTTP/1.1\r\n{auth}\r\n".encode(),
+        f"GET /files/uncategorized/data:v0/f?format=tar HTTP/1.1\r\n{auth}\r\n".encode(),
+        f'POST /v1/batch HTTP/1.1\r\n{auth}Content-Length: 19\r\n\r\n[{{"key": "config"}}]'.encode(),
+        put.encode() + data,
+    ]
+    before = state(top)
+    for _ in range(times):
+        heard = server.raw(mangled(chance.choice(whole), chance), seconds=0.05)
+        if heard:
+            status = int(heard.split(b" ", 2)[1])
+            assert status < 500 or status == 501, heard
+    assert state(top) == before
+    assert not any(" bug " in line for line in server.lines)
+    assert server("GET", "/v1/info", token=text).status == 200

@@ -11,6 +11,7 @@ import pytest
 
 from artcli.buckets.disk import DiskBucket
 from artcli.buckets.folders import OpenFiles
+from artcli.buckets.memory import MemoryBucket
 from artcli.catalog import lock
 from artcli.catalog.facts import parse
 from artcli.catalog.log import GENESIS, SEGMENT, Log, encode, entry_key, segment_key
@@ -263,26 +264,28 @@ def test_texts_and_segments_of_runs_must_be_there(client: Client) -> None:
     assert client.commit([fact("version", **version_data(name="nothing"))]).slug == "not-connected"
 
 
-def test_segments_of_the_log(serve: Serve, place: Path) -> None:
-    server = serve("place")
-    log = Log(DiskBucket(place), read_place(DiskBucket(place)))
-    digest = GENESIS
+def a_thousand(place: str, first: int = SEGMENT) -> MemoryBucket:
+    """A log of as many entries, sealed; those from `first` on hold a fact."""
+    bucket = MemoryBucket()
+    log, digest = Log(bucket, place), GENESIS
     for n in range(SEGMENT):
-        entry = log.append(n, digest, [])
-        assert entry
-        digest = entry.digest
-    key = segment_key(0)
-    sealed = (place / key).read_bytes()
-    (place / key).unlink()
-    assert server.put(segment_key(1), sealed).slug == "damaged-segment"
-    assert server.put(key, sealed[:-1] + b"x").slug == "damaged-segment"
-    forged = Log(DiskBucket(place.parent / "forged", create=True), log.place)
-    digest = GENESIS
-    for n in range(SEGMENT):
-        made = forged.append(n, digest, [] if n < 500 else [parse(fact("tag", version="0" * 32, tag="x"))])
+        made = log.append(n, digest, [] if n < first else [parse(fact("tag", version="0" * 32, tag="x"))])
         assert made
         digest = made.digest
-    assert server.put(key, (place.parent / "forged" / key).read_bytes()).slug == "damaged-segment"
+    return bucket
+
+
+def test_segments_of_the_log(serve: Serve, place: Path) -> None:
+    server = serve("place")
+    id = read_place(DiskBucket(place))
+    whole, key = a_thousand(id), segment_key(0)
+    for item in whole.list("log/"):
+        (place / item.key).parent.mkdir(parents=True, exist_ok=True)
+        (place / item.key).write_bytes(whole.get(item.key))
+    sealed = whole.get(key)
+    assert server.put(segment_key(1), sealed).slug == "damaged-segment"
+    assert server.put(key, sealed[:-1] + b"x").slug == "damaged-segment"
+    assert server.put(key, a_thousand(id, 500).get(key)).slug == "damaged-segment"
     assert server.get(key).status == 404
     assert server.put(key, sealed).status == 201
     # the next entry is judged in the light of all of these

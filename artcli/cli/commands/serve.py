@@ -79,7 +79,7 @@ def command(
         if stdio:
             serving.serve_stdio(App(places, Open(), ROUTES, options))
             return
-        app = App(places, doorway.guard(wanted, places), ROUTES, options, console.say)
+        app = App(places, doorway.guard(wanted, places), ROUTES, options, doorway.access_log(console))
         tls = doorway.tls(wanted, places)
         listener = doorway.listening(wanted)
 
