@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = ("push", "push-delta", "clone", "clone-full")
 HTTP = ("http-push", "http-clone", "wire", "server", "server-16")
+SCENES = {"directory": DIRECTORY, "http": HTTP}
 CLIENTS = {"full": 16, "small": 4, "tiny": 2}
 FETCHED = {"full": 2 << 30, "small": 256 << 20, "tiny": 1 << 20}
 """Bytes that one client fetches from the server."""

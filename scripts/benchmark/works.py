@@ -198,7 +198,10 @@ class Bench:
         for scene, works in SCENES.items():
             alone = scene in ("start", "fsync", "million", "recorders")  # nothing without art
             if any(map(self.wanted, works)) and not (alone and "art" not in self.plan.tools):
-                getattr(self, scene)()
+                if scene in remotes.SCENES:
+                    remotes.measure(self, works)
+                else:
+                    getattr(self, scene)()
 
     def model(self) -> None:
         source = self.data / "model" / data.WEIGHTS
@@ -282,12 +285,6 @@ class Bench:
             measured = run([art.python, "-c", SCAN, str(tree)], cwd=self.boxes, env=art.env)
             wall = float(measured.output)
             self.emit({"work": work, "tool": "scan", "round": number, **figures(measured), "wall": wall})
-
-    def directory(self) -> None:
-        remotes.measure(self, SCENES["directory"])
-
-    def http(self) -> None:
-        remotes.measure(self, SCENES["http"])
 
     def table(self) -> None:
         source = self.data / "table/table.csv"
