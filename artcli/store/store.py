@@ -27,6 +27,8 @@ from artcli.threads import ahead
 if TYPE_CHECKING:
     from artcli.store.writer import Manner, Writer
 
+MANY = 64
+"""More indexes than a repository that merges its own ever has: those of a place to which others push."""
 RARELY = 20
 """Times as long as it takes to ask for the live indexes, until they are asked for again."""
 
@@ -79,6 +81,8 @@ class Store:
                 lookup.add(Index.open(self.bucket, name))
             except IntegrityError as error:
                 lookup.damaged.append(error)
+        if len(lookup.indexes) > MANY:
+            lookup.join()
         return lookup
 
     @property
