@@ -122,7 +122,7 @@ def test_tables_that_lie(tmp_path: Path) -> None:
     assert slug(path) == "damaged-bundle"
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_anything_else_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").write_bytes(b"artbndl1" + data)

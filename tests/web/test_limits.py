@@ -143,7 +143,7 @@ def test_a_client_that_does_not_take_its_answer(start: Start) -> None:
         connection.sendall(f"{head}X-Art-B3: {key[-64:]}\r\n\r\n".encode() + data)
         assert connection.recv(1000).startswith(b"HTTP/1.1 201")
     with socket.create_connection(address) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.sendall(f"GET /v1/o/{key} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         until = time.monotonic() + 10
         while open_connections() and time.monotonic() < until:
