@@ -109,7 +109,7 @@ class ObjectBucket:
         try:
             self._do(lambda: library().delete(self._reader, key), key)
         except Missing:
-            pass
+            pass  # removing what is not there is no error
 
     def _list(self, prefix: str, after: str) -> Iterator[Item]:
         folder = prefix.rpartition("/")[0] or None

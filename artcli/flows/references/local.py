@@ -88,7 +88,7 @@ def _read(path: bytes, uri: str) -> Reference:
                 raise unreadable(uri, "that is no file")
             return Reference(uri, stat.size, digest=file_digest(Seen(path, FILE, real, stat)))
         except reader.Changed:
-            pass
+            pass  # it is looked at and read again, a few times in all
         except OSError as error:
             raise _failed(uri, error) from None
     raise ArtError("unreadable-files", f"it changed each of the {TRIES} times it was read: {uri}")
