@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchmark import data, limits, recorders, remotes, report, works  # noqa: E402
+from benchmark import data, limits, recorders, remotes, report, tools, works  # noqa: E402
 from benchmark.compare import difference  # noqa: E402
 from benchmark.measure import _TOUCH, Failed, quietly, run, touch, tree_size  # noqa: E402
 from benchmark.plan import Plan, Row  # noqa: E402
@@ -279,6 +279,24 @@ class TestWorks:
         harness.run()
         assert harness.absent == {"fake": "no fake on PATH"}
         assert [row["tool"] for row in rows] == ["cp"]
+
+    def test_the_environment_of_a_checkout_is_made_anew_when_what_it_needs_changes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[Path] = []
+
+        def make(folder: Path, requirement: object) -> None:
+            (folder / "bin").mkdir(parents=True, exist_ok=True)
+            (folder / "bin/art").touch()
+            made.append(folder)
+
+        monkeypatch.setattr(tools, "CHECKOUT", tmp_path)
+        venvs = Venvs(tmp_path / "venvs", print)
+        monkeypatch.setattr(venvs, "_make", make)
+        for needs, times in (("blake3", 1), ("blake3", 1), ("blake3, anyio", 2)):
+            (tmp_path / "pyproject.toml").write_text(needs)
+            venvs.program("art", ["-e", str(tmp_path)], "art")
+            assert len(made) == times
 
     def test_calls_counted_by_strace(self) -> None:
         table = (

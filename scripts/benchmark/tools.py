@@ -29,7 +29,7 @@ class Absent(Exception):
 
 
 class Venvs:
-    """Virtual environments below one directory, made when they are first asked for and then kept."""
+    """Virtual environments below one directory, made when first asked for and kept until what they need changes."""
 
     def __init__(self, root: Path, say: Callable[[str], None]) -> None:
         self._root, self._say = root, say
@@ -37,7 +37,8 @@ class Venvs:
     def program(self, name: str, requirement: Sequence[str], program: str) -> str:
         """Path of `program` in the environment `name`, which holds `requirement`. Raises Absent."""
         folder = self._root / name
-        wanted = hashlib.sha256("\n".join(requirement).encode()).hexdigest()
+        needs = [CHECKOUT.joinpath("pyproject.toml").read_text()] if str(CHECKOUT) in requirement else []
+        wanted = hashlib.sha256("\n".join([*requirement, *needs]).encode()).hexdigest()
         ready, path = folder / ".ready", folder / "bin" / program
         if not (ready.exists() and ready.read_text() == wanted and path.exists()):
             self._say(f"installs {name} ({' '.join(requirement)})")
