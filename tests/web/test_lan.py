@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from artcli.buckets import lan
 from artcli.errors import ArtError, NetworkError, UsageError
-from artcli.web.announce import announced, name_of_machine
+from artcli.web import announce
+from artcli.web.announce import name_of_machine
 from tests.kit.command_line import Art
 from tests.web.conftest import Serve
 from tests.web.kit import Server
@@ -22,8 +26,22 @@ pytest.importorskip("cryptography")
 
 
 @pytest.fixture(autouse=True)
-def on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(lan.INTERFACE, "127.0.0.1")
+def other_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks has an address of its own: of two sockets at one, chance decides which of them hears an answer."""
+    monkeypatch.setenv(lan.INTERFACE, "127.0.0.2")
+
+
+@contextmanager
+def announced(*what: Any) -> Iterator[None]:
+    """As `announce.announced`, at the address that servers have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(lan.INTERFACE, "127.0.0.1")
+        block = announce.announced(*what)
+        block.__enter__()
+    try:
+        yield
+    finally:
+        block.__exit__(None, None, None)
 
 
 def join_line(server: Server) -> str:
@@ -72,13 +90,14 @@ def test_who_announces_a_pin_must_have_the_key(serve: Serve, art: Art, tmp_path:
     with announced("real-car", "127.0.0.1", server.address[1], pin):
         refused = art("remote", "add", "car", f"art+lan://real-car/{pin}", "--json")
         assert (refused.code, refused.error["code"]) == (8, "bad-certificate")
-        with pytest.raises(ArtError) as raised, announced("real-car", "127.0.0.1", 1, PIN):
+        with pytest.raises(ArtError) as raised, announce.announced("real-car", "127.0.0.1", 1, PIN):
             pass
         assert raised.value.slug == "cannot-announce"
     assert not any("PUT" in line for line in server.lines)
 
 
 def test_names_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = lan.SECONDS
     monkeypatch.setattr(lan, "SECONDS", 0.3)
     for url, kind, slug in [
         ("art+lan://nobody", NetworkError, "remote-unreachable"),
@@ -90,6 +109,7 @@ def test_names_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(kind) as raised:
             lan.resolve(url)
         assert raised.value.slug == slug
+    monkeypatch.setattr(lan, "SECONDS", seconds)
     with announced("gone-car", "127.0.0.1", 1, PIN), pytest.raises(NetworkError) as raised_:
         lan.resolve("art+lan://gone-car")
     assert "cannot be connected to" in raised_.value.message
