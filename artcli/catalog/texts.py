@@ -10,6 +10,7 @@ is shown is read from the store, and verified there like any chunk.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from artcli.catalog import spec
@@ -21,6 +22,9 @@ SHORT = 1024
 """Bytes of the longest text that stands in a fact."""
 TEXT_SIZE = 1024 * 1024
 """Bytes of the longest text: a chunk."""
+
+_FIELDS = ("description", "notes", "from", "to")
+"""Where a fact may name a long text."""
 
 Text: TypeAlias = "str | Digest"
 """A short text, or the name of a long one."""
@@ -64,6 +68,19 @@ def named(value: Any) -> Text | None:
     if not isinstance(value, dict) or value.keys() != {"text"}:
         raise ValueError(f"no text: {value!r:.100}")
     return bytes.fromhex(spec.check_digest(value["text"]))
+
+
+def said(data: Mapping[str, Any]) -> Iterator[Digest]:
+    """The long texts that the data of a fact name; what only looks like a name, in metadata, names none."""
+    if data.get("field") == "metadata":
+        return
+    for field in _FIELDS:
+        try:
+            text = named(data.get(field))
+        except ValueError:
+            continue  # no text: whoever folds the fact finds that it means nothing
+        if isinstance(text, bytes):
+            yield text
 
 
 def read(pages: PageSource, text: Text | None) -> str | None:

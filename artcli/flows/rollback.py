@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import OF_A_PLACE
@@ -82,8 +83,9 @@ def _is_here(store: Store, fact: Fact) -> bool:
 
 def named_chunks(data: Any) -> Iterator[Digest]:
     """The pages, texts and records that the data of a fact name; raises ValueError where a name is none."""
+    yield from texts.said(data)
     for key, value in data.items():
-        if key == "page" or (isinstance(value, dict) and value.keys() == {"text"}):
-            yield bytes.fromhex(str(value["text"] if isinstance(value, dict) else value))
+        if key == "page":
+            yield bytes.fromhex(str(value))
         elif key in ("records", "console") and isinstance(value, list):
             yield from (bytes.fromhex(str(name)) for name in value)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
+from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import LIVE, TRASH
@@ -166,12 +167,9 @@ def _chunks(catalog: Catalog, register: Register, fact: Fact) -> Iterator[Digest
         for chunk in (*fact.data["records"], *fact.data.get("console", ())):
             yield bytes.fromhex(chunk)
     run = named(fact.data)
-    for field in ("description", "notes", "to"):
-        value = fact.data.get(field)
-        if isinstance(value, dict) and isinstance(value.get("text"), str) and len(value) == 1:
-            text = bytes.fromhex(value["text"])
-            if catalog.has_text(text) or (run and register.has_text(run, text)):
-                yield text
+    for text in texts.said(fact.data):
+        if catalog.has_text(text) or (run and register.has_text(run, text)):
+            yield text
 
 
 def _is_kept(register: Register, fact: Fact) -> bool:

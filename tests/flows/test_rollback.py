@@ -218,4 +218,10 @@ def test_the_chunks_that_facts_name() -> None:
         "page": page, "description": {"text": text}, "records": [one], "console": [two], "new": {"entries": 1},
     })  # fmt: skip
     fact = facts_module.make(draft, "tester", "here")
-    assert [name.hex() for name in named_chunks(fact.data)] == [page, text, one, two]
+    assert sorted(name.hex() for name in named_chunks(fact.data)) == [page, text, one, two]
+
+
+def test_metadata_names_no_chunks() -> None:
+    like = {"text": "a word"}
+    for data in ({"metadata": {"text": "a word"}}, {"field": "metadata", "key": "x", "from": like, "to": like}):
+        assert list(named_chunks(data)) == []

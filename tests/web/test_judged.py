@@ -364,3 +364,14 @@ def test_a_commit_waits_for_gc(serve: Serve, source: Path, tmp_path: Path) -> No
         assert client.server("GET", "/v1/o/config").status == 200, "who reads does not wait"
     pushing.join()
     assert answers == [201]
+
+
+def test_metadata_may_look_like_the_name_of_a_text(serve: Serve, art: Art, source: Path, place: Path) -> None:
+    """Whatever JSON somebody writes there is nobody's chunk."""
+    names = ["no name", "zz" * 32, "ab" * 32]
+    for number, name in enumerate(names):
+        assert art("edit", "data:v0", "--set", f'key{number}={{"text": "{name}"}}').code == 0
+    assert art("log-artifact", "data", "data", "--new-version", "-M", 'description={"text": "no name"}').code == 0
+    assert art("remote", "add", "server", serve("place").url).code == 0
+    assert art("push").code == 0
+    assert art("-C", place, "show", "data:v0", "--json").json["metadata"]["key0"] == {"text": "no name"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog, Event, Version
@@ -12,10 +12,6 @@ from artcli.catalog.fold import LIVE, OF_A_PLACE, PURGED, TRASH
 from artcli.catalog.runs.fold import named
 from artcli.catalog.runs.register import Register, Segment
 from artcli.content import Digest
-
-_TEXTS = ("description", "notes", "from", "to")
-"""Where a fact may name a long text."""
-
 
 class Selection(NamedTuple):
     """Some versions, with what is known of them and of the runs that made them."""
@@ -90,7 +86,7 @@ def needs(catalog: Catalog, facts: Iterable[Fact]) -> Needed:
                 needed.roots.append(version.root.page)
         elif fact.kind == "segment" and (run := named(fact.data)):
             runs[run] = None
-        needed.texts.extend(text for text in _named(fact.data) if _is_needed(catalog, register, fact, text))
+        needed.texts.extend(text for text in texts.said(fact.data) if _is_needed(catalog, register, fact, text))
     for run in runs:
         known = register.run(run)
         if known is None or known.state != PURGED:
@@ -103,16 +99,6 @@ def _need_segment(needed: Needed, segment: Segment) -> None:
     if segment.page:
         needed.roots.append(segment.page)
     needed.texts.extend((*segment.records, *segment.console))
-
-
-def _named(data: Any) -> Iterator[Digest]:
-    for key in _TEXTS:
-        try:
-            text = texts.named(data.get(key))
-        except ValueError:
-            continue  # metadata may be any JSON: what is no text names none
-        if isinstance(text, bytes):
-            yield text
 
 
 def _is_needed(catalog: Catalog, register: Register, fact: Fact, text: Digest) -> bool:
