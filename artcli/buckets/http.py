@@ -199,10 +199,13 @@ class HttpBucket:
                 Item(str(found["key"]), int(found["size"]), float(found["mtime"]))
                 for found in map(json.loads, lines.splitlines())
             ]
+            following = told["next"]
             if told["b3"] != blake3(lines).hexdigest() or told["count"] != len(items):
                 raise ValueError("another listing")
-            return items, told["next"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            if not (following is None or isinstance(following, str)):
+                raise ValueError("no key")
+            return items, following
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise self._cut() from None
 
     def _cut(self) -> Passing:

@@ -141,11 +141,11 @@ def settled(url: str) -> str:
 
 
 def _web(url: str) -> str:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
-        named = False
+        named = False  # brackets or a port that are none
     if not named:
         raise UsageError(
             "bad-url", f"not the address of a server: {url}", facts=["such as https://host:8080/name"],

@@ -120,8 +120,8 @@ def test_more_than_was_asked_for_is_not_taken() -> None:
         assert raised.value.slug == "remote-refused"
 
 
-def listing(*keys: str, next: str | None = None) -> bytes:
-    lines = b"".join(json.dumps({"key": key, "size": 1, "mtime": 1.5}).encode() + b"\n" for key in keys)
+def listing(*keys: str, next: object = None, size: float = 1) -> bytes:
+    lines = b"".join(json.dumps({"key": key, "size": size, "mtime": 1.5}).encode() + b"\n" for key in keys)
     end = {"next": next, "count": len(keys), "b3": blake3(lines).hexdigest()}
     return lines + json.dumps(end).encode() + b"\n"
 
@@ -134,6 +134,12 @@ def test_a_listing_that_is_cut_or_changed() -> None:
         assert [item.key for item in patient(of(server.url)).list("a/")] == ["a/1", "a/2", "a/3"]
         assert b"after=a%2F2" in server.heard[-1]
         assert len(server.heard) == len(broken) + 2
+
+
+@pytest.mark.parametrize("said", [listing("a/1", next=7), listing(next=["a/1"]), listing("a/1", size=float("inf"))])
+def test_a_listing_of_what_is_no_key_and_no_number(said: bytes) -> None:
+    with saying([answer(200, said)]) as server, pytest.raises(Passing):
+        list(of(server.url).list("a/"))
 
 
 def test_a_listing_without_end() -> None:

@@ -97,6 +97,7 @@ def test_a_token_is_forgotten(art: Art, server: Scripted) -> None:
         (["http://me:hunter2@127.0.0.1:1", "--token-stdin"], TOKEN, "secret-in-url"),
         (["s3://bucket", "--token-stdin"], TOKEN, "no-server"),
         (["http://host:port", "--token-stdin"], TOKEN, "bad-url"),
+        (["http://[::1", "--token-stdin"], TOKEN, "bad-url"),
     ],
 )
 def test_logins_that_cannot_be(words: list[str], stdin: bytes, slug: str, art: Art) -> None:

@@ -13,6 +13,7 @@ from artcli.catalog.runs.fold import named
 from artcli.catalog.runs.register import Register, Segment
 from artcli.content import Digest
 
+
 class Selection(NamedTuple):
     """Some versions, with what is known of them and of the runs that made them."""
 
