@@ -39,6 +39,14 @@ class ArtError(Exception):
         self.facts = tuple(facts)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.slug, self.message, self.facts, self.hint)
+
+
+def _again(kind: type[ArtError], slug: str, message: str, facts: Sequence[str], hint: str | None) -> ArtError:
+    """The same error in another process."""
+    return kind(slug, message, facts=facts, hint=hint)
+
 
 class UsageError(ArtError):
     exit_code = 2

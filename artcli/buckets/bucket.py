@@ -103,6 +103,12 @@ def one_by_one(bucket: Bucket, pieces: Sequence[Piece]) -> list[bytes | None]:
     return list(ahead(read, pieces, workers=READERS))
 
 
+def may_fork(bucket: Bucket) -> bool:
+    """Whether a process that is forked may read on: a bucket that allows it says so by `forks`."""
+    inner = getattr(bucket, "inner", None)
+    return bool(getattr(bucket, "forks", False)) if inner is None else may_fork(inner)
+
+
 @runtime_checkable
 class Cached(Protocol):
     """What a bucket may offer besides, if the operating system keeps its objects in memory."""

@@ -42,6 +42,8 @@ MOST_KNOWN_FOLDERS = 10_000
 class DiskBucket:
     """The bucket in the directory `root`; safe among threads, processes and, on NFS, hosts."""
 
+    forks = True
+
     def __init__(self, root: Path, *, create: bool = False, durable: Iterable[str] = ()) -> None:
         """Open the directory, after making it (and what is missing above it) if `create`.
 

@@ -46,6 +46,10 @@ class HttpBucket:
         self.line = line
         self._batches = True
 
+    @property
+    def forks(self) -> bool:
+        return bool(getattr(self.line, "forks", False))
+
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         if start < 0 or (length is not None and length < 0):
             raise ValueError(f"not a range: {start}, {length}")

@@ -81,14 +81,29 @@ class HttpLine:
         self._headers = {"User-Agent": f"art/{__version__}", "Accept-Encoding": "identity"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._pool = _pool(_proxy_of(url), os.environ.get("ART_CA", ""), fingerprint)
+        self._fingerprint = fingerprint
+        self._pool = self._connections()
+        self._process = os.getpid()
 
     def request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None,
         limit: int | None = None,
     ) -> Answer:  # fmt: skip
         told = {**self._headers, **(headers or {})}
+        if self._process != os.getpid():  # it was forked, and two processes must not speak on one connection
+            self._pool, self._process = self._connections(), os.getpid()
         return exchange(self._pool, self.place, method, self._base + path, told, body, limit, self._meter)
+
+    @property
+    def forks(self) -> bool:
+        """Whether a process that is forked may go on asking: not where all together must keep to a rate."""
+        return not self._meter.rate
+
+    def _connections(self) -> urllib3.PoolManager:
+        proxy = _proxy_of(self.place)
+        is_plain = urlsplit(self.place).scheme == "http" and urlsplit(proxy).scheme in ("", "http")
+        secured = None if is_plain else (os.environ.get("ART_CA", ""), self._fingerprint)
+        return _pool(proxy, secured, os.getpid())
 
 
 def exchange(
@@ -226,8 +241,21 @@ def error_of(answer: Answer) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=8)
-def _pool(proxy: str, authorities: str, fingerprint: str = "") -> urllib3.PoolManager:
-    """One for all places, so that a second way to the same server finds a connection."""
+def _pool(proxy: str, secured: tuple[str, str] | None, process: int) -> urllib3.PoolManager:
+    """One for all places, so that a second way to the same server finds a connection, but of each process its own.
+
+    `secured`: as `_context` takes it, where that is wanted.
+    """
+    options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False, "num_pools": 50}
+    if secured is not None:
+        options["ssl_context"] = _context(*secured)
+        options["assert_fingerprint"] = secured[1] or None
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
+@lru_cache(maxsize=8)
+def _context(authorities: str, fingerprint: str) -> ssl.SSLContext:
+    """Which servers are believed: reading the system's certificates takes 20 ms."""
     context = ssl.create_default_context()
     if authorities:
         try:
@@ -240,10 +268,7 @@ def _pool(proxy: str, authorities: str, fingerprint: str = "") -> urllib3.PoolMa
             ) from None
     if fingerprint:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # which certificate it is tells more
-    options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False, "ssl_context": context, "num_pools": 50}
-    if fingerprint:
-        options["assert_fingerprint"] = fingerprint
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    return context
 
 
 def _proxy_of(url: str) -> str:

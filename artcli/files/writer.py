@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 3
+READ_ONLY = 0o555
+"""The permissions that a file can have of which nobody is to write."""
 _BUFFERS = (bytes, bytearray, memoryview)
 _GIVEN = (tuple, list)
 """Content that cannot turn out bad while it is written."""
@@ -54,7 +56,7 @@ class Writer:
         rescue: Rescue | None = None,
         read_only: bool = False,
     ) -> None:
-        self._mask = 0o555 if read_only else 0o777
+        self._mask = READ_ONLY if read_only else 0o777
         self._folders = Folders(root, rescue)
         self._root = root
         self._since = since
@@ -71,6 +73,10 @@ class Writer:
     def close(self) -> None:
         """Let go of the folders; nobody may be writing."""
         self._folders.close()
+
+    def cautious(self) -> Writer:
+        """Another one below the same root, for which anything that is there is in the way."""
+        return Writer(self._root, read_only=self._mask == READ_ONLY)
 
     def create(
         self,

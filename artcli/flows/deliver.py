@@ -2,12 +2,13 @@
 
     take a window of entries; clone or link those that another working copy has            [1]  in threads
     look up the chunks of its small files                                                  [2]
-    for each range of a pack: read it, decode its chunks, write their files                [3]  in threads
+    for each range of a pack: read it, decode its chunks, write their files                [3]  in processes or threads
     files that live in their entry, links, empty directories                               [4]  in threads
     large files one after the other: chunks decoded in threads, written in order here      [5]
     references: fetched from where they are                                                [6]  in threads
 
-The window bounds memory. A large file is hashed as it is written and only then gets its name.
+The window bounds memory. A large file is hashed as it is written and only then gets its name. Processes only make files
+whose names are free: what stands in the way is judged, and rescued, in this one.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from artcli import processes
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, REFERENCE, SYMLINK, Entry, PageSource
 from artcli.content import Buffer, Digest
-from artcli.errors import IntegrityError
+from artcli.errors import ConflictError, IntegrityError
 from artcli.files.writer import Writer
 from artcli.flows import contents
 from artcli.flows.elsewhere import Elsewhere
@@ -35,6 +37,10 @@ WINDOW = 8192
 """Entries taken at a time."""
 PLAIN = 256
 """Entries that need no chunk, in one job."""
+MANY = 1024
+"""Entries from which on processes are worth their beginning,"""
+APART = 256
+"""and those that one makes before it tells of them."""
 
 
 class _Files(NamedTuple):
@@ -61,8 +67,11 @@ class Delivery:
         workers: int,
         progress: Progress,
         mtime: int,
+        fresh: bool = False,
     ) -> None:
-        """`mtime`: the time that every file gets, in nanoseconds since 1970, unless it is linked."""
+        """`mtime`: the time that every file gets, in nanoseconds since 1970, unless it is linked. `fresh`: nothing was
+        below the root when the work was planned.
+        """
         keep_freed_memory()
         self.store = store
         self.pages = pages
@@ -70,6 +79,9 @@ class Delivery:
         self.workers = workers
         self.progress = progress
         self.mtime = mtime
+        self.fresh = fresh
+        self._cautious: Writer | None = None
+        """A process's own."""
         self.sharing = Sharing(elsewhere, writer, workers=workers, progress=progress, mtime=mtime)
         self._bringer = Bringer(known, writer, progress=progress, mtime=mtime)
 
@@ -84,7 +96,8 @@ class Delivery:
         while window := list(islice(rest, WINDOW)):
             window = self.sharing.take(window)
             large = [entry for entry in window if contents.is_large(entry)]
-            for count, size in ahead(self._work, self._jobs(window), workers=self.workers):
+            small = self._in_processes(window) if self._may_fork(window) else window
+            for count, size in ahead(self._work, self._jobs(small), workers=self.workers):
                 self.progress.advance(files=count, size=size)
             for entry in large:
                 self._write_large(entry)
@@ -94,40 +107,71 @@ class Delivery:
         small: dict[Digest, list[Entry]] = {}
         plain: list[Entry] = []
         for entry in window:
-            if entry.kind == REFERENCE:
-                continue
-            if entry.data is not None or entry.kind == DIRECTORY or not entry.size:
-                plain.append(entry)
-            elif not contents.is_large(entry):
+            if _is_chunk(entry):
                 small.setdefault(entry.digest, []).append(entry)
+            elif entry.kind != REFERENCE and not contents.is_large(entry):
+                plain.append(entry)
         for start in range(0, len(plain), PLAIN):
             yield plain[start : start + PLAIN]
         for part in ranges(self.store.find, small, self.store.prepare):
             yield _Files(part, small)
 
+    def _may_fork(self, window: list[Entry]) -> bool:
+        return self.fresh and self.workers > 1 and len(window) >= MANY and processes.are_possible()
+
+    def _in_processes(self, window: list[Entry]) -> list[Entry]:
+        """Have processes make the window's small files; the entries that are left to be written."""
+        self.store.prepare([entry.digest for entry in window if _is_chunk(entry)])
+        if not self.store.forks:
+            return window
+        left: list[Entry] = []
+        parts = [window[start : start + APART] for start in range(0, len(window), APART)]
+        for count, size, taken in processes.shared_out(self._work_apart, parts, workers=self.workers):
+            self.progress.advance(files=count, size=size)
+            left += taken
+        return left
+
+    def _work_apart(self, entries: list[Entry]) -> tuple[int, int, list[Entry]]:
+        """In a process: make the small files whose names are free; (files, bytes, other entries)."""
+        self._cautious = self._cautious or self.writer.cautious()
+        left: list[Entry] = []
+        count = size = 0
+        for entry, data in (file for job in self._jobs(entries) for file in self._files(job)):
+            if entry.kind in (DIRECTORY, SYMLINK):
+                left.append(entry)
+                continue
+            try:
+                self._cautious.create(entry.path, (data,), executable=entry.kind == EXECUTABLE, mtime=self.mtime)
+                count, size = count + 1, size + len(data)
+            except ConflictError:
+                left.append(entry)
+        return count, size, left
+
     def _work(self, job: _Job) -> tuple[int, int]:
         """Write the files of a job; (files, bytes) that it was."""
+        count = size = 0
+        for entry, data in self._files(job):
+            if entry.kind == DIRECTORY:
+                self.writer.directory(entry.path)
+            elif entry.kind == SYMLINK:
+                self.writer.symlink(entry.path, bytes(data), replace=True)
+            else:
+                self._create(entry, (data,))
+            count, size = count + 1, size + entry.size
+        return count, size
+
+    def _files(self, job: _Job) -> Iterator[tuple[Entry, Buffer]]:
+        """The entries of a job with what is in them."""
         if isinstance(job, list):
             for entry in job:
-                self._write_plain(entry)
-            return len(job), sum(entry.size for entry in job)
-        count = size = 0
+                yield entry, entry.data or b""
+            return
         for digest, data in self.store.fetch_range(job.part):
             if isinstance(data, IntegrityError):
                 raise contents.touched(data, job.entries[digest][0])
             for entry in job.entries[digest]:
                 contents.check_size(entry, data)
-                self._create(entry, (data,))
-                count, size = count + 1, size + len(data)
-        return count, size
-
-    def _write_plain(self, entry: Entry) -> None:
-        if entry.kind == DIRECTORY:
-            self.writer.directory(entry.path)
-        elif entry.kind == SYMLINK:
-            self.writer.symlink(entry.path, entry.data or b"", replace=True)
-        else:
-            self._create(entry, (entry.data or b"",))
+                yield entry, data
 
     def _create(self, entry: Entry, content: Iterable[Buffer]) -> None:
         self.writer.create(entry.path, content, executable=entry.kind == EXECUTABLE, mtime=self.mtime, replace=True)
@@ -136,3 +180,10 @@ class Delivery:
         content = contents.file(self.store, self.pages, entry, workers=self.workers, progress=self.progress)
         self._create(entry, content)
         self.progress.advance(files=1)
+
+
+def _is_chunk(entry: Entry) -> bool:
+    """Whether it is a file whose bytes are one chunk."""
+    if entry.data is not None or not entry.size or entry.kind in (DIRECTORY, REFERENCE):
+        return False
+    return not contents.is_large(entry)

@@ -211,6 +211,8 @@ class Bringing:
         self.known = Known(repository.path)
         self.unbrought: Sequence[Unbrought] = ()
         self.sharing: Sharing | None = None
+        self.fresh = _is_empty(root)
+        """Nothing was there before."""
         self.left_over: list[bytes] = []
         """Temporary files on the disk that an earlier run seems to have left."""
 
@@ -339,7 +341,7 @@ class Bringing:
                 writer.remove(path)
             delivery = Delivery(
                 self.store, self.pages, writer, places, self.known,
-                workers=self.workers, progress=self.progress, mtime=self.since,
+                workers=self.workers, progress=self.progress, mtime=self.since, fresh=self.fresh,
             )  # fmt: skip
             self.sharing = delivery.sharing
             delivery.write(self._wanted(plan, base))
@@ -379,6 +381,13 @@ class Bringing:
         if self.sharing is not None and self.sharing.is_link(seen.path, seen.stat.inode):
             return seen.stat.mtime < self.since - TICK  # what was linked has not been written since
         return seen.kind == DIRECTORY or seen.stat.mtime == self.since or seen.stat.ctime < self.since - TICK
+
+
+def _is_empty(root: Path) -> bool:
+    try:
+        return next(os.scandir(root), None) is None
+    except OSError:
+        return not root.exists()
 
 
 def _path(before: Entry | None, after: Entry | None) -> bytes | None:

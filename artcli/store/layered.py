@@ -79,6 +79,10 @@ class Layered(Store):
         return None
 
     @property
+    def forks(self) -> bool:
+        return super().forks and all(owner.forks for owner in set(self._owners.values()))
+
+    @property
     def asks_together(self) -> bool:
         return True
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artcli.buckets.bucket import Bucket, Missing, Piece, get_many
+from artcli.buckets.bucket import Bucket, Missing, Piece, get_many, may_fork
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import IntegrityError
 from artcli.store.afar import Afar
@@ -221,6 +221,11 @@ class Store:
                     failed(digest, result)
                 else:
                     raise result
+
+    @property
+    def forks(self) -> bool:
+        """Whether a process that is forked may read on what was found."""
+        return may_fork(self.bucket)
 
     @property
     def asks_together(self) -> bool:

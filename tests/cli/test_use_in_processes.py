@@ -1,0 +1,127 @@
+"""`art use` of many files, which shares the work out among processes: it is what one process would have done."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.kit import trees
+from tests.kit.command_line import Art
+from tests.kit.trees import Empty, Link, Program
+from tests.store.material import noise
+
+COUNT = 1500
+OWN = """
+import os, sys
+from artcli import processes
+from artcli.cli.main import run
+processes.allow()
+fork, forked = os.fork, []
+def counted():
+    forked.append(fork())
+    return forked[-1]
+os.fork = counted
+{more}
+code = run(sys.argv[1:])
+print(len(forked), "processes", file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def own(art: Art, *arguments: object, more: str = "") -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, which says at last how many others it began."""
+    return subprocess.run(
+        [sys.executable, "-c", OWN.format(more=more), *map(str, arguments)],
+        cwd=art.directory, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def tree() -> trees.Tree:
+    chance = random.Random(5)
+    found: dict[str, trees.Leaf] = {"link": Link("00/0000"), "large": noise(900_000), "empty": Empty()}
+    for number in range(COUNT):
+        data = noise(chance.choice([0, 3, 700, 3000]), str(number % 1000))
+        found[f"{number % 7:02}/{number:04}"] = data if number % 11 else Program(data)
+    return found
+
+
+@pytest.fixture
+def logged(art: Art, tmp_path: Path) -> trees.Tree:
+    planted = tree()
+    trees.plant(tmp_path / "data", planted)
+    art("init")
+    assert art("log-artifact", "data", tmp_path / "data").code == 0
+    return planted
+
+
+def test_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
+    done = own(art, "use", "data:v0", "--root", "out")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "2 processes")
+    assert trees.harvest(art.directory / "out") == logged
+    assert len({path.stat().st_mtime_ns for path in (art.directory / "out").rglob("*") if path.is_file()}) == 1
+    assert own(art, "use", "data:v0", "--root", "out").stderr.splitlines()[-1] == "0 processes"
+    assert art("status", "--json").json["items"][0]["state"] == "clean"
+
+
+def test_what_comes_into_the_way_is_rescued(art: Art, logged: trees.Tree) -> None:
+    plant = """
+def planting():
+    os.makedirs("out/01", exist_ok=True)
+    open("out/01/0001", "w").write("mine")
+    if not os.path.exists("out/02"):
+        open("out/02", "w").write("mine too")
+    os.fork = counted
+    return counted()
+os.fork = planting
+"""
+    done = own(art, "use", "data:v0", "--root", "out", more=plant)
+    assert done.returncode == 0, done.stderr
+    assert trees.harvest(art.directory / "out") == logged
+    rescued = [path for path in (art.directory / ".art/local/rescued").rglob("*") if path.is_file()]
+    assert sorted(path.read_text() for path in rescued) == ["mine", "mine too"]
+
+
+def test_what_is_damaged_is_named(art: Art, logged: trees.Tree) -> None:
+    pack = max((art.directory / ".art/packs").rglob("*"), key=lambda path: path.is_file() and path.stat().st_size)
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 3] ^= 1
+    pack.chmod(0o644)
+    pack.write_bytes(data)
+    done = own(art, "use", "data:v0", "--root", "out", "--json")
+    assert done.returncode == 7
+    assert '"damaged-chunk"' in done.stderr
+
+
+@pytest.mark.parametrize("whom", ["parent", "child"])
+def test_killed_the_same_command_completes_it(art: Art, logged: trees.Tree, whom: str) -> None:
+    kill = f"""
+from artcli.files.writer import Writer
+create, made = Writer.create, []
+def dying(*what, **how):
+    made.append(what)
+    if len(made) == 300:
+        os.kill({{"parent": os.getppid(), "child": os.getpid()}}[{whom!r}], {int(signal.SIGKILL)})
+    return create(*what, **how)
+Writer.create = dying
+"""
+    done = own(art, "use", "data:v0", "--root", "out", "--json", more=kill)
+    assert done.returncode == (-signal.SIGKILL if whom == "parent" else 1)
+    assert whom == "parent" or '"worker-killed"' in done.stderr
+    settle(art.directory / "out")
+    assert own(art, "use", "data:v0", "--root", "out").returncode == 0
+    assert trees.harvest(art.directory / "out") == logged
+
+
+def settle(root: Path) -> None:
+    """Wait until nobody makes files there any more: whose parent died ends with what it does."""
+    before = -1
+    while (now := sum(len(files) for _, _, files in os.walk(root))) != before:
+        before = now
+        time.sleep(0.05)

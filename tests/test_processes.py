@@ -1,0 +1,120 @@
+"""Work that is shared out among processes comes back in order, fails as it would here, and leaves no process behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from artcli import processes
+
+
+def in_process(code: str) -> str:
+    """What a Python of its own, which may be forked, prints."""
+    head = "import os, signal, threading, time\nfrom artcli import processes\nprocesses.allow()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", head + textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+NOBODY_LEFT = """
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("nobody")
+"""
+
+
+def test_results_come_in_order() -> None:
+    code = """
+    print(processes.are_possible())
+    def square(number):
+        time.sleep(0.01 * (number % 3))
+        return number * number, os.getpid()
+    found = list(processes.shared_out(square, range(20), workers=3))
+    print([result for result, _ in found] == [number * number for number in range(20)])
+    print(len({pid for _, pid in found}), os.getpid() in {pid for _, pid in found})
+    print(list(processes.shared_out(square, [], workers=3)))
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")).split("\n") == [
+        "True", "True", "3 False", "[]", "nobody", "",
+    ]  # fmt: skip
+
+
+def test_failures_come_at_their_place() -> None:
+    code = """
+    from artcli.errors import SpaceError
+    class Own(Exception):
+        def __reduce__(self):
+            raise TypeError("not to be sent")
+    def fail(number):
+        if number == 5:
+            raise SpaceError("disk-full", "no room", facts=["one"], hint="art gc -n")
+        if number == 3:
+            raise Own(f"number {number}")
+        return number
+    done = []
+    try:
+        for number in processes.shared_out(fail, [0, 1, 2, 5, 4], workers=2):
+            done.append(number)
+    except SpaceError as error:
+        print(done, type(error).__name__, error.slug, error, error.facts, error.hint)
+    try:
+        list(processes.shared_out(fail, [3], workers=2))
+    except RuntimeError as error:
+        print("Own: number 3" in str(error))
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")).split("\n") == [
+        "[0, 1, 2] SpaceError disk-full no room ('one',) art gc -n", "True", "nobody", "",
+    ]  # fmt: skip
+
+
+def test_whoever_is_no_longer_listened_to_ends_with_what_it_does() -> None:
+    code = """
+    import tempfile
+    folder = tempfile.mkdtemp()
+    def touch(number):
+        open(f"{folder}/{number}", "w").close()
+        time.sleep(0.02)
+    rest = processes.shared_out(touch, range(1000), workers=2)
+    next(rest)
+    rest.close()
+    print(len(os.listdir(folder)) < 50)
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")) == "True\nnobody\n"
+
+
+def test_one_that_is_killed_is_told_of() -> None:
+    code = """
+    from artcli.errors import ArtError
+    def die(number):
+        if number == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+    try:
+        list(processes.shared_out(die, range(20), workers=2))
+    except ArtError as error:
+        print(error.slug)
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")) == "worker-killed\nnobody\n"
+
+
+def test_a_process_with_other_threads_is_not_forked() -> None:
+    code = """
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    print(processes.are_possible())
+    over.set()
+    print(processes.are_possible())
+    """
+    assert in_process(code) == "False\nTrue\n"
+
+
+def test_a_process_of_somebody_else_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_allowed", False)
+    assert not processes.are_possible()
