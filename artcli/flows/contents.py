@@ -118,8 +118,12 @@ def file(
     start: int = 0,
     end: int | None = None,
     progress: Progress | None = None,
+    proven: bool = True,
 ) -> Iterator[Buffer]:
     """Bytes `start` to `end` (exclusive; None: to its end) of a file, in order.
+
+    Unless `proven`, a whole file's bytes are only known to be right when there are no more: half the hashing, for
+    whoever throws away what was not right to its end.
 
     Raises `IntegrityError`: `missing-chunk`, `damaged-chunk`, `damaged-manifest`, and of a whole file `damaged-file`
     after its last byte, if that is not the file which its digest names.
@@ -133,7 +137,8 @@ def file(
     whole = (start, end) == (0, entry.size)
     hasher = blake3()
     groups = _groups(_pieces(pages, entry, start, end))
-    for parts in ahead(lambda group: _decode(store, entry, group), groups, workers=workers):
+    each = proven or not whole
+    for parts in ahead(lambda group: _decode(store, entry, group, proven=each), groups, workers=workers):
         for data in parts:
             if whole:
                 hasher.update(data)
@@ -146,11 +151,11 @@ def file(
         )
 
 
-def _decode(store: Store, entry: Entry, group: list[_Piece]) -> list[Buffer]:
+def _decode(store: Store, entry: Entry, group: list[_Piece], *, proven: bool) -> list[Buffer]:
     """The wanted parts of a group of chunks, in order."""
     found: dict[Digest, Buffer] = {}
     for part in ranges(store.find, dict.fromkeys(piece.digest for piece in group), store.prepare):
-        for digest, data in store.fetch_range(part):
+        for digest, data in store.fetch_range(part, proven=proven):
             if isinstance(data, IntegrityError):
                 raise touched(data, entry)
             found[digest] = data

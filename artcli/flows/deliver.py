@@ -28,7 +28,7 @@ from artcli.flows.references.bring import Bringer, Unbrought
 from artcli.flows.references.known import Known
 from artcli.flows.sharing import Sharing
 from artcli.memory import keep_freed_memory
-from artcli.progress import Progress
+from artcli.progress import Progress, Silent
 from artcli.store.ranges import Range, ranges
 from artcli.store.store import Store
 from artcli.threads import ahead
@@ -177,9 +177,14 @@ class Delivery:
         self.writer.create(entry.path, content, executable=entry.kind == EXECUTABLE, mtime=self.mtime, replace=True)
 
     def _write_large(self, entry: Entry) -> None:
-        content = contents.file(self.store, self.pages, entry, workers=self.workers, progress=self.progress)
-        self._create(entry, content)
+        try:
+            self._create(entry, self._content(entry, self.progress, proven=False))
+        except IntegrityError:  # now chunk by chunk, which takes another copy of what is damaged, or names it
+            self._create(entry, self._content(entry, Silent(), proven=True))
         self.progress.advance(files=1)
+
+    def _content(self, entry: Entry, progress: Progress, *, proven: bool) -> Iterator[Buffer]:
+        return contents.file(self.store, self.pages, entry, workers=self.workers, progress=progress, proven=proven)
 
 
 def _is_chunk(entry: Entry) -> bool:

@@ -385,7 +385,8 @@ class Bringing:
 
 def _is_empty(root: Path) -> bool:
     try:
-        return next(os.scandir(root), None) is None
+        with os.scandir(root) as names:
+            return next(names, None) is None
     except OSError:
         return not root.exists()
 

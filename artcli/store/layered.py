@@ -86,10 +86,12 @@ class Layered(Store):
     def asks_together(self) -> bool:
         return True
 
-    def fetch_ranges(self, parts: Sequence[Range]) -> list[tuple[Digest, Buffer | IntegrityError]]:
+    def fetch_ranges(
+        self, parts: Sequence[Range], *, proven: bool = True
+    ) -> list[tuple[Digest, Buffer | IntegrityError]]:
         own, others = self._by_owner(parts)
-        found = super().fetch_ranges(own) if own else []
-        return found + [result for owner, theirs in others for result in owner.fetch_ranges(theirs)]
+        found = super().fetch_ranges(own, proven=proven) if own else []
+        return found + [result for owner, theirs in others for result in owner.fetch_ranges(theirs, proven=proven)]
 
     def _frames_of(self, parts: Sequence[Range]) -> list[Frame]:
         own, others = self._by_owner(parts)

@@ -237,11 +237,16 @@ class Store:
         parts = ranges(self.find, digests, self.prepare)
         return pools(parts) if self.asks_together else ([part] for part in parts)
 
-    def fetch_range(self, part: Range) -> list[tuple[Digest, Buffer | IntegrityError]]:
-        """The verified chunks of one range, or for each what is wrong with it after every copy was tried."""
-        return self.fetch_ranges([part])
+    def fetch_range(self, part: Range, *, proven: bool = True) -> list[tuple[Digest, Buffer | IntegrityError]]:
+        """The verified chunks of one range, or for each what is wrong with it after every copy was tried.
 
-    def fetch_ranges(self, parts: Sequence[Range]) -> list[tuple[Digest, Buffer | IntegrityError]]:
+        Unless `proven`, they are of the right length, and whoever puts them together proves the whole.
+        """
+        return self.fetch_ranges([part], proven=proven)
+
+    def fetch_ranges(
+        self, parts: Sequence[Range], *, proven: bool = True
+    ) -> list[tuple[Digest, Buffer | IntegrityError]]:
         """As `fetch_range`, of several in one question."""
         results: list[tuple[Digest, Buffer | IntegrityError]] = []
         for part, data in zip(parts, self._data_of(parts), strict=True):
@@ -250,7 +255,8 @@ class Store:
                     if location is None:
                         raise self._unknown(digest)
                     start = location.offset - part.start
-                    results.append((digest, verified(digest, location, data[start : start + location.stored])))
+                    stored = data[start : start + location.stored]
+                    results.append((digest, (verified if proven else decoded)(digest, location, stored)))
                 except IntegrityError:
                     results.append((digest, self._elsewhere(digest)))
         return results
@@ -322,17 +328,22 @@ def fetch(bucket: Bucket, digest: Digest, location: Location) -> Buffer:
 
 def verified(digest: Digest, location: Location, stored: Buffer) -> Buffer:
     """The chunk that `stored` stands for, if it is the right one; raises as `Store.get` does."""
+    plain = decoded(digest, location, stored)
+    if digest_of(plain) != digest:
+        raise _damaged(digest, location, "its bytes are not those it is named by")
+    return plain
+
+
+def decoded(digest: Digest, location: Location, stored: Buffer) -> Buffer:
+    """As `verified`, of the right length, but perhaps not the right bytes."""
     try:
         if len(stored) != location.stored:
             raise _damaged(digest, location, "its pack ends before it")
-        plain = decode(location.codec, stored, location.length)
+        return decode(location.codec, stored, location.length)
     except IntegrityError as error:
         raise IntegrityError(
             error.slug, f"{error.message}: chunk {digest.hex()} in pack {location.pack.hex()}"
         ) from error
-    if digest_of(plain) != digest:
-        raise _damaged(digest, location, "its bytes are not those it is named by")
-    return plain
 
 
 def _damaged(digest: Digest, location: Location, why: str) -> IntegrityError:

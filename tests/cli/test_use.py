@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from artcli.flows import elsewhere
@@ -41,3 +43,26 @@ def test_links(repo: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (repo.directory / "two/sub/b.jpg").samefile(repo.directory / "three/sub/b.jpg")
     dry = repo("use", "dataset", "--root", "four", "--link", "-n", "--json").json["items"][0]
     assert (dry["written"], dry["linked"], dry["dry_run"]) == (3, 0, True)
+
+
+def test_a_damaged_part_of_a_large_file_comes_from_elsewhere_or_is_named(art: Art, tmp_path: Path) -> None:
+    data = noise(3_000_000)
+    (tmp_path / "large").write_bytes(data)
+    (tmp_path / "place").mkdir()
+    art("init")
+    assert art("log-artifact", "data", tmp_path / "large").code == 0
+    art("remote", "add", "place", tmp_path / "place")
+    assert art("push", "place").code == 0
+    (pack,) = [
+        path for path in (art.directory / ".art/packs").rglob("*") if path.is_file() and path.stat().st_size > len(data)
+    ]
+    damaged = bytearray(pack.read_bytes())
+    damaged[1_000_000] ^= 1
+    pack.chmod(0o644)
+    pack.write_bytes(damaged)
+    assert art("use", "data:v0", "--root", "out").code == 0
+    assert (art.directory / "out/large").read_bytes() == data
+    assert art("remote", "rm", "place", "-y").code == 0
+    refused = art("use", "data:v0", "--root", "again", "--json")
+    assert (refused.code, refused.error["code"]) == (7, "damaged-chunk")
+    assert not list((art.directory / "again").iterdir())
