@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.command_line import Art
+from tests.kit.scripted import answer, saying
 from tests.kit.shown import CHECKOUT
 from tests.web.conftest import Serve
 from tests.web.test_tokens import token
@@ -68,3 +69,20 @@ def test_a_car_with_nothing_but_curl(serve: Serve, team: Art, tmp_path: Path) ->
     done = subprocess.run(["sh", "-eu", "send-trips", server.url, "jetracer"], cwd=car, capture_output=True, text=True)
     assert done.returncode != 0
     assert (car / "trips" / "wednesday").is_dir(), "what was not heard stays"
+
+
+def test_a_model_that_comes_half_is_none(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("Authorization: Bearer none\n")
+    (tmp_path / "trips").mkdir()
+    (tmp_path / "send-trips").write_text(script())
+    tag = 'ETag: "b3-1"'
+    whole = answer(200, b"weights" * 1000, tag)
+    half = answer(200, b"weights" * 1000, tag, "Connection: close")[:-3500]
+    gone = answer(304, b"", tag)
+    with saying([half, whole, half, gone]) as server:
+        for code, there in ((18, False), (0, True), (18, True), (0, True)):
+            command = ["sh", "-eu", "send-trips", server.url, "jetracer"]
+            assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == code
+            assert (tmp_path / "model.onnx").exists() == there
+            assert not there or (tmp_path / "model.onnx").read_bytes() == b"weights" * 1000
+        assert [b'"b3-1"' in head for head in server.heard] == [False, False, True, True]
