@@ -146,8 +146,8 @@ def listening(wanted: Wanted) -> socket.socket:
     """Where it listens; raises `ArtError` (`cannot-listen`)."""
     try:
         return listen(wanted.address, wanted.port)
-    except (OSError, OverflowError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
         raise ArtError(
             "cannot-listen", f"cannot listen at {wanted.address}, port {wanted.port}: {reason}",
             hint="art serve --port 0",

@@ -239,3 +239,9 @@ def test_no_other_command_imports_a_server() -> None:
     loaded = set(done.stdout.split())
     assert "artcli.cli.commands.serve" in loaded
     assert not [name for name in loaded if name.startswith(("artcli.web", "uvicorn", "starlette", "h11", "asyncio"))]
+
+
+def test_a_port_that_there_is_not(art: Art) -> None:
+    assert art("init").code == 0
+    for port in (-1, 65536, 99999):  # which the system would take modulo 65536
+        assert art("serve", "--port", port, "--json").code == 2

@@ -28,7 +28,7 @@ def command(
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="address to listen at; 127.0.0.1 by default")
     ] = None,
-    port: Annotated[int, typer.Option("--port", metavar="N", help="0: one that is free")] = 8080,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: one that is free")] = 8080,
     many: Annotated[bool, typer.Option("--many", help="serve each folder of DIR")] = False,
     storage: Annotated[
         str | None,
