@@ -65,17 +65,18 @@ def _freed(console: Console, done: Collected) -> str:
 def _receipt(done: Collected) -> str:
     parts = []
     if done.deleted:
-        parts.append(f"{_count(len(done.deleted), 'version')} to the trash")
+        parts.append(f"{formatting.counted(len(done.deleted), 'version')} to the trash")
     if purged := counts(done.purged, done.purged_runs):
         parts.append(f"{purged} out of the trash")
     if done.dust_files:
         parts.append(f"{formatting.size(done.dust_size)} that nothing needs")
     if done.packs_deleted or done.packs_rewritten:
-        parts.append(f"{_count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten:,} rewritten")
+        parts.append(f"{formatting.counted(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten:,} rewritten")
     if done.condemned:
         verb = "would be condemned" if done.dry_run else "condemned"
         parts.append(
-            f"{_count(done.condemned, 'pack')} {verb}, {formatting.size(done.condemned_size)} to be deleted later"
+            f"{formatting.counted(done.condemned, 'pack')} {verb}, "
+            f"{formatting.size(done.condemned_size)} to be deleted later"
         )
     if trash := counts(done.trash, done.trash_runs):
         parts.append(f"the trash still holds {trash} and {formatting.size(done.trash_size)}")
@@ -88,8 +89,4 @@ def _receipt(done: Collected) -> str:
 def counts(versions: Sequence[Version], runs: Sequence[Run]) -> str:
     """`2 versions, 1 run`; empty if there are none."""
     counts = ((versions, "version"), (runs, "run"))
-    return ", ".join(_count(len(items), what) for items, what in counts if items)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+    return ", ".join(formatting.counted(len(items), what) for items, what in counts if items)

@@ -78,18 +78,15 @@ def _item(finding: Finding) -> dict[str, Any]:
 
 def _receipt(summary: Summary) -> str:
     looked = [
-        _count(summary.entries, "log entry", "log entries"),
-        _count(summary.indexes, "index", "indexes"),
-        _count(summary.packs, "pack", "packs") + (f" ({formatting.size(summary.size)} read)" if summary.size else ""),
+        formatting.counted(summary.entries, "log entry", "log entries"),
+        formatting.counted(summary.indexes, "index", "indexes"),
+        formatting.counted(summary.packs, "pack", "packs")
+        + (f" ({formatting.size(summary.size)} read)" if summary.size else ""),
     ]
     if summary.versions:  # a quick look reads none
-        looked.append(_count(summary.versions, "version", "versions"))
+        looked.append(formatting.counted(summary.versions, "version", "versions"))
     rest = f"; {formatting.size(summary.dust_size)} that nothing needs, for art gc" if summary.dust_files else ""
     return f"{'damaged' if summary.problems else 'sound'}: {', '.join(looked)}{rest}"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _damage(summary: Summary, mended: bool, *, is_place: bool) -> IntegrityError:

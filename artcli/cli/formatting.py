@@ -138,6 +138,11 @@ def _spelt(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 file`, `2 files`; `many`: the word for several, if that is not `one` and an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def size(count: float) -> str:
     """Bytes as people read them: `812 B`, `41 KB`, `1.9 GB` (decimal units)."""
     if count < 1000:

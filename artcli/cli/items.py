@@ -7,7 +7,7 @@ from typing import Any
 
 from artcli.catalog.catalog import Version
 from artcli.catalog.texts import Text
-from artcli.cli.formatting import Field, Schema
+from artcli.cli.formatting import Field, Schema, counted
 from artcli.flows.history import Told, added
 
 VERSION_FIELDS = [
@@ -116,7 +116,7 @@ def ref_of(version: Version, project: str) -> str:
 
 def files(count: int) -> str:
     """`1 file`, `2,400 files`."""
-    return f"{count:,} file{'' if count == 1 else 's'}"
+    return counted(count, "file")
 
 
 def first_line(*texts: Text | None) -> str:

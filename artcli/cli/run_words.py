@@ -14,6 +14,7 @@ from artcli.catalog.runs.register import Register, Run
 from artcli.catalog.runs.view import notes
 from artcli.cli.console import Console
 from artcli.cli.editor import edit_file
+from artcli.cli.formatting import counted
 from artcli.errors import UsageError
 from artcli.flows.edit import Edits
 from artcli.flows.runs import changes
@@ -40,7 +41,7 @@ def ref_of(run: Run) -> str:
 def count(versions: int, runs: int) -> str:
     """`2 versions, 1 run`; of nothing, no versions."""
     counts = [(versions, "version"), (runs, "run")]
-    told = [f"{number:,} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
+    told = [counted(number, what) for number, what in counts if number]
     return ", ".join(told) or "0 versions"
 
 

@@ -102,7 +102,7 @@ def accept(console: Console, repository: Repository, place: Place, *, heal: bool
     accepted = rollback.accept(repository, place, heal=heal)
     if accepted is None:
         return
-    changes = f"{accepted.lost:,} change{'' if accepted.lost == 1 else 's'}"
+    changes = formatting.counted(accepted.lost, "change")
     console.say(f"the remote has lost {changes}" + (", which this push gives back" if heal else ""))
     if accepted.elsewhere:
         console.warn(f"{accepted.elsewhere:,} of them cannot be given back: their bytes are not here")
@@ -168,8 +168,7 @@ def _receipt(remote: Remote, done: Transferred, verb: str) -> str:
     what = f"{verb} {remote.name}"
     if not (done.chunks or done.facts):
         return f"{what}: nothing new"
-    changes = f"{done.facts:,} change{'' if done.facts == 1 else 's'}"
-    said = f"{what}: {changes}, {formatting.size(done.stored)}"
+    said = f"{what}: {formatting.counted(done.facts, 'change')}, {formatting.size(done.stored)}"
     if not done.dry_run:
         return said
     took = f", about {formatting.duration(done.seconds)}" if done.seconds else ""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema
+from artcli.cli.formatting import Field, Schema, counted
 from artcli.flows import bundle, remotes
 from artcli.flows.meant import given
 from artcli.flows.runs import edges
@@ -62,7 +62,7 @@ def create(
     finally:
         if place is not None:
             place.close()
-    receipt = f"{len(made.versions):,} versions, {made.chunks:,} chunks, {console.size(made.size)}"
+    receipt = f"{_versions(made.versions)}, {counted(made.chunks, 'chunk')}, {console.size(made.size)}"
     console.record(BUNDLE, _item(path, made.size, made.versions, made.since, made.chunks), receipt=receipt)
 
 
@@ -73,11 +73,15 @@ def verify(ctx: typer.Context, file: File) -> None:
     with console.progress() as progress:
         checked = bundle.verify(path, progress)
     header = checked.header
-    receipt = f"whole: {len(header.versions):,} versions, {console.size(checked.size)}"
+    receipt = f"whole: {_versions(header.versions)}, {console.size(checked.size)}"
     console.record(BUNDLE, _item(path, checked.size, header.versions, header.since, checked.chunks), receipt=receipt)
 
 
 SUBCOMMANDS = {"create": create, "verify": verify}
+
+
+def _versions(named: list[bundle.Named]) -> str:
+    return counted(len(named), "version")
 
 
 def _item(

@@ -116,4 +116,4 @@ def _receipt(synced: Synced) -> str:
 def _part(verb: str, done: Transferred) -> str:
     if not done.facts:
         return ""
-    return f"{verb} {done.facts:,} change{'' if done.facts == 1 else 's'}, {formatting.size(done.stored)}"
+    return f"{verb} {formatting.counted(done.facts, 'change')}, {formatting.size(done.stored)}"
