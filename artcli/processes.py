@@ -1,4 +1,4 @@
-"""Work in processes, seen from one: for work that is mostly short calls to the system, as making small files is.
+"""Work in processes, seen from one: for work that is mostly short calls that let go of Python's lock.
 
 Threads take turns at Python's lock, and each call to the system hands it on: two threads made 100,000 files no sooner
 than one, for one and a half times the processor time; two processes need half as long. They are forked, so all that the
@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from artcli.errors import ArtError
 
@@ -46,6 +46,23 @@ def are_possible() -> bool:
     return True
 
 
+def begin(work: Callable[[], object]) -> int:
+    """A process that does `work` and ends, quietly where it cannot tell of it any more; its number, to be waited for.
+
+    `work` closes what this process keeps open for itself.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        gc.freeze()  # what the forking process has would only be copied by being looked at
+        work()
+    except OSError:
+        pass  # nobody listens
+    finally:
+        os._exit(0)
+
+
 class _Share(NamedTuple):
     """A process, and what it tells."""
 
@@ -65,9 +82,9 @@ def shared_out(function: Callable[[T], R], items: Sequence[T], *, workers: int) 
     shares: list[_Share] = []
     try:
         for first in range(min(workers, len(items))):
-            shares.append(_begin(function, items[first::workers], shares))
+            shares.append(_share(function, items[first::workers], shares))
         for number in range(len(items)):
-            yield _next(shares[number % len(shares)])
+            yield told(shares[number % len(shares)].results)
     finally:
         for share in shares:
             share.results.close()  # what tries to send more ends
@@ -75,54 +92,48 @@ def shared_out(function: Callable[[T], R], items: Sequence[T], *, workers: int) 
             os.waitpid(share.pid, 0)
 
 
-def _begin(function: Callable[[T], R], items: Sequence[T], others: Sequence[_Share]) -> _Share:
+def _share(function: Callable[[T], R], items: Sequence[T], others: Sequence[_Share]) -> _Share:
     inward, outward = os.pipe()
-    pid = os.fork()
-    if not pid:
+
+    def work() -> None:
         os.close(inward)
         for other in others:
             other.results.close()  # else they could not be closed by whoever reads them
-        _work(function, items, os.fdopen(outward, "wb"))
+        results = os.fdopen(outward, "wb")
+        for item in items:
+            try:
+                result = function(item)
+            except BaseException as error:
+                tell(results, error=error)
+                return
+            tell(results, result)
+
+    pid = begin(work)
     os.close(outward)
     return _Share(pid, os.fdopen(inward, "rb"))
 
 
-def _work(function: Callable[[T], R], items: Sequence[T], results: BinaryIO) -> NoReturn:
-    """The life of a process."""
+def tell(results: BinaryIO, result: object = None, *, error: BaseException | None = None) -> None:
+    """Send a result, or an error, to whoever asks by `told`."""
     import pickle
 
     try:
-        gc.freeze()  # what the forking process has would only be copied by being looked at
-        for item in items:
-            try:
-                told = pickle.dumps((function(item), None))
-            except BaseException as error:
-                results.write(_failure(error))
-                results.flush()
-                break
-            results.write(told)
-            results.flush()
-    except OSError:
-        pass  # nobody listens any more
-    finally:
-        os._exit(0)
+        message = pickle.dumps((result, error))
+    except Exception as problem:
+        import traceback
+
+        shown = "".join(traceback.format_exception(error or problem))
+        message = pickle.dumps((None, RuntimeError(shown)))
+    results.write(message)
+    results.flush()
 
 
-def _failure(error: BaseException) -> bytes:
-    import pickle
-    import traceback
-
-    try:
-        return pickle.dumps((None, error))
-    except Exception:
-        return pickle.dumps((None, RuntimeError("".join(traceback.format_exception(error)))))
-
-
-def _next(share: _Share) -> Any:
+def told(results: BinaryIO) -> Any:
+    """The next result that was sent; an error is raised. `ArtError` (`worker-killed`) if nobody will send one."""
     import pickle
 
     try:
-        result, error = pickle.load(share.results)
+        result, error = pickle.load(results)
     except (EOFError, pickle.UnpicklingError):
         raise ArtError(
             "worker-killed", "a process that did a part of the work was killed", hint="art help worker-killed"

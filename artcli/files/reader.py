@@ -12,6 +12,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 from artcli.files.seen import Stat, to_stat
 from artcli.memory import Buffers
@@ -60,7 +61,14 @@ def read_link(source: bytes) -> bytes:
         raise
 
 
-def blocks(source: bytes, stat: Stat, buffers: Buffers | None = None) -> Iterator[memoryview]:
+class Memory(Protocol):
+    """Where blocks go."""
+
+    def take(self) -> bytearray | memoryview:
+        """Memory for the next block."""
+
+
+def blocks(source: bytes, stat: Stat, buffers: Memory | None = None) -> Iterator[memoryview]:
     """The bytes of a regular file that was seen with `stat`, in blocks, in order; holes read as zeros.
 
     A block's memory is used again when its view, and every view made of it, is gone. Raises `Changed` at the latest

@@ -2,7 +2,7 @@
 
     walk ──▶ jobs ──▶ threads ──▶ frames into packs, edits into the manifest
              batches of small files: a thread reads, hashes and encodes them
-             large files: a thread of its own reads, cuts and hashes, the others encode the chunks
+             large files: a process or thread of its own reads, cuts and hashes, the others encode the chunks
 
 A job's outcome comes back in the order of the walk, so edits are sorted and nothing has to be held. A file that changes
 while it is read is read again, three times in all, and then is a problem: it never ends up half old, half new.
@@ -17,8 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from blake3 import blake3
-
+from artcli import processes
 from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, PageSource, Root, put_chunk_list
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import ArtError
@@ -26,9 +25,10 @@ from artcli.files import reader
 from artcli.files.reader import Changed, read_link, read_small
 from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, NO_STAT, Change, Gone, Seen, Special, Stat, kind_of, stat_of
 from artcli.flows.additions import Additions
+from artcli.flows.cutting import LARGE, Cut, Cutter, End, cuts
 from artcli.memory import Buffers, keep_freed_memory
 from artcli.progress import Progress
-from artcli.store.chunker import SMALL, cut
+from artcli.store.chunker import SMALL
 from artcli.store.codec import Tuner
 from artcli.store.pack import Frame
 from artcli.threads import ahead, aside
@@ -40,6 +40,8 @@ BATCH_SIZE = 4 << 20
 
 AHEAD = 2
 """Blocks of a large file that are read and cut before a worker is free for them."""
+SPARE = 6
+"""Blocks that are cut, or whose chunks are added, besides those that wait for a worker or for their turn."""
 
 Edit = tuple[bytes, Entry | None]
 
@@ -110,6 +112,7 @@ class Ingest:
         self.new_size = 0
         """Bytes of that content."""
         self._buffers = Buffers(reader.BLOCK)
+        self._cutter: Cutter | None = None
         # one thread reads: as many threads at work as there are workers pass Python's lock round less often
         self._encoding = threading.Semaphore(max(1, workers - 1))
         self._tuners: dict[bytes, Tuner] = {}
@@ -132,7 +135,7 @@ class Ingest:
             if block is None:
                 return self._settle(self._ready(path, FILE, b"".join(head)))
             head.append(bytes(block))
-        return self._collect(self._stream_jobs(Seen(path, FILE, b"", NO_STAT), chain(head, blocks)))
+        return self._collect(self._cut_jobs(Seen(path, FILE, b"", NO_STAT), cuts(chain(head, blocks))))
 
     # --- jobs: in the caller's thread, as the pipeline asks for them ---
 
@@ -141,6 +144,7 @@ class Ingest:
         size = 0
         for change in changes:
             if isinstance(change, Seen) and change.kind in (FILE, EXECUTABLE) and change.stat.size > SMALL:
+                self._begin_cutter(change)  # before there are threads
                 if batch:
                     yield _Small(batch)
                     batch, size = [], 0
@@ -169,8 +173,11 @@ class Ingest:
 
     def _large_jobs(self, seen: Seen, tries: int) -> Iterator[_Job]:
         try:
-            content = reader.blocks(seen.source, seen.stat, self._buffers)
-            yield from aside(self._stream_jobs(seen, content), depth=AHEAD)
+            if self._cutter is not None:
+                yield from self._cut_jobs(seen, self._cutter.cuts(seen.source, seen.stat))
+            else:
+                content = reader.blocks(seen.source, seen.stat, self._buffers)
+                yield from aside(self._cut_jobs(seen, cuts(content)), depth=AHEAD)
         except Changed:
             yield _Closed(None, 0)
             yield from self._again(seen, tries - 1)
@@ -189,16 +196,17 @@ class Ingest:
         else:
             yield _Small([fresh])
 
-    def _stream_jobs(self, seen: Seen, content: Iterable[Buffer]) -> Iterator[_Job]:
+    def _begin_cutter(self, seen: Seen) -> None:
+        if self._cutter is None and self.workers > 1 and seen.stat.size >= LARGE and processes.are_possible():
+            self._cutter = Cutter(2 * self.workers + SPARE)
+            self._encoding.release()
+
+    def _cut_jobs(self, seen: Seen, items: Iterable[Cut | End]) -> Iterator[_Job]:
         yield _Opened(seen)
-        hasher = blake3()
         tuner = self._tuner(seen.path)
-        offset = 0
-        for chunks in cut(_hashed(content, hasher)):
-            if chunks:
-                yield _Cut(offset, [(digest_of(chunk), chunk) for chunk in chunks], tuner)
-                offset += sum(map(len, chunks))
-        yield _Closed(hasher.digest(), offset)
+        for item in items:
+            yield _Closed(*item) if isinstance(item, End) else _Cut(*item, tuner)
+            del item  # what it views is to be used again
 
     def _tuner(self, path: bytes) -> Tuner:
         """Files of one suffix are mostly of one kind: what paid for one is tried first for the next."""
@@ -259,14 +267,19 @@ class Ingest:
 
     def _collect(self, jobs: Iterable[_Job]) -> Iterator[Edit]:
         outcomes = ahead(self._work, jobs, workers=self.workers)
-        for outcome in outcomes:
-            if isinstance(outcome, _Opened):
-                entry = self._large(outcome.seen, outcomes)
-                if entry is not None:
-                    yield entry.path, entry
-            elif isinstance(outcome, list):
-                for item in outcome:
-                    yield from self._settle(item)
+        try:
+            for outcome in outcomes:
+                if isinstance(outcome, _Opened):
+                    entry = self._large(outcome.seen, outcomes)
+                    if entry is not None:
+                        yield entry.path, entry
+                elif isinstance(outcome, list):
+                    for item in outcome:
+                        yield from self._settle(item)
+        finally:
+            if self._cutter is not None:
+                self._cutter.close()
+                self._cutter = None
 
     def _settle(self, item: object) -> Iterator[Edit]:
         if isinstance(item, _Ready):
@@ -334,12 +347,6 @@ def _finder(pages: PageSource, base: Root | None) -> Finder | None:
         return Finder(pages, base) if base else None
     except ArtError:
         return None
-
-
-def _hashed(content: Iterable[Buffer], hasher: blake3) -> Iterator[Buffer]:
-    for block in content:
-        hasher.update(block)
-        yield block
 
 
 def _look_again(seen: Seen) -> Seen | Gone | Problem:

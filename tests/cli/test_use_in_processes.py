@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,33 +12,11 @@ import pytest
 
 from tests.kit import trees
 from tests.kit.command_line import Art
+from tests.kit.owned import owned
 from tests.kit.trees import Empty, Link, Program
 from tests.store.material import noise
 
 COUNT = 1500
-OWN = """
-import os, sys
-from artcli import processes
-from artcli.cli.main import run
-processes.allow()
-fork, forked = os.fork, []
-def counted():
-    forked.append(fork())
-    return forked[-1]
-os.fork = counted
-{more}
-code = run(sys.argv[1:])
-print(len(forked), "processes", file=sys.stderr)
-sys.exit(code)
-"""
-
-
-def own(art: Art, *arguments: object, more: str = "") -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, which says at last how many others it began."""
-    return subprocess.run(
-        [sys.executable, "-c", OWN.format(more=more), *map(str, arguments)],
-        cwd=art.directory, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def tree() -> trees.Tree:
@@ -62,11 +38,11 @@ def logged(art: Art, tmp_path: Path) -> trees.Tree:
 
 
 def test_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
-    done = own(art, "use", "data:v0", "--root", "out")
+    done = owned(art, "use", "data:v0", "--root", "out")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "2 processes")
     assert trees.harvest(art.directory / "out") == logged
     assert len({path.stat().st_mtime_ns for path in (art.directory / "out").rglob("*") if path.is_file()}) == 1
-    assert own(art, "use", "data:v0", "--root", "out").stderr.splitlines()[-1] == "0 processes"
+    assert owned(art, "use", "data:v0", "--root", "out").stderr.splitlines()[-1] == "0 processes"
     assert art("status", "--json").json["items"][0]["state"] == "clean"
 
 
@@ -81,7 +57,7 @@ def planting():
     return counted()
 os.fork = planting
 """
-    done = own(art, "use", "data:v0", "--root", "out", more=plant)
+    done = owned(art, "use", "data:v0", "--root", "out", more=plant)
     assert done.returncode == 0, done.stderr
     assert trees.harvest(art.directory / "out") == logged
     rescued = [path for path in (art.directory / ".art/local/rescued").rglob("*") if path.is_file()]
@@ -94,7 +70,7 @@ def test_what_is_damaged_is_named(art: Art, logged: trees.Tree) -> None:
     data[len(data) // 3] ^= 1
     pack.chmod(0o644)
     pack.write_bytes(data)
-    done = own(art, "use", "data:v0", "--root", "out", "--json")
+    done = owned(art, "use", "data:v0", "--root", "out", "--json")
     assert done.returncode == 7
     assert '"damaged-chunk"' in done.stderr
 
@@ -111,11 +87,11 @@ def dying(*what, **how):
     return create(*what, **how)
 Writer.create = dying
 """
-    done = own(art, "use", "data:v0", "--root", "out", "--json", more=kill)
+    done = owned(art, "use", "data:v0", "--root", "out", "--json", more=kill)
     assert done.returncode == (-signal.SIGKILL if whom == "parent" else 1)
     assert whom == "parent" or '"worker-killed"' in done.stderr
     settle(art.directory / "out")
-    assert own(art, "use", "data:v0", "--root", "out").returncode == 0
+    assert owned(art, "use", "data:v0", "--root", "out").returncode == 0
     assert trees.harvest(art.directory / "out") == logged
 
 
