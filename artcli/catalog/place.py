@@ -56,14 +56,13 @@ class Place:
         """`path`: the `.art` folder of the repository that sees it; `place`: its id. Nothing is asked of it yet."""
         self.path = path
         self.bucket = bucket
-        self.log = Log(bucket, place)
-        self._open_mirror()
+        self._open_mirror(place)
         self.indexes_folder = None if isinstance(bucket, DiskBucket) else path / "cache" / f"place-{place}" / "indexes"
         """What is kept here of its indexes, if it is far away (see `afar`)."""
 
-    def _open_mirror(self) -> None:
-        place = self.log.place
+    def _open_mirror(self, place: str) -> None:
         self.mirror = mirror.mirror_of(self.path, place)
+        self.log = Log(self.bucket, place, self.mirror.bucket)
         self.kept = kept_of(self.path, place)
         seen = self.path / "local" / "seen" / f"{place}.mirror"
         self.follower = Follower(self.mirror, self.path / "cache" / f"place-{place}.db", seen)
@@ -119,7 +118,7 @@ class Place:
         self.follower.close()
         self.follower.forget_mark()
         old = mirror.replace(self.path, self.log.place)
-        self._open_mirror()
+        self._open_mirror(self.log.place)
         return old
 
     def is_authority_of(self, seen_by: repository.Repository) -> bool:

@@ -12,6 +12,7 @@ from artcli.catalog import log as logs
 from artcli.catalog.log import ENTRY_SIZE, GENESIS, SEGMENT, Log, decode, encode, entry_key, segment_key
 from artcli.errors import ConflictError, IntegrityError, NetworkError
 from tests.catalog.kit import fact
+from tests.kit.afar import FarBucket
 from tests.kit.faulty import FaultyBucket, StaleBucket
 
 PLACE = "ab" * 16
@@ -209,6 +210,21 @@ def test_a_segment_whose_writer_died_is_written_by_the_next(log: Log) -> None:
     assert log.append(SEGMENT, before.digest, []) is not None
     assert len(list(log.segment(0))) == SEGMENT
     assert last.n == SEGMENT + 4
+
+
+def test_a_segment_is_made_from_what_was_fetched(log: Log) -> None:
+    """And not by a thousand questions to a place that is far away."""
+    before = log.read(SEGMENT - 2)
+    assert before
+    far = FarBucket(log.bucket)
+    for key in [segment_key(0), *(entry_key(n) for n in range(SEGMENT - 1, SEGMENT + 5))]:
+        log.bucket.delete(key)
+    mirror = MemoryBucket()
+    for item in log.bucket.list("log/"):
+        mirror.add(item.key, log.bucket.get(item.key))
+    assert Log(far, PLACE, mirror).append(SEGMENT - 1, before.digest, []) is not None
+    assert len(list(log.segment(0))) == SEGMENT
+    assert far.rounds < 5
 
 
 def test_a_log_with_a_hole_or_damage_gets_no_segment(log: Log) -> None:
