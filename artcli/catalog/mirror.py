@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -33,8 +33,12 @@ from artcli.catalog.log import (
 from artcli.errors import ConflictError, IntegrityError
 from artcli.threads import ahead
 
-WIDTH = 64
+WIDTH = 1024
 """Entries that are asked for together, once there were as many: a push is one, a clone of a young place is hundreds."""
+SHORT = 64 * 1024
+"""Bytes that are asked for of each; what is longer is asked for again, as a whole,"""
+MOST_LONG = 64
+"""so many of them together."""
 WRITERS = 8
 """Threads that write entries: each waits for the disk."""
 
@@ -64,7 +68,7 @@ def fetch(remote: Log, mirror: Log, head: Head) -> Head:
     while True:
         n = head.n + 1
         width = min(width, SEGMENT - n % SEGMENT) if n % SEGMENT else 1
-        found = get_many(remote.bucket, [Piece(entry_key(n + more), 0, ENTRY_SIZE + 1) for more in range(width)])
+        found = _ask(remote, range(n, n + width))
         if found[0] is None:
             return head
         before = head
@@ -75,6 +79,18 @@ def fetch(remote: Log, mirror: Log, head: Head) -> Head:
             if None in found:
                 return head
             width = min(4 * width, WIDTH)
+
+
+def _ask(remote: Log, numbers: Sequence[int]) -> list[bytes | None]:
+    """The entries of these numbers, None where there is none; not all of them where too many are long."""
+    keys = [entry_key(n) for n in numbers]
+    found = get_many(remote.bucket, [Piece(key, 0, SHORT) for key in keys])
+    long = [at for at, data in enumerate(found) if data is not None and len(data) == SHORT]
+    asked = long[:MOST_LONG]
+    whole = get_many(remote.bucket, [Piece(keys[at], 0, ENTRY_SIZE + 1) for at in asked]) if asked else []
+    for at, data in zip(asked, whole, strict=True):
+        found[at] = data
+    return found[: long[MOST_LONG]] if len(long) > MOST_LONG else found
 
 
 def check_reaches(remote: Log, head: Head) -> None:

@@ -143,6 +143,25 @@ def test_a_long_log_comes_in_few_rounds(mirror: Log, monkeypatch: pytest.MonkeyP
     assert held(mirror) == held(remote)
 
 
+@pytest.mark.parametrize("most", [64, 3])
+def test_long_entries_are_asked_for_again(
+    most: int, remote: Log, mirror: Log, bucket: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "MOST_LONG", most)
+    monkeypatch.setattr(log_module, "SEGMENT", 1000)
+    monkeypatch.setattr(mirror_module, "SEGMENT", 1000)
+    head = START
+    for number in range(60):
+        text = "long" * 20_000 if 20 < number < 30 else ""
+        entry = remote.append(head.n + 1, head.digest, [fact("version", {**version_data(), "description": text})])
+        assert entry is not None
+        head = Head(entry.n, entry.digest)
+    bucket.asked.clear()
+    assert fetch(remote, mirror, START) == head
+    assert max(map(bucket.asked.count, bucket.asked)) <= (2 if most == 64 else 5)
+    assert held(mirror) == held(remote)
+
+
 def test_where_nothing_can_be_listed_segments_are_looked_for(remote: Log, mirror: Log, bucket: Counting) -> None:
     head = grow(remote, 13)
 
