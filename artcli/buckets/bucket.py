@@ -17,7 +17,8 @@ KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 KEY_LENGTH = 512
 
 READERS = 8
-"""Threads that read pieces from a bucket which takes them one by one: over a network each waits for its answer."""
+"""Threads that read pieces from a bucket which takes them one by one, unless it says of itself how many it is best
+asked by (as `READERS`): over a network each waits for its answer."""
 
 
 class Missing(KeyError):
@@ -100,7 +101,12 @@ def one_by_one(bucket: Bucket, pieces: Sequence[Piece]) -> list[bytes | None]:
 
     if len(pieces) == 1:
         return [read(pieces[0])]
-    return list(ahead(read, pieces, workers=READERS))
+    return list(ahead(read, pieces, workers=_readers(bucket)))
+
+
+def _readers(bucket: Bucket) -> int:
+    inner = getattr(bucket, "inner", None)
+    return int(getattr(bucket, "READERS", READERS)) if inner is None else _readers(inner)
 
 
 def may_fork(bucket: Bucket) -> bool:

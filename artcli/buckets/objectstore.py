@@ -61,6 +61,9 @@ _NO_CREDENTIALS = (
 class ObjectBucket:
     """The objects of `url` (s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX); any thread may use it."""
 
+    READERS = 32
+    """See `bucket.READERS`: a store of many machines answers as many at once as one asks."""
+
     def __init__(self, url: str) -> None:
         """Asks nothing of the store yet.
 

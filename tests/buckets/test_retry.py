@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from artcli.buckets.bucket import Missing, Piece
+from artcli.buckets.bucket import Missing, Piece, get_many
 from artcli.buckets.memory import MemoryBucket
 from artcli.buckets.retry import Passing, RetryingBucket, unreachable
 from artcli.buckets.wrapping import WrappingBucket
@@ -181,3 +182,19 @@ def test_an_outcome_that_nobody_can_tell() -> None:
     flaky.fail(1000, error=unreachable("x", "refused", connected=False))
     with pytest.raises(Passing):
         bucket.add("b", b"never sent")
+
+
+def test_as_many_pieces_are_asked_for_at_once_as_the_bucket_likes() -> None:
+    class Wide(MemoryBucket):
+        READERS = 20
+        together = threading.Barrier(READERS)
+
+        def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+            self.together.wait(30)
+            return super().get(key, start, length)
+
+    bucket = Wide()
+    for number in range(40):
+        assert bucket.add(f"k{number}", b"%d" % number)
+    pieces = [Piece(f"k{number}", 0, 2) for number in range(40)]
+    assert get_many(RetryingBucket(bucket), pieces) == [b"%d" % number for number in range(40)]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from artcli.buckets.bucket import Bucket, Item, Missing, Piece
+from artcli.buckets.objectstore import ObjectBucket
 from artcli.content import Buffer
 
 BATCH = 256
@@ -17,11 +18,14 @@ AT_ONCE = 4
 
 
 class FarBucket:
-    """Wraps a bucket. A list of keys is one question for every thousand, `get_many` one for every 256 pieces."""
+    """Wraps a bucket. A list of keys is one question for every thousand, `get_many` one for every 256 pieces, or for
+    each where it is an object store.
+    """
 
-    def __init__(self, there: Bucket, latency: float = 0.0, rate: float = 0.0) -> None:
+    def __init__(self, there: Bucket, latency: float = 0.0, rate: float = 0.0, *, object_store: bool = False) -> None:
         """`latency`: seconds that an answer takes; `rate`: bytes a second that the line carries, 0 for any number."""
         self.there = there
+        self.batch, self.at_once = (1, ObjectBucket.READERS) if object_store else (BATCH, AT_ONCE)
         self.latency = latency
         self.rate = rate
         self.asked: list[str] = []
@@ -48,9 +52,9 @@ class FarBucket:
         return data
 
     def get_many(self, pieces: Sequence[Piece]) -> list[bytes | None]:
-        self.rounds += 1
-        batches = [pieces[at : at + BATCH] for at in range(0, len(pieces), BATCH)]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        batches = [pieces[at : at + self.batch] for at in range(0, len(pieces), self.batch)]
+        self.rounds += -(-len(batches) // self.at_once)
+        with ThreadPoolExecutor(self.at_once) as pool:
             return [answer for batch in pool.map(self._batch, batches) for answer in batch]
 
     def _batch(self, pieces: Sequence[Piece]) -> list[bytes | None]:
