@@ -15,10 +15,13 @@ from artcli.catalog.facts import PLAUSIBLE_SINCE, Draft
 from artcli.catalog.place import Place, open_place
 from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import Repository
-from artcli.errors import ConflictError, IntegrityError, LockedError
+from artcli.errors import ConflictError, IntegrityError, LockedError, SpaceError
 from artcli.flows.collect import Request, collect
+from artcli.flows.transfer import Request as Transfer
 from artcli.flows.transfer import pull, push
+from artcli.store import pack as pack_module
 from tests.catalog.kit import add_facts, init, log_files
+from tests.store.material import noise
 
 FILES = {"a.txt": b"one" * 1000, "b/c.txt": b"two" * 20_000, "small": b"label"}
 
@@ -216,3 +219,17 @@ def test_more_facts_than_one_entry_holds(car: Machine, laptop: Machine) -> None:
     laptop.repository = Repository(laptop.repository.path)
     (found,) = laptop.repository.catalog.versions()
     assert len(found.metadata) == 9
+
+
+def test_nothing_is_sent_of_what_is_too_much(car: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even pages, which are read to know the price and may fill packs."""
+    monkeypatch.setattr(pack_module, "TARGET", 10_000)
+    car.log({f"{number:04d}": noise(200, f"{number}") for number in range(500)})
+    price = push(car.repository, car.place, Transfer(dry_run=True))
+    assert price.stored > 20_000
+    before = [item.key for item in car.place.bucket.list("")]
+    with pytest.raises(SpaceError) as raised:
+        push(car.repository, car.place, Transfer(most=price.stored - 1))
+    assert raised.value.message.startswith(f"{price.stored:,} bytes would travel")
+    assert [item.key for item in car.place.bucket.list("")] == before
+    assert push(car.repository, car.place, Transfer(most=price.stored)).stored == price.stored

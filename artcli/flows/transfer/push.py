@@ -163,9 +163,10 @@ class _Push:
             return self._done(sum(fact.kind not in OF_A_PLACE for fact in made), Price(self.copied, self.stored))
 
     def _copy(self, writer: Writer, needed: Needed) -> Flushed:
+        if self.request.most is not None:
+            check_price(self._price(needed), self.request)  # the plan below already sends pages
         with self._copying(writer) as copying:
             price = copying.plan(needed)
-            check_price(price, self.request)
             self.progress.phase("sending", size=price.stored)
             copying.carry_out()
             flushed = writer.flush()
