@@ -7,8 +7,9 @@ answers most of those questions at once, however many indexes there are.
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from struct import Struct
 from typing import TypeAlias
@@ -27,9 +28,11 @@ PATIENCE = 2000
 """Vain look-ups before a sieve is thought of."""
 
 JOINED = 16
-"""So many small indexes are asked as one"""
+"""So many small indexes are asked as one, once that costs less,"""
 JOINED_ROWS = 8192
 """of so many rows at most."""
+QUESTIONS_A_ROW = 16
+"""Indexes that are asked in the time in which one row is merged: 10 µs."""
 
 ROWS_A_QUESTION = 4
 """Rows that are sifted in the time in which one index is asked: 0.7 µs."""
@@ -66,6 +69,10 @@ class Lookup:
         self._lock = threading.RLock()
         self._sieve: Sieve | None = None
         self._misses = 0
+        self._sought = 0
+        """Chunks that were looked for in every index by itself;"""
+        self._join_at = 0.0
+        """from so many on it is asked whether joining costs less."""
 
     def places(self, digest: Digest) -> Iterator[Location]:
         """Every place of the chunk that an index knows."""
@@ -73,8 +80,9 @@ class Lookup:
         if sieve is not None and sieve.lacks(digest):
             return
         known = False
+        joined = self._join_in_time(1)
         indexes: Iterable[AnyIndex] = self.indexes
-        if (joined := self._joined) is not None:
+        if joined is not None:
             indexes = chain((joined,), indexes) if joined.position(digest) >= 0 else self._apart
         for index in indexes:
             try:
@@ -88,9 +96,9 @@ class Lookup:
         if not known and sieve is None:
             self._missed()
 
-    def unknown(self, digests: Iterable[Digest]) -> list[Digest]:
+    def unknown(self, digests: Sequence[Digest]) -> list[Digest]:
         """Those of `digests` that no index which is here whole knows."""
-        joined, whole = self._joined, self.whole
+        joined, whole = self._join_in_time(len(digests)), self.whole
         if joined is not None:
             whole = [joined, *(index for index in self._apart if isinstance(index, Index))]
         return [digest for digest in digests if all(self._asked(index, digest) is None for index in whole)]
@@ -116,24 +124,39 @@ class Lookup:
         """The others."""
         return [index for index in self.indexes if isinstance(index, PartialIndex)]
 
-    def join(self) -> None:
-        """Where there are many small indexes, as in a place to which many have pushed, ask them as one."""
+    def _join_in_time(self, more: int) -> Index | None:
+        """Many small indexes as one, as of a place to which many have pushed, once asking each has cost as much.
+
+        `more`: so many chunks are about to be looked for.
+        """
+        self._sought += more
+        if self._joined is None and self._sought >= self._join_at:
+            with self._lock:
+                self._joined = self._joined or self._join()
+        return self._joined
+
+    def _join(self) -> Index | None:
         small = [index for index in self.whole if len(index) <= JOINED_ROWS]
-        if len(small) < JOINED:
-            return
+        self._join_at = sum(map(len, small)) * QUESTIONS_A_ROW / len(small) if len(small) >= JOINED else math.inf
+        if self._sought < self._join_at:
+            return None
         try:
             file = merge_indexes(index.rows() for index in small)
-        except IntegrityError:
-            return  # one of them is damaged: who asks it will see
+        except IntegrityError:  # one of them is damaged: who asks it will see
+            self._join_at = math.inf
+            return None
         names = {index.name for index in small}
-        with self._lock:
-            self._apart = [index for index in self.indexes if index.name not in names]
-            self._joined = Index(file.name, memoryview(b"".join(file.buffers)))
+        self._apart = [index for index in self.indexes if index.name not in names]
+        return Index(file.name, memoryview(b"".join(file.buffers)))
+
+    def _part(self) -> None:
+        """The indexes are others now: begin to count anew."""
+        self._joined, self._sought, self._join_at = None, 0, 0.0
 
     def add(self, index: Index) -> None:
         """One more index."""
         with self._lock:
-            self._joined = None
+            self._part()
             if self._sieve is not None:
                 self._sieve.add(index)
             self.indexes = [*self.indexes, index]
@@ -142,7 +165,7 @@ class Lookup:
         """Forget the indexes of those names."""
         gone = set(names)
         with self._lock:
-            self._joined = None
+            self._part()
             self.indexes = [index for index in self.indexes if index.name not in gone]
 
     def replace(self, index: Index) -> None:

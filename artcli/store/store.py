@@ -27,8 +27,6 @@ from artcli.threads import ahead
 if TYPE_CHECKING:
     from artcli.store.writer import Manner, Writer
 
-MANY = 64
-"""More indexes than a repository that merges its own ever has: those of a place to which others push."""
 RARELY = 20
 """Times as long as it takes to ask for the live indexes, until they are asked for again."""
 
@@ -71,18 +69,17 @@ class Store:
         return opened
 
     def _open(self) -> Lookup:
-        lookup = Lookup()
         if self._afar is not None:
-            lookup.indexes, lookup.damaged = self._afar.open(self._names)
-            lookup.join()
+            indexes, damaged = self._afar.open(self._names)
+            lookup = Lookup(indexes)
+            lookup.damaged = damaged
             return lookup
+        lookup = Lookup()
         for name in self._names:
             try:
                 lookup.add(Index.open(self.bucket, name))
             except IntegrityError as error:
                 lookup.damaged.append(error)
-        if len(lookup.indexes) > MANY:
-            lookup.join()
         return lookup
 
     @property

@@ -63,10 +63,13 @@ def test_a_damaged_index_is_left_aside(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_many_small_indexes_are_asked_as_one() -> None:
     several = Lookup([index_of(range(10 * i, 10 * i + 12)) for i in range(lookup.JOINED)])
     last = 10 * lookup.JOINED
-    before = {i: list(several.places(digest_of(b"%d" % i))) for i in range(last + 12)}
-    several.join()
+    before = {i: [index.find(digest_of(b"%d" % i)) for index in several.indexes] for i in range(last + 12)}
+    assert several._joined is None
+    for i in range(12 * lookup.QUESTIONS_A_ROW):
+        several.find(digest_of(b"%d" % i))
     assert several._joined is not None
-    for i, places in before.items():
+    for i, found in before.items():
+        places = [place for place in found if place is not None]
         assert set(several.places(digest_of(b"%d" % i))) == set(places)
         assert several.find(digest_of(b"%d" % i)) == (places[0] if places else None)
     assert several.unknown([digest_of(b"5"), digest_of(b"%d" % (last + 100))]) == [digest_of(b"%d" % (last + 100))]
@@ -79,7 +82,11 @@ def test_many_small_indexes_are_asked_as_one() -> None:
     assert several.find(digest_of(b"5")) is not None
 
 
-def test_few_or_damaged_indexes_are_asked_each() -> None:
-    few = Lookup([index_of(range(10))])
-    few.join()
-    assert few._joined is None
+def test_few_or_damaged_indexes_are_asked_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = index_of(range(10))
+    monkeypatch.setattr(bad, "rows", lambda: iter([Row(bytes(32), PACK, 16, 1, 1, 0), Row(b"", PACK, 16, 1, 1, 0)]))
+    for indexes in ([index_of(range(10))], [bad, *(index_of(range(10 * i, 10 * i + 10)) for i in range(1, 20))]):
+        several = Lookup(indexes)
+        for _ in range(400):
+            assert several.find(digest_of(b"5")) == Location(PACK, 21, 1, 1, 0)
+        assert several._joined is None
