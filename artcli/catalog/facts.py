@@ -14,6 +14,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from artcli.catalog import moments
@@ -109,7 +110,7 @@ def parse(line: bytes) -> Fact:
         if not all(isinstance(text, str) for text in texts.values()) or not texts["kind"]:
             raise ValueError("a field is no text")
         more = {name: body.get(name) for name in ("reason", "undoes", "required")}
-        if not all(isinstance(text, str | None) for text in more.values()):
+        if not all(text is None or isinstance(text, str) for text in more.values()):
             raise ValueError("a field is no text")
         for text in (texts["kind"], more["undoes"], more["required"]):
             (text or "").encode()
@@ -125,12 +126,19 @@ def _canonical(time: str) -> str:
     found = _TIME.fullmatch(time)
     if not found or time < "1970":
         return BEGINNING
-    try:
-        if time[8:10] > "28":
-            moments.seconds(time)  # does the month have that day?
-    except ValueError:
+    if time[8:10] > "28" and not _is_day(time[:10]):
         return BEGINNING
     return f"{found[1]}.{(found[2] or '')[:3]:0<3}Z"
+
+
+@lru_cache(maxsize=64)
+def _is_day(date: str) -> bool:
+    """Whether the month has that day."""
+    try:
+        moments.seconds(date)
+    except ValueError:
+        return False
+    return True
 
 
 def timestamp(seconds: float) -> str:
@@ -149,6 +157,7 @@ def this_actor() -> str:
     return _clean(os.environ.get("ART_USER") or _git_identity() or "") or f"{_clean(_login())}@{this_machine()}"
 
 
+@lru_cache(maxsize=256)
 def _clean(name: str) -> str:
     """One line of UTF-8, whatever the environment holds."""
     return " ".join(name.encode("utf-8", "replace").decode().split())[:_NAME_LENGTH]

@@ -141,12 +141,17 @@ class Fold:
         Returns their count.
         """
         count = 0
-        for entry in entries:
-            own = self._is_own(entry.place)
-            for fact in entry.facts:
-                self._apply(entry.n, fact, own)
-            self._run("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", self._key(entry.place), entry.n, entry.digest)
-            count += 1
+        heads: dict[str, LogEntry] = {}
+        try:
+            for entry in entries:
+                own = self._is_own(entry.place)
+                for fact in entry.facts:
+                    self._apply(entry.n, fact, own)
+                heads[self._key(entry.place)] = entry
+                count += 1
+        finally:  # what was applied before an entry that cannot be read stays
+            for key, entry in heads.items():
+                self._run("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", key, entry.n, entry.digest)
         return count
 
     def _apply(self, n: int, fact: Fact, own: bool) -> None:
