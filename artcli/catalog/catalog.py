@@ -279,6 +279,13 @@ class Catalog:
         removed = {name: n for n, line in rows for name in facts.parse(line).data.get("remove", ())}
         return {name: n for name, n in removed.items() if name not in live}
 
+    def has_named_index(self, name: str) -> bool:
+        """Whether an index of that name was ever live, or is."""
+        found = self.database.execute(
+            "SELECT 1 FROM facts WHERE kind = 'index' AND own AND instr(line, ?) LIMIT 1", (name.encode(),)
+        )
+        return found.fetchone() is not None
+
     def events(
         self,
         artifact: int | None = None,

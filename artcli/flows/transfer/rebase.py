@@ -62,11 +62,11 @@ class Standing:
 
 def _own(repository: Repository) -> list[Version]:
     """The versions of which the authority does not know; without an authority all."""
-    versions = repository.catalog.versions(states=(LIVE, TRASH))
+    catalog, states = repository.catalog, (LIVE, TRASH)
     if repository.follower.authority is None:
-        return list(versions)
-    waiting = repository.provisional()
-    return [version for version in versions if version.id in waiting]
+        return list(catalog.versions(states=states))
+    known = (catalog.version(id) for id in sorted(repository.provisional()))
+    return [version for version in known if version is not None and version.state in states]
 
 
 def _moves(repository: Repository, *, applied: bool) -> set[str]:

@@ -38,7 +38,7 @@ def _merge(place: Place, indexes: Sequence[Index]) -> None:
         index.verify()
     condemned = place.catalog.condemned()
     merged = merge_indexes([(row for row in index.rows() if row.pack not in condemned) for index in indexes])
-    if merged.name in place.catalog.former_indexes():
+    if place.catalog.has_named_index(merged.name):
         return  # gc may be about to delete what has that name
     place.bucket.add(index_key(merged.name), merged.buffers)
     names = [index.name for index in indexes]
