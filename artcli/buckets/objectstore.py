@@ -61,7 +61,7 @@ _NO_CREDENTIALS = (
 class ObjectBucket:
     """The objects of `url` (s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX); any thread may use it."""
 
-    READERS = 32
+    READERS = 64
     """See `bucket.READERS`: a store of many machines answers as many at once as one asks."""
 
     def __init__(self, url: str) -> None:
