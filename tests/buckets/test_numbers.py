@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,29 +16,19 @@ from artcli.buckets.urls import open_bucket
 from artcli.catalog.log import GENESIS, Log
 from artcli.catalog.repository import Repository, read_place
 from artcli.flows import remotes
-from tests.kit.s3 import s3
+from tests.kit.places import KINDS, NewPlace, container, new_place, s3, serve, ssh
 from tests.kit.shown import CHECKOUT
-from tests.kit.sshd import ssh
-from tests.web.conftest import serve
 
-__all__ = ["s3", "serve", "ssh"]
+__all__ = ["container", "new_place", "s3", "serve", "ssh"]
 
 COUNTS = [pytest.param((3, 5), id="3x5"), pytest.param((10, 50), id="10x50", marks=pytest.mark.soak)]
 
 
-@pytest.fixture(params=["disk", "http", "ssh", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, new_place: NewPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a new place."""
     monkeypatch.setenv("ART_CONFIG", str(tmp_path / "user.toml"))
-    served = tmp_path / "served"
-    served.mkdir()
-    ways: dict[str, Callable[[], str]] = {
-        "disk": lambda: str(served),
-        "http": lambda: str(request.getfixturevalue("serve")("served").url),
-        "ssh": lambda: str(request.getfixturevalue("ssh")(served)),
-        "s3": lambda: str(request.getfixturevalue("s3")()),
-    }
-    url = ways[request.param]()
+    url = new_place(str(request.param), tmp_path / "served")
     repository, _ = Repository.init(tmp_path / "own")
     remotes.add(repository, "place", url)
     repository.close()

@@ -103,7 +103,7 @@ class Nursery:
 
     def start(self, arguments: Sequence[str], directory: Path, **how: Any) -> Child:
         """Begin `art ARGUMENTS` in `directory`; `how` is what `Calls` takes; `repeat`: each of these lists of
-        arguments in turn, instead; `memory`: so many bytes may be allocated.
+        arguments in turn, instead; `memory`: so many bytes may be allocated; `environment`: variables on top.
         """
         return Child(self, self.ask({"start": list(arguments), "directory": str(directory), "how": how}))
 
@@ -162,6 +162,7 @@ def _live(question: dict[str, Any], out: int, err: int, calls: int) -> None:
 
         how = question["how"]
         commands = how.pop("repeat", [question["start"]])
+        os.environ.update(how.pop("environment", {}))
         if "memory" in how:
             _bound_memory(how.pop("memory"))
         with Calls(**how) as counted:

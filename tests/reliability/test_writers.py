@@ -1,7 +1,8 @@
-"""Many processes at work in one repository: each number is won once, nothing is lost, nothing is doubled."""
+"""Many processes at work in one repository, or at one place: each number is won once, nothing is lost or doubled."""
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -10,9 +11,19 @@ import pytest
 
 from tests.kit import sound, trees
 from tests.kit.nursery import Child, Nursery
+from tests.kit.places import KINDS, NewPlace, container, new_place, s3, serve, ssh
 from tests.kit.trees import Leaf
 from tests.kit.victim import NAME, Victim
 from tests.store.material import noise
+
+__all__ = ["container", "new_place", "s3", "serve", "ssh"]
+
+PUSHED = [
+    pytest.param("disk", 2, 2, id="disk-2x2"),
+    *(pytest.param(kind, 10, 50, id=f"{kind}-10x50", marks=pytest.mark.soak) for kind in KINDS),
+]
+ENVIRONMENT = ("ART_SSH", "ART_SSH_COMMAND", "AWS_", "AZURE_")
+"""What says how places are reached begins so."""
 
 
 def tree_of(writer: int, number: int) -> dict[str, Leaf]:
@@ -47,6 +58,39 @@ def test_every_version_gets_its_number(writers: int, versions: int, nursery: Nur
     for ref in some:
         victim.use(ref)
         assert trees.harvest(victim.used) == held[ref]
+
+
+@pytest.mark.parametrize(("kind", "machines", "versions"), PUSHED)
+def test_every_pushed_version_gets_its_number(
+    kind: str, machines: int, versions: int, new_place: NewPlace, nursery: Nursery, swift: Path
+) -> None:
+    """Each machine has a repository of its own, and pushes every version as soon as it is logged."""
+    url = new_place(kind, swift / "place")
+    environment = {name: value for name, value in os.environ.items() if name.startswith(ENVIRONMENT)}
+
+    def start(where: Path, *commands: list[str]) -> Child:
+        return nursery.start([], where, repeat=commands, environment=environment)
+
+    def must(child: Child) -> None:
+        ended = child.wait()
+        assert ended.code == 0, ended
+
+    homes = [swift / f"{number}" for number in range(machines)]
+    for writer, home in enumerate(homes):
+        for number in range(versions):
+            trees.plant(home / f"data/{number}", tree_of(writer, number))
+        must(start(home, ["init"], ["remote", "add", "place", url]))
+    push = [["log-artifact", NAME, f"data/{number}", "--push"] for number in range(versions)]
+    for child in [start(home, *push) for home in homes]:
+        must(child)
+    must(start(swift, ["-C", url, "fsck"]))
+    must(start(swift, ["clone", url, "copy", "--full"]))
+    held = sound.check(swift / "copy/.art")
+    assert sorted(held) == sorted(f"{NAME}:v{number}" for number in range(machines * versions))
+    in_order = [held[f"{NAME}:v{number}"] for number in range(machines * versions)]
+    for writer in range(machines):
+        logged = [tree_of(writer, number) for number in range(versions)]
+        assert [tree for tree in in_order if tree in logged] == logged
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])

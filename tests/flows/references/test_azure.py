@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from artcli.buckets.objectstore import ObjectBucket
 from artcli.flows.references import objects
-from tests.buckets.test_azure import container, emulator
 from tests.flows.references.kit import bring, read, refer, said, slugs
 from tests.flows.shelf import Shelf
+from tests.kit.azure import container
 from tests.kit.trees import harvest
 from tests.store.material import noise
 
-__all__ = ["container", "emulator"]
+__all__ = ["container"]
 
 BIG = noise(20_000_000, "blob")
 
