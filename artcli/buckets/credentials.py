@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from artcli.buckets.replacing import replace
 from artcli.errors import UsageError
 from artcli.settings import read_toml, user_file
 
@@ -63,12 +64,6 @@ def _tokens() -> dict[str, str]:
 def _write(tokens: dict[str, str]) -> None:
     path = credentials_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     lines = ["# Tokens of art, for your eyes only.", "[tokens]"]
     lines += [f"{json.dumps(url)} = {json.dumps(token)}" for url, token in sorted(tokens.items())]
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    replace(path, ("\n".join(lines) + "\n").encode(), mode=0o600)

@@ -16,13 +16,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli.buckets.replacing import replace
 from artcli.catalog import lock
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import Fold
@@ -290,11 +290,9 @@ class Follower:
             return START  # never written, or torn by a power cut: the mark is a help, not the truth
 
     def _set_mark(self, head: Head) -> None:
-        fresh = self.seen.with_name(f"{self.seen.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             self.seen.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps(head._asdict()))
-            os.replace(fresh, self.seen)
+            replace(self.seen, json.dumps(head._asdict()).encode(), durable=False)
         except OSError:
             return  # a medium that cannot be written has no news to mark
 

@@ -7,12 +7,16 @@ pages in hex, a line each; it is on the disk before the version is in the log.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from artcli.buckets.folders import sync
+from artcli.buckets.replacing import replace
+from artcli.catalog import lock
 from artcli.content import Digest
+
+LOCK_WAIT = 60.0
+"""Seconds to wait for others, each of which needs but a moment."""
 
 
 class Opened:
@@ -34,20 +38,23 @@ class Opened:
         return root in self.roots()
 
     def open(self, root: Digest) -> None:
-        """One more."""
-        self._write(self.roots() | {root})
+        """One more; raises `LockedError`."""
+        with self._alone():
+            self._write(self.roots() | {root})
 
     def close(self, roots: Iterable[Digest]) -> None:
-        """All below these is here now."""
-        before = self.roots()
-        left = before - set(roots)
-        if left != before:
-            self._write(left)
+        """All below these is here now; raises `LockedError`."""
+        if not self.roots():
+            return
+        with self._alone():
+            before = self.roots()
+            left = before - set(roots)
+            if left != before:
+                self._write(left)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Others that write at the same time must not take away what this one adds."""
+        return lock.held(self._file.with_name("open.lock"), alone=True, wait=LOCK_WAIT)
 
     def _write(self, roots: set[Digest]) -> None:
-        fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        with open(fresh, "w") as file:
-            file.write("".join(f"{root.hex()}\n" for root in sorted(roots)))
-            file.flush()
-            sync(file.fileno())
-        os.replace(fresh, self._file)
+        replace(self._file, "".join(f"{root.hex()}\n" for root in sorted(roots)).encode())

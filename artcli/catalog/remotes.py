@@ -8,14 +8,12 @@ removed, for its mirror still tells what its versions are, and numbers never cha
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artcli.buckets.folders import sync
-from artcli.catalog.runs.steady import sync_folder
+from artcli.buckets.replacing import replace
 from artcli.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -104,14 +102,8 @@ class Remotes:
 
     def _save(self) -> None:
         remotes = {remote.name: {"url": remote.url, "place": remote.place} for remote in self.all}
-        fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         self._file.parent.mkdir(exist_ok=True)
-        with open(fresh, "w") as file:
-            json.dump({"authority": self.authority, "remotes": remotes}, file, indent=1)
-            file.flush()
-            sync(file.fileno())
-        os.replace(fresh, self._file)
-        sync_folder(self._file.parent)
+        replace(self._file, json.dumps({"authority": self.authority, "remotes": remotes}, indent=1).encode())
 
 
 def _texts(item: Mapping[str, Any], *names: str) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from artcli.buckets.replacing import replace
 from artcli.catalog import facts
 from artcli.catalog.catalog import Version
 from artcli.content import digest_of
@@ -57,13 +58,11 @@ def remember(
     file = _file(repository, directory)
     if _same(_read(file), copy):
         return
-    fresh = file.with_suffix(f".{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(_text(copy))
-        os.replace(fresh, file)
+        replace(file, _text(copy).encode(), durable=False)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        return  # as promised above
 
 
 def forget(repository: Path, directory: Path) -> None:

@@ -8,13 +8,13 @@ version of art has changed. The word of a user who alone writes there stands in 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from artcli import __version__
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.probe import probe
+from artcli.buckets.replacing import replace
 from artcli.buckets.urls import SERVERS, scheme
 from artcli.errors import ConflictError
 
@@ -58,7 +58,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, told: dict[str, Any]) -> None:
-    fresh = _file(path).with_name(f"probed.json.{os.getpid()}")
-    fresh.parent.mkdir(exist_ok=True)
-    fresh.write_text(json.dumps(told, indent=1))
-    os.replace(fresh, _file(path))
+    _file(path).parent.mkdir(exist_ok=True)
+    replace(_file(path), json.dumps(told, indent=1).encode(), durable=False)

@@ -6,8 +6,9 @@ A cache: `.art/cache/rates.json`, place ids to bytes a second.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
+
+from artcli.buckets.replacing import replace
 
 LEAST = 256 * 1024
 """Bytes of a transfer that tells anything of a rate."""
@@ -18,10 +19,8 @@ def remember(path: Path, place: str, stored: int, seconds: float) -> None:
     if stored < LEAST or seconds <= 0:
         return
     file = path / "cache" / "rates.json"
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        fresh.write_text(json.dumps({**_read(path), place: round(stored / seconds)}))
-        os.replace(fresh, file)
+        replace(file, json.dumps({**_read(path), place: round(stored / seconds)}).encode(), durable=False)
     except OSError:
         return  # a full disk: the next one remembers
 

@@ -6,10 +6,10 @@ It is told then, once. `local/renumbered.json`: `project/name:vN` to the id of t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from artcli.buckets.replacing import replace
 from artcli.catalog.catalog import Version
 from artcli.catalog.repository import Repository
 
@@ -46,10 +46,7 @@ def _read(path: Path) -> Mapping[str, str]:
 
 
 def _write(path: Path, known: Mapping[str, str]) -> None:
-    file = path / "local" / _FILE
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        fresh.write_text(json.dumps(known))
-        os.replace(fresh, file)
+        replace(path / "local" / _FILE, json.dumps(known).encode(), durable=False)
     except OSError:
         return  # as above

@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime
 import hashlib
 import ipaddress
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from artcli.buckets.lan import extra_missing
+from artcli.buckets.replacing import replace
 
 YEARS = 10
 
@@ -29,9 +29,7 @@ def write_certificate(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     pem, secret = _made(names)
     for path, data, mode in ((key, secret, 0o600), (certificate, pem, 0o644)):
-        path.unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
+        replace(path, data, mode=mode)
     return certificate, key
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from artcli.buckets.replacing import replace
 from artcli.content import digest_of
 from artcli.web.answers import Refused
 from artcli.web.guard import Bearer
@@ -80,19 +81,25 @@ class Draft:
         target.with_suffix(".json").unlink(missing_ok=True)  # until it is whole again
         os.replace(fresh, target)
         told = {"path": path.hex(), "size": size, "digest": digest, "executable": executable}
-        _write(target.with_suffix(".json"), told)
+        _write(target.with_suffix(".json"), told)  # and the names of both are on the disk
         self.touch()
 
     def files(self) -> Iterator[Come]:
         """What has come, in the order of paths."""
-        found = [
-            Come(bytes.fromhex(told["path"]), told["size"], told["digest"], told["executable"], file.with_suffix(""))
-            for file in (self.folder / "files").glob("*.json")
-            for told in [json.loads(file.read_bytes())]
-        ]
+        found = sorted(self._come())
         if len(found) > MOST_FILES:
             raise Refused(413, "too-large", f"a draft has at most {MOST_FILES} files")
-        return iter(sorted(found))
+        return iter(found)
+
+    def _come(self) -> Iterator[Come]:
+        for file in (self.folder / "files").glob("*.json"):
+            try:
+                told = json.loads(file.read_bytes())
+            except FileNotFoundError:
+                continue  # it is being sent again just now
+            yield Come(
+                bytes.fromhex(told["path"]), told["size"], told["digest"], told["executable"], file.with_suffix("")
+            )
 
     def done(self, version: str) -> None:
         """It has become this version: its files may go."""
@@ -155,9 +162,4 @@ def _touched(folder: Path) -> float:
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    with open(fresh, "w", encoding="utf-8") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    replace(path, json.dumps(document).encode())

@@ -13,10 +13,10 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli.buckets.replacing import replace
 from artcli.catalog import lock
 from artcli.content import digest_of
 from artcli.errors import ConflictError, IntegrityError, NotFoundError
@@ -106,16 +106,8 @@ class Tokens:
         return token
 
     def _write(self, tokens: Sequence[Token]) -> None:
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         document = {"format": FORMAT, "tokens": [token._asdict() for token in tokens]}
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(document, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self.path)
+        replace(self.path, (json.dumps(document, indent=1) + "\n").encode(), mode=0o600)
 
 
 def file_of(place: Path) -> Path:

@@ -16,7 +16,12 @@ from artcli.catalog.repository import Repository
 from artcli.content import digest_of
 from artcli.flows.drafting import Drafting
 from artcli.flows.log_artifact import Request
+from artcli.web.drafts import Draft, Drafts
+from artcli.web.guard import WRITE, Bearer
+from artcli.web.making import _Fresh
+from artcli.web.uploads import Wish
 from tests.kit.command_line import Art
+from tests.kit.strict_disk import StrictDisk
 from tests.web.conftest import Serve
 from tests.web.kit import Server
 from tests.web.test_tokens import token
@@ -420,3 +425,17 @@ def test_a_repository_stays_sound(server: Server, shelf: Art) -> None:
     repository = Repository(shelf.directory / ".art")
     assert len(repository.catalog.indexes()) < 12
     repository.close()
+
+
+def test_a_file_that_came_is_there_after_a_power_cut(tmp_path: Path) -> None:
+    wanted = Wish("car", "shots", None, None, [], [], None, None, None)
+    draft = Drafts(tmp_path / "place").create(wanted, Bearer("car/1", WRITE))
+    with StrictDisk(draft.folder) as disk:
+        for number in range(2):
+            fresh = _Fresh(draft.place_of(b"x"))
+            fresh.write(b"bytes %d" % number)
+            draft.add(b"x", fresh.path, fresh.size, fresh.finish(), executable=False)
+            fresh.close()
+            disk.cut(tmp_path / str(number))
+            (come,) = Draft(tmp_path / str(number)).files()
+            assert (come.path, come.file.read_bytes()) == (b"x", b"bytes %d" % number)

@@ -12,8 +12,10 @@ import pytest
 from artcli.catalog.facts import Draft, make
 from artcli.content import digest_of
 from artcli.store.pack import DATA
+from artcli.web.tokens import Tokens
 from tests.catalog.kit import version_data
 from tests.kit.command_line import Art
+from tests.kit.strict_disk import StrictDisk
 from tests.web.conftest import Serve
 from tests.web.pushing import Client, fact
 from tests.web.test_judged import indexed, packed, source
@@ -280,3 +282,16 @@ def test_over_tls(serve: Serve, art: Art, tmp_path: Path) -> None:
     request = urllib.request.Request(server.url + "/v1/o/config", headers={"Authorization": f"Bearer {text}"})
     with urllib.request.urlopen(request, context=context) as answer:
         assert digest_of(answer.read()).hex() in answer.headers["ETag"]
+
+
+def test_a_token_that_was_revoked_stays_so_after_a_power_cut(tmp_path: Path) -> None:
+    folder = tmp_path / "local"
+    folder.mkdir()
+    tokens = Tokens(folder / "tokens.json")
+    with StrictDisk(folder) as disk:
+        _, text = tokens.create("car", "write", None, None)
+        disk.cut(tmp_path / "made")
+        tokens.revoke("car")
+        disk.cut(tmp_path / "revoked")
+    assert Tokens(tmp_path / "made" / "tokens.json").find(text) is not None
+    assert Tokens(tmp_path / "revoked" / "tokens.json").find(text) is None
