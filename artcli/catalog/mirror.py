@@ -119,8 +119,8 @@ def fetch_anew(remote: Log, path: Path) -> Log:
     return found
 
 
-def replace(path: Path, place: str) -> Log:
-    """Let what `fetch_anew` brought be the mirror; returns the old one, which is in `lost+found` now.
+def replace(path: Path, place: str) -> None:
+    """Let what `fetch_anew` brought be the mirror; the old one is in `lost+found` then.
 
     Whoever has the old one open must open it anew.
     """
@@ -130,7 +130,6 @@ def replace(path: Path, place: str) -> Log:
     number = next(number for number in count(1) if not (kept / f"{place}.{number}").exists())
     os.rename(old, kept / f"{place}.{number}")
     os.rename(_fresh(path, place), old)
-    return Log(DiskBucket(kept / f"{place}.{number}"), place)
 
 
 def _fresh(path: Path, place: str) -> Path:

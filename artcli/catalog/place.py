@@ -108,18 +108,19 @@ class Place:
         """Raise `ConflictError` (`remote-rolled-back`) unless the log there still has all that was mirrored."""
         mirror.check_reaches(self.log, self.follower.head)
 
-    def accept_rollback(self) -> Log:
-        """Take the log there for the truth, whatever was seen of it before. Returns what was mirrored until now.
+    def fetch_anew(self) -> Log:
+        """Copy the log there, whatever was seen of it before, beside the mirror. Raises as `mirror.fetch`."""
+        return mirror.fetch_anew(self.log, self.path)
 
-        A repository whose authority this is must read its mirror anew, see `Repository.read_authority_anew`. Raises as
-        `mirror.fetch`; then nothing has changed.
+    def accept_rollback(self) -> None:
+        """Let what `fetch_anew` brought be the mirror.
+
+        A repository whose authority this is must read its mirror anew, see `Repository.read_authority_anew`.
         """
-        mirror.fetch_anew(self.log, self.path)
         self.follower.close()
         self.follower.forget_mark()
-        old = mirror.replace(self.path, self.log.place)
+        mirror.replace(self.path, self.log.place)
         self._open_mirror(self.log.place)
-        return old
 
     def is_authority_of(self, seen_by: repository.Repository) -> bool:
         """Whether the version numbers of that repository are those that this place gives."""

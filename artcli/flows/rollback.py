@@ -14,7 +14,8 @@ from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import OF_A_PLACE
-from artcli.catalog.log import GENESIS
+from artcli.catalog.following import START
+from artcli.catalog.log import Log
 from artcli.catalog.place import Place
 from artcli.catalog.repository import Make, Repository
 from artcli.content import Digest
@@ -47,23 +48,32 @@ def accept(repository: Repository, place: Place, *, heal: bool) -> Accepted | No
         if error.slug != "remote-rolled-back":
             raise
     with repository.writing():
-        old = place.accept_rollback()
+        there = {fact.id for fact in _facts(place.fetch_anew())}
+        lost = [fact for fact in _facts(place.mirror) if fact.id not in there]
+        # before the mirror goes: what only it says would be said nowhere, were this the end
+        kept, elsewhere = _keep(repository, place, lost) if heal else (0, 0)
+        place.accept_rollback()
         repository.read_authority_anew()
-        facts = (fact for entry in old.after(-1, GENESIS) for fact in entry.facts)
-        lost = [fact for fact in facts if fact.kind not in OF_A_PLACE and not place.has(fact.id)]
-        kept, elsewhere = _keep(repository, lost) if heal else (0, 0)
     return Accepted(len(lost), kept, elsewhere)
 
 
-def _keep(repository: Repository, lost: list[Fact]) -> tuple[int, int]:
+def _facts(log: Log) -> Iterator[Fact]:
+    """Those that are others' business too."""
+    return (fact for entry in log.after(*START) for fact in entry.facts if fact.kind not in OF_A_PLACE)
+
+
+def _keep(repository: Repository, place: Place, lost: list[Fact]) -> tuple[int, int]:
     """Commit here what was lost, as far as its bytes are here; how many facts, and how many that name other bytes."""
+    own = {fact.id for fact in _facts(repository.log)}
+    only_there = place.is_authority_of(repository)
     elsewhere: set[str] = set()
 
     def plan(catalog: Catalog, make: Make) -> list[Fact]:
         store = repository.store
         found = []
         for fact in lost:
-            if catalog.event(fact.id) or fact.data.get("version") in elsewhere:
+            is_known = fact.id in own if only_there else bool(catalog.event(fact.id))
+            if is_known or fact.data.get("version") in elsewhere:
                 continue
             if _is_here(store, fact):
                 found.append(fact)

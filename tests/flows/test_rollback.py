@@ -9,6 +9,7 @@ import pytest
 
 from artcli.buckets.bucket import Bucket
 from artcli.catalog import facts as facts_module
+from artcli.catalog import mirror
 from artcli.catalog.facts import Draft
 from artcli.catalog.log import entry_key
 from artcli.errors import ConflictError
@@ -191,7 +192,7 @@ def test_a_line_that_is_cut_meanwhile_changes_nothing(team: Team) -> None:
 
 
 def test_a_process_that_dies_between_the_two_mirrors(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old one is in `lost+found`, the new one has not its name yet: all of it is fetched again."""
+    """The old one is in `lost+found`, the new one has not its name yet: all of it is fetched again; nothing is lost."""
     team.roll_back()
     rename = os.rename
 
@@ -207,9 +208,23 @@ def test_a_process_that_dies_between_the_two_mirrors(team: Team, monkeypatch: py
         monkeypatch.setattr(os, "rename", rename)
     with team.world.open("car") as car:
         car.pull()
-        assert refs(car) == {"a:v0", "a:v1"}
+        assert refs(car) == {"a:v0", "a:v1", "b:v0"}
         car.push()
-        assert check(team.world) == {"a:v0", "a:v1"}
+        assert check(team.world) == {"a:v0", "a:v1", "b:v0"}
+
+
+def test_a_process_that_dies_before_the_mirror_goes(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.roll_back()
+    with team.world.open("car") as car, monkeypatch.context() as patched:
+        patched.setattr(mirror, "replace", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            accept(car.repository, car.place, heal=True)
+    with team.world.open("car") as car:
+        refused(car)
+        assert refs(car) == {"a:v0", "a:v1", "b:v0"}
+        assert accept(car.repository, car.place, heal=True) is not None
+        car.push()
+        assert check(team.world) == {"a:v0", "a:v1", "b:v0"}
 
 
 def test_the_chunks_that_facts_name() -> None:
