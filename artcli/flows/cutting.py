@@ -104,9 +104,9 @@ class Cutter:
 
     def _lend(self, slot: int) -> memoryview:
         """A view of a slot, which goes back when neither it nor any view made of it is left."""
-        import numpy
+        import ctypes
 
-        array = numpy.frombuffer(self._memory, numpy.uint8, SLOT, slot * SLOT)
+        array = (ctypes.c_ubyte * SLOT).from_buffer(self._memory, slot * SLOT)
 
         def give_back(_: object) -> None:
             try:
@@ -115,7 +115,7 @@ class Cutter:
                 pass  # the process has ended
 
         self._lent[slot] = weakref.ref(array, give_back)
-        return array.data
+        return memoryview(array).cast("B")
 
 
 class _Side:
