@@ -9,9 +9,10 @@ kept (`os.pread` of 32 KiB blocks, Linux 6.1, x86-64). What a flow needs at once
 from __future__ import annotations
 
 import mmap
+from collections.abc import Mapping
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX of glibc's malloc.h."""
 
 KEPT = 256 << 20
 BLOCK = 32 << 20
@@ -19,15 +20,28 @@ BLOCK = 32 << 20
 
 
 def keep_freed_memory() -> None:
-    """Let freed memory be used again instead of giving it back; where the C library is another one, nothing happens."""
+    """Let freed memory be used again instead of giving it back."""
+    _set({_TRIM_THRESHOLD: KEPT, _MMAP_THRESHOLD: BLOCK})
+
+
+def share_one_heap() -> None:
+    """Let all threads take memory from one heap; else each of dozens keeps what it has freed. Call it before they are.
+
+    Python's own lock lets hardly two of them ask at the same time.
+    """
+    _set({_ARENA_MAX: 1})
+
+
+def _set(options: Mapping[int, int]) -> None:
+    """Options of glibc's malloc; where the C library is another one, nothing happens."""
     import ctypes
 
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return  # musl, macOS: their allocators know no such setting
-    mallopt(_TRIM_THRESHOLD, KEPT)
-    mallopt(_MMAP_THRESHOLD, BLOCK)
+    for option, value in options.items():
+        mallopt(option, value)
 
 
 class Buffers:

@@ -13,14 +13,21 @@ from __future__ import annotations
 import stat
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 from zlib import crc32
 
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, SYMLINK, Entry
 from artcli.content import Buffer
-from artcli.flows.contents import Opened, is_large
+from artcli.flows.contents import Limit, Opened, is_large, unlimited
 
-Archive = Callable[[Iterable[Opened]], Iterator[Buffer]]
+
+class Archive(Protocol):
+    """Entries as an archive."""
+
+    def __call__(self, items: Iterable[Opened], limit: Limit = unlimited) -> Iterator[Buffer]:
+        """Its bytes, about a MiB at a time, or what `limit` allows."""
+
 
 MTIME = 315532800
 """1980-01-01 UTC, the earliest time of zip, in seconds since 1970."""
@@ -33,29 +40,32 @@ _MODES = {
 }  # fmt: skip
 
 
-def tar(items: Iterable[Opened]) -> Iterator[Buffer]:
+def tar(items: Iterable[Opened], limit: Limit = unlimited) -> Iterator[Buffer]:
     """A pax archive of these entries."""
-    return _gathered(_tar(items))
+    return _gathered(_tar(items), limit)
 
 
-def zip(items: Iterable[Opened]) -> Iterator[Buffer]:
+def zip(items: Iterable[Opened], limit: Limit = unlimited) -> Iterator[Buffer]:
     """A zip archive of these entries, with ZIP64 where it needs it."""
-    return _gathered(_zip(items))
+    return _gathered(_zip(items), limit)
 
 
 FORMATS: dict[str, Archive] = {"tar": tar, "zip": zip}
 
 
-def _gathered(parts: Iterable[Buffer]) -> Iterator[Buffer]:
+def _gathered(parts: Iterable[Buffer], limit: Limit) -> Iterator[Buffer]:
     """The same bytes in pieces of a good size."""
     waiting: list[Buffer] = []
     size = 0
     for part in parts:
         waiting.append(part)
         size += len(part)
-        if size >= PIECE:
-            yield b"".join(waiting) if len(waiting) > 1 else part
+        del part
+        if size >= limit(PIECE):
+            block = b"".join(waiting) if len(waiting) > 1 else waiting[0]
             waiting, size = [], 0
+            yield block
+            del block
     if waiting:
         yield b"".join(waiting)
 
@@ -140,7 +150,7 @@ _PLAIN, _ZIP64 = 20, 45
 _UNIX = 3 << 8
 _TIME, _DATE = 0, 0x21
 """1980-01-01 00:00:00"""
-_SPOOLED = 8 << 20
+_SPOOLED = 1 << 20
 """Bytes of the directory that are kept in memory."""
 
 

@@ -9,7 +9,7 @@ Each chunk is compared with its digest, a whole file with the digest of its entr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -31,6 +31,14 @@ GROUP = 4 << 20
 BATCH = 2 << 20
 BATCH_FILES = 256
 """Bytes and number of small files that one job reads."""
+
+Limit = Callable[[int], int]
+"""Of the bytes that are best together, how many may be: for whoever serves many at the same time."""
+
+
+def unlimited(size: int) -> int:
+    """The limit of whoever serves one."""
+    return size
 
 
 class _Piece(NamedTuple):
@@ -56,7 +64,13 @@ def is_large(entry: Entry) -> bool:
 
 
 def files(
-    store: Store, pages: PageSource, entries: Iterable[Entry], *, workers: int, progress: Progress | None = None
+    store: Store,
+    pages: PageSource,
+    entries: Iterable[Entry],
+    *,
+    workers: int,
+    progress: Progress | None = None,
+    limit: Limit = unlimited,
 ) -> Iterator[Opened]:
     """Each of `entries`, in their order, with its bytes; raises as `file`."""
     keep_freed_memory()
@@ -65,9 +79,9 @@ def files(
     def read(batch: list[Entry]) -> Entry | list[Opened]:
         return batch[0] if is_large(batch[0]) else _read_small(store, batch)
 
-    for done in ahead(read, _batches(entries), workers=workers):
+    for done in ahead(read, _batches(entries, limit), workers=workers):
         if isinstance(done, Entry):
-            yield Opened(done, file(store, pages, done, workers=workers, progress=progress))
+            yield Opened(done, file(store, pages, done, workers=workers, progress=progress, limit=limit))
             progress.advance(files=1)
             continue
         for opened in done:
@@ -75,13 +89,13 @@ def files(
             progress.advance(files=1, size=opened.entry.size)
 
 
-def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def _batches(entries: Iterable[Entry], limit: Limit) -> Iterator[list[Entry]]:
     """Small files together, each large one alone."""
     batch: list[Entry] = []
     size = 0
     for entry in entries:
         large = is_large(entry)
-        if batch and (large or size >= BATCH or len(batch) == BATCH_FILES):
+        if batch and (large or size >= limit(BATCH) or len(batch) == BATCH_FILES):
             yield batch
             batch, size = [], 0
         if large:
@@ -119,6 +133,7 @@ def file(
     end: int | None = None,
     progress: Progress | None = None,
     proven: bool = True,
+    limit: Limit = unlimited,
 ) -> Iterator[Buffer]:
     """Bytes `start` to `end` (exclusive; None: to its end) of a file, in order.
 
@@ -136,7 +151,7 @@ def file(
         keep_freed_memory()
     whole = (start, end) == (0, entry.size)
     hasher = blake3()
-    groups = _groups(_pieces(pages, entry, start, end))
+    groups = _groups(_pieces(pages, entry, start, end), limit)
     each = proven or not whole
     for parts in ahead(lambda group: _decode(store, entry, group, proven=each), groups, workers=workers):
         for data in parts:
@@ -168,13 +183,13 @@ def _decode(store: Store, entry: Entry, group: list[_Piece], *, proven: bool) ->
     return parts
 
 
-def _groups(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
+def _groups(pieces: Iterable[_Piece], limit: Limit) -> Iterator[list[_Piece]]:
     group: list[_Piece] = []
     size = 0
     for piece in pieces:
         group.append(piece)
         size += piece.length
-        if size >= GROUP:
+        if size >= limit(GROUP):
             yield group
             group, size = [], 0
     if group:

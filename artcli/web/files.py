@@ -24,10 +24,13 @@ from artcli.web import paths
 from artcli.web.answers import Refused
 from artcli.web.app import Call
 from artcli.web.paths import Named
+from artcli.web.portions import PORTIONS
 from artcli.web.reading import Span, answer, span_of
 
 PIECE = 4 * 1024 * 1024
-"""Bytes that are read and verified at a time."""
+"""Bytes that are read and verified at a time, at most."""
+STAGES = 4
+"""Batches of an archive that are in memory: two that are read ahead, one that is taken from, one that is sent."""
 LINES = 200
 """Entries of a listing that are sent together."""
 KINDS = {FILE: "file", EXECUTABLE: "file", SYMLINK: "link", DIRECTORY: "directory", REFERENCE: "reference"}
@@ -93,9 +96,11 @@ def _file(call: Call, store: Store, entry: Entry, headers: dict[str, str]) -> Re
 
 def _pieces(store: Store, entry: Entry, span: Span) -> Iterator[bytes]:
     """The bytes of a span, verified; an error breaks the answer off, so that it is too short."""
-    for start in range(span.start, span.end, PIECE):
-        end = min(start + PIECE, span.end)
+    portion, start = PORTIONS.one(), span.start
+    while start < span.end:
+        end = start + portion.of(min(PIECE, span.end - start))
         yield b"".join(contents.file(store, store, entry, workers=1, start=start, end=end))
+        start = end
 
 
 def _attached(name: bytes) -> str:
@@ -109,7 +114,12 @@ def _archive(version: Version, store: Store, path: bytes, form: str, headers: di
         next(part.below(store, version, path))  # there, or an error before the first byte
     entries = part.lifted(part.below(store, version, path or None), path or None)
     here = (entry for entry in entries if entry.kind != REFERENCE)
-    blocks = FORMATS[form](contents.files(store, store, here, workers=1))
+    portion = PORTIONS.one()
+
+    def limit(size: int) -> int:
+        return portion.of(STAGES * size) // STAGES
+
+    blocks = FORMATS[form](contents.files(store, store, here, workers=1, limit=limit), limit)
     name = f"{version.name}-v{version.number}.{form}".encode()
     return StreamingResponse(
         map(bytes, blocks), 200, {**headers, "Content-Disposition": _attached(name)},

@@ -20,10 +20,12 @@ from artcli.web import paths, uploads
 from artcli.web.answers import Refused
 from artcli.web.app import Call
 from artcli.web.drafts import Come, Draft, Drafts
+from artcli.web.portions import PORTIONS
 from artcli.web.quota import Room
 from artcli.web.uploads import Upload, Wish
 
 TOGETHER = 512 * 1024
+"""Bytes of a body that are written at once, at most."""
 STEP = 16 * 1024 * 1024
 """Bytes that are reserved at once for a body of which nobody has said how long it is."""
 ARCHIVES = ("application/x-tar", "application/tar")
@@ -74,7 +76,7 @@ async def _take(request: Request, room: Room, target: Incoming | _Fresh) -> None
     length = request.headers.get("content-length")
     if length is not None:
         room.take(int(length))
-    parts, size = list[bytes](), 0
+    portion, parts, size = PORTIONS.one(), list[bytes](), 0
 
     def write(data: list[bytes]) -> None:
         for part in data:
@@ -83,7 +85,7 @@ async def _take(request: Request, room: Room, target: Incoming | _Fresh) -> None
     async for part in request.stream():
         parts.append(part)
         size += len(part)
-        if size >= TOGETHER:
+        if size >= portion.of(TOGETHER):
             if target.size + size > room.size:
                 await run_in_threadpool(room.take, STEP)
             await run_in_threadpool(write, parts)

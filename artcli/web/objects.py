@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from blake3 import blake3
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from artcli.buckets.disk import DiskBucket
 from artcli.content import digest_of
 from artcli.web.answers import Refused
 from artcli.web.keys import Kind, kind_of, name_of
+from artcli.web.portions import PORTIONS, Portion
 from artcli.web.reading import CLOSED_RANGE, FAR_PIECE, Span, answer, pieces, size_of, span_of
 from artcli.web.served import Served
 
@@ -62,8 +63,10 @@ def _get_far(bucket: Bucket, key: str, kind: Kind, request: Request) -> Response
     found = CLOSED_RANGE.fullmatch(wanted or "")
     if (wanted and not found) or "if-none-match" in request.headers:
         return None
-    start, length = (int(found[1]), int(found[2]) - int(found[1]) + 1) if found else (0, FAR_PIECE)
-    if not 0 < length <= FAR_PIECE:
+    portion = PORTIONS.one()
+    most = portion.of(FAR_PIECE)
+    start, length = (int(found[1]), int(found[2]) - int(found[1]) + 1) if found else (0, most)
+    if not 0 < length <= most:
         return None
     try:
         data = bucket.get(key, start, length)
@@ -72,11 +75,22 @@ def _get_far(bucket: Bucket, key: str, kind: Kind, request: Request) -> Response
     headers = {"Cache-Control": _FOREVER, "Accept-Ranges": "bytes"}
     if found and data:
         headers["Content-Range"] = f"bytes {start}-{start + len(data) - 1}/*"
-        return Response(data, 206, headers, BYTES)
-    if found or len(data) == FAR_PIECE:
+        return _held(data, portion, 206, headers)
+    if found or len(data) == length:
         return None
     headers["ETag"] = f'"b3-{digest_of(data).hex()}"'
-    return Response(data, 200, headers, BYTES)
+    return _held(data, portion, 200, headers)
+
+
+def _held(data: bytes, portion: Portion, status: int, headers: Mapping[str, str]) -> Response:
+    """An answer of bytes that are there already; their portion is held until they are sent."""
+
+    def content(portion: Portion) -> Iterator[bytes]:
+        yield data
+
+    portion.of(len(data))
+    told = {"Content-Length": str(len(data)), **headers}
+    return StreamingResponse(content(portion), status, told, media_type=BYTES)
 
 
 def _tag(bucket: Bucket, key: str, kind: Kind, size: int) -> str:

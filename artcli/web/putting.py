@@ -12,10 +12,11 @@ from starlette.requests import Request
 from artcli.buckets.incoming import Incoming, receive
 from artcli.web.answers import Refused
 from artcli.web.keys import Kind, name_of
+from artcli.web.portions import PORTIONS
 from artcli.web.served import Served
 
 TOGETHER = 512 * 1024
-"""Bytes of a body that are hashed and written at once."""
+"""Bytes of a body that are hashed and written at once, at most."""
 
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -72,11 +73,11 @@ async def _receive(request: Request, incoming: Incoming) -> str:
             hasher.update(part)
             incoming.write(part)
 
-    parts, size = list[bytes](), 0
+    portion, parts, size = PORTIONS.one(), list[bytes](), 0
     async for part in request.stream():
         parts.append(part)
         size += len(part)
-        if size >= TOGETHER:
+        if size >= portion.of(TOGETHER):
             await run_in_threadpool(take, parts)
             parts, size = [], 0
     await run_in_threadpool(take, parts)

@@ -11,9 +11,10 @@ from starlette.responses import Response, StreamingResponse
 from artcli.buckets.bucket import KEY, Bucket, Missing
 from artcli.buckets.disk import DiskBucket
 from artcli.web.answers import Refused
+from artcli.web.portions import PORTIONS
 
 PIECE = 1024 * 1024
-"""Bytes that are read from a directory at once."""
+"""Bytes that are read from a directory at once, at most."""
 FAR_PIECE = 8 * 1024 * 1024
 """The same of a bucket elsewhere, where each read is a request."""
 
@@ -64,12 +65,15 @@ def size_of(bucket: Bucket, key: str) -> int:
 
 def pieces(bucket: Bucket, key: str, span: Span) -> Iterator[bytes]:
     """The bytes of a span; an object that goes meanwhile breaks off, and the client sees fewer than it was told."""
-    step = PIECE if isinstance(bucket, DiskBucket) else FAR_PIECE
-    for start in range(span.start, span.end, step):
-        data = bucket.get(key, start, min(step, span.end - start))
+    most = PIECE if isinstance(bucket, DiskBucket) else FAR_PIECE
+    portion, start = PORTIONS.one(), span.start
+    while start < span.end:
+        data = bucket.get(key, start, portion.of(min(most, span.end - start)))
         if not data:
             raise Missing(key)
+        start += len(data)
         yield data
+        del data  # before the next is read
 
 
 def answer(

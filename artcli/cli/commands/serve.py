@@ -64,11 +64,14 @@ def command(
     """
     console: Console = ctx.obj
     from artcli.cli import doorway
+    from artcli.memory import keep_freed_memory, share_one_heap
     from artcli.web import serving
     from artcli.web.app import App
     from artcli.web.guard import Open
     from artcli.web.routes import ROUTES
 
+    share_one_heap()
+    keep_freed_memory()
     wanted = doorway.Wanted(
         path, many, storage, tokens, host, port, lan, auth, i_know, insecure, certificate, key, verify, quota,
         append_only,
