@@ -16,7 +16,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from artcli.buckets import lan, objectstore
 from artcli.buckets.bucket import Bucket
@@ -105,7 +105,7 @@ def directory(url: str) -> Path | None:
     if scheme(url) != "file":
         return None
     found = _SCHEME.match(url)
-    return Path(os.path.abspath(unquote(url[found.end() :]) if found else url))
+    return Path(os.path.abspath(os.fsdecode(unquote_to_bytes(os.fsencode(url[found.end() :]))) if found else url))
 
 
 def normal(url: str) -> str:

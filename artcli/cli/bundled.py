@@ -7,10 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 from artcli.catalog.remotes import Remote, Remotes
-from artcli.catalog.repository import CONFIG, FOLDER, Repository
+from artcli.catalog.repository import Repository
 from artcli.cli import sizes, transferred
+from artcli.cli.cloning import begun
 from artcli.cli.console import Console
-from artcli.errors import ConflictError, UsageError
+from artcli.errors import UsageError
 from artcli.flows import bundle
 from artcli.flows.meant import given
 from artcli.flows.transfer import Request, Standing, Transferred
@@ -40,17 +41,13 @@ def clone(console: Console, file: str, directory: str | None) -> None:
     """`art clone FILE [DIR]`."""
     path = Path(given(file)).absolute()
     target = Path(given(directory) if directory is not None else path.stem).absolute()
-    begun = target / FOLDER / "local" / "clone-of"
-    if (target / FOLDER / CONFIG).exists() and not (begun.is_file() and begun.read_text() == str(path)):
-        raise ConflictError("destination-not-empty", f"there is a repository already: {target}", hint="art pull")
-    with bundle.opened(path):
-        pass  # it is one, before anything is made
-    begun.parent.mkdir(parents=True, exist_ok=True)
-    begun.write_text(str(path))
-    made, _ = Repository.init(target)
-    made.close()
-    done = _take(console, target / FOLDER, path, Request(), adopt=True)
-    begun.unlink()
+
+    def look() -> None:
+        with bundle.opened(path):
+            pass  # it is a bundle
+
+    with begun(target, str(path), look) as repository:
+        done = _take(console, repository, path, Request(), adopt=True)
     transferred.tell(console, _named(file), done, "cloned from")
 
 

@@ -399,3 +399,21 @@ def test_a_version_is_logged_whatever_cannot_be_reached(machines: Machines) -> N
     away.rename(machines.nas)
     assert car("push").code == laptop("pull").code == 0
     assert laptop("verify", "dataset:v1").code == 0
+
+
+def test_names_that_are_no_utf_8(machines: Machines, art: Art) -> None:
+    """Of the directory above all, of a bundle, of a clone: what a name's bytes mean is nobody's business."""
+    machines.share()
+    log(machines.car, a=b"a" * 5000)
+    machines.car("push")
+    above = art.directory / os.fsdecode(b"caf\xe9")
+    above.mkdir()
+    machines.nas.rename(above / "nas")
+    assert art("-C", above / "nas", "ls", "-q").lines == ["dataset"]
+    assert art("-C", (above / "nas").as_uri(), "ls", "-q").lines == ["dataset"]
+    assert art("clone", above / "nas", above / "copy").code == 0
+    copy = Art(above / "copy")
+    assert copy("verify", "dataset:v0").code == 0
+    assert copy("bundle", "create", above / "x.artb", "dataset:v0").code == 0
+    assert art("clone", above / "x.artb", above / "third").code == 0
+    assert Art(above / "third")("verify", "dataset:v0").code == 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from artcli.catalog.remotes import Remotes
-from artcli.catalog.repository import CONFIG, FOLDER, Repository
+from artcli.catalog.remotes import Remote, Remotes
+from artcli.catalog.repository import Repository
 from artcli.cli import bundled, transferred
+from artcli.cli.cloning import begun
 from artcli.cli.commands.remote import Url
 from artcli.cli.console import Console
-from artcli.errors import ConflictError
 from artcli.flows import remotes
 from artcli.flows.meant import given
 from artcli.flows.transfer import Request, fetch, pull
@@ -26,8 +27,6 @@ art clone ../nas --only 'model*' car
 """
 
 ORIGIN = "origin"
-BEGUN = "local/clone-of"
-"""In a repository that a clone has begun and not ended: what it is to be a clone of."""
 
 
 def command(
@@ -52,31 +51,29 @@ def command(
         bundled.clone(console, url, directory)
         return
     target = Path(given(directory) if directory is not None else url.rstrip("/").rpartition("/")[2]).absolute()
-    begun = target / FOLDER / BEGUN
-    if (target / FOLDER / CONFIG).exists() and not (begun.is_file() and begun.read_text() == url):
-        raise ConflictError("destination-not-empty", f"there is a repository already: {target}", hint="art pull")
-    remotes.check_there(url)
-    begun.parent.mkdir(parents=True, exist_ok=True)
-    begun.write_text(url)
-    repository, _ = Repository.init(target)
-    known = {remote.name: remote for remote in Remotes(repository.path).all}
-    remote = known.get(ORIGIN) or remotes.add(repository, ORIGIN, url)
-    repository.close()
-    repository = Repository(target / FOLDER)
-    place = remotes.reach(repository, remote, transferred.paced(limit_rate))
-    try:
-        with console.progress() as progress:
+    with begun(target, url, lambda: remotes.check_there(url)) as path:
+        remote = _origin(path, url)
+        with (
+            closing(Repository(path)) as repository,
+            closing(remotes.reach(repository, remote, transferred.paced(limit_rate))) as place,
+            console.progress() as progress,
+        ):
             done = fetch(repository, place, progress)
             request = Request(None if full else _versions(repository, only or []))
             if request.versions is None or request.versions:
                 brought = pull(repository, place, request, progress)
                 chunks, stored = done.chunks + brought.chunks, done.stored + brought.stored
                 done = done._replace(chunks=chunks, stored=stored, seconds=done.seconds + brought.seconds)
-        begun.unlink()
-        transferred.tell(console, remote, done, "cloned from")
-    finally:
-        place.close()
-        repository.close()
+    transferred.tell(console, remote, done, "cloned from")
+
+
+def _origin(path: Path, url: str) -> Remote:
+    """The remote of the new repository, which was added if it was begun before."""
+    known = {remote.name: remote for remote in Remotes(path).all}
+    if ORIGIN in known:
+        return known[ORIGIN]
+    with closing(Repository(path)) as repository:
+        return remotes.add(repository, ORIGIN, url)
 
 
 def _versions(repository: Repository, globs: list[str]) -> frozenset[str]:
