@@ -53,14 +53,6 @@ def artifact(catalog: Catalog, text: str, project: str) -> tuple[Artifact, str |
     return _artifact(catalog, wanted, project)
 
 
-def by_digest(catalog: Catalog, prefix: str) -> Version:
-    """The newest live version with this digest prefix; raises `NotFoundError` (`no-such-digest`)."""
-    found = catalog.with_digest(prefix)
-    if not found:
-        raise NotFoundError("no-such-digest", f"no version has a digest that starts with {prefix}", hint="art ls")
-    return found[0]
-
-
 def check_case(catalog: Catalog, project: str, name: str, own: Artifact | None = None) -> None:
     """Raise `ConflictError` (`name-case`) if another artifact's name differs from `name` by case only.
 

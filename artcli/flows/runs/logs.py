@@ -14,7 +14,6 @@ from artcli.catalog.runs.register import Register
 
 POLL = 0.3
 """Seconds between two looks for more."""
-STREAMS = ("stdout", "stderr")
 
 
 def pieces(repository: Repository, run: str, stream: str | None = None) -> Iterator[Record]:
