@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from artcli.cli import formatting, tables
-from artcli.cli.formatting import Item, Schema, printable
+from artcli.cli.formatting import Item, Schema
 from artcli.cli.options import Flags, enter_directories
 from artcli.errors import ArtError, UsageError
 from artcli.settings import Settings, find_repository
+from artcli.wording import harmless, printable
 
 if TYPE_CHECKING:
     from artcli.catalog.repository import Repository
@@ -160,7 +161,7 @@ class Console:
             if not self._says_it(schema, item, receipt):
                 self._each(schema, [item], "\n")
         elif page := text().rstrip("\n"):
-            self._write(formatting.harmless(page, colored=self._colored(None)) + "\n")
+            self._write(harmless(page, colored=self._colored(None)) + "\n")
         if receipt and not flags.json:
             self.say(receipt)
 
@@ -179,13 +180,13 @@ class Console:
     def line(self, text: str = "") -> None:
         """A line of data, made harmless for a terminal; a pipe gets it as it is."""
         if self.flags.quiet < 2:
-            shown = formatting.harmless(text, colored=self._colored(None)) if self.for_person else text
+            shown = harmless(text, colored=self._colored(None)) if self.for_person else text
             self._write(shown + "\n")
 
     def raw(self, text: str) -> None:
         """What a program wrote, as it is; on a terminal made harmless, without what it overwrote itself."""
         if self.for_person:
-            text = formatting.harmless(_OVERWRITTEN.sub("", text), colored=self._colored(None))
+            text = harmless(_OVERWRITTEN.sub("", text), colored=self._colored(None))
         self._write(text)
         self.out.flush()
 
@@ -273,7 +274,7 @@ class Console:
     def _tell(self, text: str) -> None:
         if self.for_person:
             self.out.flush()
-        self._say_aloud(formatting.harmless(text, colored=self._colored(self.err)) + "\n")
+        self._say_aloud(harmless(text, colored=self._colored(self.err)) + "\n")
 
     def _say_aloud(self, text: str) -> None:
         """To stderr; if that is on a full disk, nobody can be told, and what was done counts all the same."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from artcli.cli.formatting import Field, Schema, printable
+from artcli.cli.formatting import Field, Schema
 from artcli.cli.formatting import size as human
 from artcli.flows.diff import LETTERS, Change, Comparison, Counts, Statistics, shown_path
+from artcli.wording import printable
 
 _COUNTS = [Field(name, "count") for name in LETTERS]
 _SIZES = [

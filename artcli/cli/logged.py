@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema, printable
+from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import files
 from artcli.errors import PartialError
 from artcli.flows.log_artifact import Logged, Request
+from artcli.wording import printable
 
 LOGGED = Schema(
     "logged",

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from artcli.cli.formatting import printable, size
+from artcli.cli.formatting import size
+from artcli.wording import printable
 
 PATIENCE = 0.3
 """Seconds before anything is shown."""

@@ -13,9 +13,10 @@ from artcli.catalog.runs.view import RunView
 from artcli.cli.cards import card
 from artcli.cli.charts import sparkline
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema, duration, for_person, for_program
+from artcli.cli.formatting import Field, Schema, for_person, for_program
 from artcli.cli.run_items import RUN_FIELDS, RunItem, named
 from artcli.flows.runs.listing import rows
+from artcli.wording import duration
 
 RUN = Schema(
     "run-card",

@@ -13,7 +13,8 @@ from itertools import chain, islice
 from math import isfinite
 from typing import Any, TypeVar
 
-from artcli.cli.formatting import Item, Schema, for_person, for_program, printable, width
+from artcli.cli.formatting import Item, Schema, for_person, for_program, width
+from artcli.wording import printable
 
 AHEAD = 1000
 """Items read before the first is printed: a failure among them leaves stdout empty."""

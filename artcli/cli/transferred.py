@@ -19,6 +19,7 @@ from artcli.errors import NotFoundError
 from artcli.flows import rates, remotes, rollback
 from artcli.flows.transfer import Rebased, Request, Transferred
 from artcli.progress import Progress
+from artcli.wording import duration
 
 TRANSFER = Schema(
     "transfer",
@@ -171,5 +172,5 @@ def _receipt(remote: Remote, done: Transferred, verb: str) -> str:
     said = f"{what}: {formatting.counted(done.facts, 'change')}, {formatting.size(done.stored)}"
     if not done.dry_run:
         return said
-    took = f", about {formatting.duration(done.seconds)}" if done.seconds else ""
+    took = f", about {duration(done.seconds)}" if done.seconds else ""
     return f"would have {said}{took}"

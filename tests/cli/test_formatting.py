@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artcli.cli import formatting
-from artcli.cli.formatting import Field, Schema, Template, for_person, for_program, printable, scalar
+from artcli.cli.formatting import Field, Schema, Template, for_person, for_program, scalar
 from artcli.errors import NotFoundError, UsageError
+from artcli.wording import UNSAFE, duration, printable
 
 SCHEMA = Schema(
     "things",
@@ -44,7 +45,7 @@ def test_sizes(count: int, text: str) -> None:
     [(0.04, "0.0 s"), (0.3, "0.3 s"), (12.4, "12 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
 )
 def test_durations(span: float, text: str) -> None:
-    assert formatting.duration(span) == text
+    assert duration(span) == text
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_names_that_would_control_a_terminal_are_spelt_out() -> None:
 @given(st.text(), st.binary())
 def test_printable_is_always_one_harmless_line(text: str, data: bytes) -> None:
     shown = printable(text + data.decode("utf-8", "surrogateescape"))
-    assert not formatting.UNSAFE.search(shown)
+    assert not UNSAFE.search(shown)
     shown.encode("utf-8")
     assert len(shown.splitlines()) <= 1
 

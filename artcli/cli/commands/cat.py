@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema, harmless
+from artcli.cli.formatting import Field, Schema
 from artcli.flows import cat
 from artcli.flows.cat import Opened
+from artcli.wording import harmless
 
 EXAMPLES = """
 art cat dataset:v0/classes.txt

@@ -12,12 +12,12 @@ import typer
 from artcli.cli import differences
 from artcli.cli.console import Console
 from artcli.cli.differences import DIFFERENCES, METADATA, STAT, SUMMARY
-from artcli.cli.formatting import printable
 from artcli.errors import UsageError
 from artcli.flows import compared, textdiff
 from artcli.flows.diff import Change, Comparison, Statistics, metadata
 from artcli.flows.texts import Reader
 from artcli.store.store import Store
+from artcli.wording import printable
 
 EXAMPLES = """
 art diff dataset:v0 dataset:v1             # A added, D deleted, M modified, R renamed, T of another kind

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema, printable
+from artcli.cli.formatting import Field, Schema
 from artcli.flows.diff import LETTERS, Change, shown_path
 from artcli.flows.part import Part
 from artcli.flows.status import Status, status
+from artcli.wording import printable
 
 EXAMPLES = """
 art status                             # each directory that was logged or used, and what changed in it since

@@ -18,6 +18,7 @@ from artcli.flows.meant import given
 from artcli.flows.pushing import Synced
 from artcli.flows.transfer import Transferred
 from artcli.flows.watching import Keeper, Listener, Wanted, Watched
+from artcli.wording import duration
 
 EXAMPLES = """
 art sync                                         # what is new here goes there, what is new there is known here
@@ -84,7 +85,7 @@ def _watch(console: Console, path: Path, wanted: Wanted) -> None:
         console.say(f"{done.version.ref}  +{done.new_entries:,} of {done.root.entries:,} files")
 
     try:
-        console.say(f"in step from now on, every {formatting.duration(wanted.every)}; SIGTERM or Ctrl-C ends it")
+        console.say(f"in step from now on, every {duration(wanted.every)}; SIGTERM or Ctrl-C ends it")
         Keeper(path, wanted, Listener(synced, logged, console.warn)).run()
     except (Terminated, KeyboardInterrupt):
         console.say("stopped: what is logged is kept, and goes on from here")
