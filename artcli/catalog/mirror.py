@@ -132,6 +132,14 @@ def replace(path: Path, place: str) -> None:
     os.rename(_fresh(path, place), old)
 
 
+def forget(path: Path, place: str) -> None:
+    """Remove all that the repository with the `.art` folder `path` has of a place that is no remote any more."""
+    for folder in (folder_of(path, place), path / "cache" / f"place-{place}"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in [path / "local" / "seen" / f"{place}.mirror", *(path / "cache").glob(f"place-{place}*.*")]:
+        file.unlink(missing_ok=True)
+
+
 def _fresh(path: Path, place: str) -> Path:
     return path / "mirrors" / f"{place}.fresh"
 

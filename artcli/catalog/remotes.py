@@ -80,7 +80,7 @@ class Remotes:
         self._save()
 
     def remove(self, name: str) -> None:
-        """Forget it; its mirror stays. Raises as `get`."""
+        """Forget where it is. Raises as `get`."""
         self.get(name)
         del self._remotes[name]
         self._save()

@@ -31,6 +31,7 @@ GC = Schema(
         Field("wanted", "size", "room on the disk with which more could be freed"),
         Field("condemned", "count", "packs of a shared place that nobody may count on, and that are there still"),
         Field("condemned_size", "size", "their bytes"),
+        Field("kept_size", "size", "of what was freed: pages of other places that nothing needs any more"),
     ],
     columns=["freed", "stored", "trash_size"],
     key="freed",
@@ -72,6 +73,8 @@ def _receipt(done: Collected) -> str:
         parts.append(f"{formatting.size(done.dust_size)} that nothing needs")
     if done.packs_deleted or done.packs_rewritten:
         parts.append(f"{formatting.counted(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten:,} rewritten")
+    if done.kept_size:
+        parts.append(f"{formatting.size(done.kept_size)} of pages of other places")
     if done.condemned:
         verb = "would be condemned" if done.dry_run else "condemned"
         parts.append(

@@ -17,6 +17,7 @@ from artcli.buckets.urls import Access, directory, normal, open_bucket, settled
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.log import GENESIS
+from artcli.catalog.mirror import forget
 from artcli.catalog.place import Place, open_place
 from artcli.catalog.remotes import Remote, Remotes
 from artcli.catalog.repository import CONFIG, CONFIG_SIZE, FOLDER, Make, Repository, encode_config, read_place
@@ -96,6 +97,17 @@ def move(repository: Repository, name: str, url: str, *, single_writer: bool = F
     finally:
         place.close()
     Remotes(repository.path).set_url(name, remote.url)
+
+
+def remove(repository: Repository, name: str) -> None:
+    """Forget a remote, and what this machine has of it: but not of the authority, whose log gives the numbers, nor of
+    a place that another remote is. Raises `NotFoundError` (`no-such-remote`).
+    """
+    remotes = Remotes(repository.path)
+    place = remotes.get(name).place
+    remotes.remove(name)
+    if place not in {remotes.authority, *(remote.place for remote in remotes.all)}:
+        forget(repository.path, place)
 
 
 def promote(repository: Repository, name: str) -> None:

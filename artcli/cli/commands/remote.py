@@ -121,13 +121,14 @@ def _told(item: dict[str, Any]) -> str:
 
 
 def rm(ctx: typer.Context, name: Name) -> None:
-    """Forget a remote; what it holds stays there, and what came from it here."""
+    """Forget a remote; what it holds stays there, and the versions that came from it here."""
     console: Console = ctx.obj
-    found = Remotes(console.repository().path)
+    repository = console.repository()
+    found = Remotes(repository.path)
     remote = found.get(name)
     console.confirm(f"forget the remote '{name}' at {remote.url}?")
     item = _item(remote, found)
-    found.remove(name)
+    remotes.remove(repository, name)
     console.record(REMOTE, item)
 
 

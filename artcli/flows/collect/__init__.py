@@ -7,6 +7,7 @@
     4. plan, see `plan`
     5. write new packs, then new indexes; commit one log entry with all facts
     6. delete old indexes, then old packs
+    7. drop of what is kept of other places what nothing needs, see `kept`
 
 Killed between any two steps it leaves dust. Where the disk is nearly full, packs are written anew in rounds, as many at
 a time as there is room for, and where it is quite full they are only deleted.
@@ -28,6 +29,7 @@ from artcli.content import Digest
 from artcli.errors import IntegrityError, SpaceError
 from artcli.flows.collect import roots
 from artcli.flows.collect.common import DEFAULT, GRACE, Collected, Collection, MovedOn, Request, refusal
+from artcli.flows.collect.kept import collect_kept
 from artcli.flows.collect.marks import KEPT, Marks
 from artcli.flows.collect.plan import Plan, make_plan
 from artcli.flows.collect.rewrite import write_anew
@@ -49,8 +51,11 @@ def collect(repository: Repository, request: Request = DEFAULT, progress: Progre
     """
     if not request.dry_run:
         settle(repository)
+    told = progress or Silent()
     with repository.alone():
-        return _Collection(repository, request, progress or Silent()).run()
+        done = _Collection(repository, request, told).run()
+        kept = collect_kept(repository, told, dry_run=request.dry_run)
+    return done._replace(freed=done.freed + kept, kept_size=kept)
 
 
 class _Collection(Collection):

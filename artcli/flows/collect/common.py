@@ -81,6 +81,8 @@ class Collected(NamedTuple):
     """Packs of a shared place that are there still, and on which nobody may count any more."""
     condemned_size: int = 0
     """Their bytes."""
+    kept_size: int = 0
+    """Of `freed`: pages and texts of other places that nothing needs any more."""
 
 
 class MovedOn(Exception):

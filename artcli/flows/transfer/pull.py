@@ -41,7 +41,7 @@ def fetch(repository: Repository, place: Place, progress: Progress | None = None
     told = progress or Silent()
     told.phase("fetching")
     standing = Standing(repository)
-    with place.at_work():
+    with place.at_work(), repository.reading():
         news = place.fetch()
         facts, price = _keep(repository, place, told)
     if news:
