@@ -14,7 +14,7 @@ from artcli.catalog import texts
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import OF_A_PLACE
-from artcli.catalog.following import START
+from artcli.catalog.following import START, Head
 from artcli.catalog.log import Log
 from artcli.catalog.place import Place
 from artcli.catalog.repository import Make, Repository
@@ -38,7 +38,7 @@ def accept(repository: Repository, place: Place, *, heal: bool) -> Accepted | No
     """Take the log of `place` as it is; None if it is as it was seen.
 
     `heal`: what it has lost, and was not made here, is kept as if it had been, so that the next push gives it back.
-    Raises as `Place.accept_rollback`.
+    Raises as `Place.fetch_anew`; then nothing has changed.
     """
     try:
         place.check()
@@ -48,8 +48,10 @@ def accept(repository: Repository, place: Place, *, heal: bool) -> Accepted | No
         if error.slug != "remote-rolled-back":
             raise
     with repository.writing():
-        there = {fact.id for fact in _facts(place.fetch_anew())}
-        lost = [fact for fact in _facts(place.mirror) if fact.id not in there]
+        now = place.fetch_anew()
+        parted = _parted(place.mirror, now)
+        there = {fact.id for fact in _facts(now, parted)}
+        lost = [fact for fact in _facts(place.mirror, parted) if fact.id not in there]
         # before the mirror goes: what only it says would be said nowhere, were this the end
         kept, elsewhere = _keep(repository, place, lost) if heal else (0, 0)
         place.accept_rollback()
@@ -57,14 +59,25 @@ def accept(repository: Repository, place: Place, *, heal: bool) -> Accepted | No
     return Accepted(len(lost), kept, elsewhere)
 
 
-def _facts(log: Log) -> Iterator[Fact]:
-    """Those that are others' business too."""
-    return (fact for entry in log.after(*START) for fact in entry.facts if fact.kind not in OF_A_PLACE)
+def _parted(old: Log, now: Log) -> Head:
+    """The last entry that both have: what follows is little, however long they are."""
+    last = START
+    for one, other in zip(old.after(*START), now.after(*START), strict=False):
+        if one.digest != other.digest:
+            break
+        last = Head(one.n, one.digest)
+    return last
+
+
+def _facts(log: Log, since: Head) -> Iterator[Fact]:
+    """Those after an entry that are others' business too."""
+    return (fact for entry in log.after(*since) for fact in entry.facts if fact.kind not in OF_A_PLACE)
 
 
 def _keep(repository: Repository, place: Place, lost: list[Fact]) -> tuple[int, int]:
     """Commit here what was lost, as far as its bytes are here; how many facts, and how many that name other bytes."""
-    own = {fact.id for fact in _facts(repository.log)}
+    asked = {fact.id for fact in lost}
+    own = {fact.id for fact in _facts(repository.log, START) if fact.id in asked}
     only_there = place.is_authority_of(repository)
     elsewhere: set[str] = set()
 
