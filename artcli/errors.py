@@ -43,6 +43,10 @@ class ArtError(Exception):
         return _again, (type(self), self.slug, self.message, self.facts, self.hint)
 
 
+class ArtWarning(UserWarning):
+    """Something that the user should know though the work goes on; the command line says it once a command."""
+
+
 def _again(kind: type[ArtError], slug: str, message: str, facts: Sequence[str], hint: str | None) -> ArtError:
     """The same error in another process."""
     return kind(slug, message, facts=facts, hint=hint)

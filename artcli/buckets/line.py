@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import urllib.request
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -29,7 +31,16 @@ from urllib3.exceptions import (
 from artcli import __version__
 from artcli.buckets.limited import Meter
 from artcli.buckets.retry import Passing, unreachable
-from artcli.errors import ArtError, AuthError, ConflictError, IntegrityError, NetworkError, NotFoundError, SpaceError
+from artcli.errors import (
+    ArtError,
+    ArtWarning,
+    AuthError,
+    ConflictError,
+    IntegrityError,
+    NetworkError,
+    NotFoundError,
+    SpaceError,
+)
 
 CONNECT, STALL = 10.0, 30.0
 """Seconds for a connection to come about, or a piece of a body to be taken; and for which an answer may stop."""
@@ -42,6 +53,7 @@ WHOLE = 256 * 1024 * 1024
 """Bytes that an answer may have of which the size is not known beforehand."""
 ERROR_SIZE = 64 * 1024
 """Bytes of an answer that is read only to say what went wrong."""
+_HERE = re.compile(r"localhost|127(\.\d+){3}|::1", re.ASCII)
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 GARBLED = frozenset({400, 422})
 """What a server says of a request that the line has changed, too; more than a few tries make no sense."""
@@ -80,6 +92,7 @@ class HttpLine:
         self._base = url.rstrip("/")
         self._headers = {"User-Agent": f"art/{__version__}", "Accept-Encoding": "identity"}
         if token:
+            _warn_in_the_clear(url)
             self._headers["Authorization"] = f"Bearer {token}"
         self._fingerprint = fingerprint
         self._pool = self._connections()
@@ -104,6 +117,17 @@ class HttpLine:
         is_plain = urlsplit(self.place).scheme == "http" and urlsplit(proxy).scheme in ("", "http")
         secured = None if is_plain else (os.environ.get("ART_CA", ""), self._fingerprint)
         return _pool(proxy, secured, os.getpid())
+
+
+def _warn_in_the_clear(url: str) -> None:
+    """Warn of a token that leaves this machine without encryption."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _HERE.fullmatch(parts.hostname or ""):
+        warnings.warn(
+            f"the token for {url} goes there unencrypted, and holds for whoever hears it on the way: serve https",
+            ArtWarning,
+            stacklevel=2,
+        )
 
 
 def exchange(

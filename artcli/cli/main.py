@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
+from typing import TextIO
 
 import typer
 
 from artcli.cli.console import Console
 from artcli.cli.parser import Art
+from artcli.errors import ArtWarning
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 
@@ -24,7 +27,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run `art` with these arguments (without `art` itself); the exit code."""
     console = Console(arguments)
     try:
-        code = _parse_and_invoke(console)
+        with warnings.catch_warnings():
+            _show_warnings(console)
+            code = _parse_and_invoke(console)
         console.out.flush()
         return code
     except BrokenPipeError:
@@ -60,6 +65,25 @@ def main() -> None:
     except OSError:
         _drop_stdout()
     sys.exit(code)
+
+
+def _show_warnings(console: Console) -> None:
+    """Say what floors below warn of, each once; warnings of others are shown as Python does."""
+    told = set[str]()
+    others = warnings.showwarning
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:  # fmt: skip
+        if not issubclass(category, ArtWarning):
+            others(message, category, filename, lineno, file, line)
+        elif str(message) not in told:
+            told.add(str(message))
+            console.warn(str(message))
+
+    warnings.simplefilter("always", ArtWarning)
+    warnings.showwarning = show
 
 
 def _parse_and_invoke(console: Console) -> int:

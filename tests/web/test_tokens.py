@@ -255,6 +255,28 @@ def test_everybody_is_let_in_who_wants_that(serve: Serve, art: Art) -> None:
     assert server("GET", "/v1/info", headers={"Host": "anything"}).json["scope"] == "admin"
 
 
+def test_a_token_in_the_clear_is_warned_of_once_a_command(serve: Serve, art: Art) -> None:
+    art("init")
+    (art.directory / "data").write_bytes(b"x")
+    art("log-artifact", "data", "data")
+    text = token(art, "a", "--scope", "write")
+    server = serve(art.directory, "--host", "0.0.0.0", "--insecure")
+    assert server.url.startswith("http://0.0.0.0:")
+    here = server.url.replace("0.0.0.0", "127.0.0.1")
+    assert "warning" not in art("login", here, "--token-stdin", stdin=text.encode()).err
+    told = art("login", server.url, "--token-stdin", stdin=text.encode())
+    assert told.code == 0
+    assert f"warning: the token for {server.url} goes there unencrypted" in told.err
+    assert text not in told.err
+    for url, count in ((server.url, 1), (here, 0)):
+        cloned = art("clone", url, f"copy{count}", "--full")
+        assert cloned.code == 0
+        assert cloned.err.count("goes there unencrypted") == count
+    assert "unencrypted" not in art("-qq", "-C", server.url, "ls").err
+    art("logout", server.url)
+    assert "unencrypted" not in art("-C", server.url, "ls").err, "there is no token any more"
+
+
 @pytest.mark.parametrize("head", [
     {"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": ""},
     {"Origin": "null"},
