@@ -229,10 +229,15 @@ def checked(place: str, answer: Answer, start: int, length: int | None) -> None:
             raise unreachable(place, "an answer is cut")
         whole = start == 0 and size.isdecimal() and len(answer.body) == int(size)
     elif start or (length is not None and len(answer.body) > length):
-        raise ConflictError("no-ranges", f"{place} gives no parts of files", hint="art help no-ranges")
+        raise no_ranges(place)
     tag = _TAG.fullmatch(answer.headers.get("ETag", ""))
     if whole and tag and tag[1] != digest_of(answer.body).hex():
         raise unreachable(place, "an answer was changed on its way")
+
+
+def no_ranges(place: str) -> ConflictError:
+    """The error where a server gives whole files only."""
+    return ConflictError("no-ranges", f"{place} gives no parts of files", hint="art help no-ranges")
 
 
 def _split(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:

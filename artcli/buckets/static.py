@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from artcli.buckets.bucket import Bucket, Item, Missing, Piece, check_key, get_many
-from artcli.buckets.http import HttpBucket, NotArt, checked
+from artcli.buckets.http import HttpBucket, NotArt, checked, no_ranges
 from artcli.buckets.line import Line, failure
 from artcli.content import Buffer, Digest
-from artcli.errors import AuthError, ConflictError, NotFoundError
+from artcli.errors import AuthError, ConflictError, IntegrityError, NotFoundError
 
 R = TypeVar("R")
 
@@ -35,7 +35,11 @@ class StaticBucket:
         headers = {}
         if start or length is not None:
             headers["Range"] = f"bytes={start}-{'' if length is None else start + max(length, 1) - 1}"
-        answer = self.line.request("GET", f"/{check_key(key)}", headers=headers)
+        limit = None if length is None else max(length, 1)
+        try:
+            answer = self.line.request("GET", f"/{check_key(key)}", headers=headers, limit=limit)
+        except IntegrityError:
+            raise no_ranges(self.line.place) from None  # more than was asked for: none of it is kept
         if answer.status == 416:
             return b""
         if answer.status in (404, 410):

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from artcli.buckets.bucket import Missing, Piece, get_many
+from artcli.buckets.limited import Meter
 from artcli.buckets.line import HttpLine
 from artcli.buckets.static import StaticBucket, WebBucket
 from artcli.errors import ArtError, AuthError, ConflictError
 from tests.kit.bucket_suite import BAD_KEYS, RANGES, refuses
+from tests.kit.scripted import answer, saying
 from tests.kit.web_server import Plain, serving_files
 
 
@@ -56,3 +58,14 @@ def test_a_server_that_knows_no_ranges(tmp_path: Path) -> None:
         assert raised.value.slug == "no-ranges"
         assert StaticBucket(HttpLine(url)).get("config") == b"0123456789"
         assert StaticBucket(HttpLine(url)).get("config", 0, 100) == b"0123456789"
+
+
+def test_of_a_whole_file_no_more_is_read_than_was_asked_for() -> None:
+    meter = Meter()
+    with saying([answer(200, b"x" * 3_000_000)]) as server:
+        bucket = StaticBucket(HttpLine(server.url, meter=meter))
+        for start in (0, 1000):
+            with pytest.raises(ConflictError) as raised:
+                bucket.get("packs/x", start, 1000)
+            assert raised.value.slug == "no-ranges"
+    assert meter.received <= 2 * 1001
