@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ def global_options(taken: Iterable[str] = ()) -> list[TyperOption]:
     for names, metavar, change, help in _OPTIONS:
         free = [name for name in names if name not in taken]
         if free:
-            options.append(_option(free, metavar, change, help))
+            options.append(_option(tuple(free), metavar, change, help))
     return options
 
 
@@ -61,7 +62,8 @@ def describe_global_options() -> list[Described]:
     return [Described(names, None if metavar == "+" else metavar, help) for names, metavar, _, help in _OPTIONS]
 
 
-def _option(names: list[str], metavar: str | None, change: Change, help: str) -> TyperOption:
+@cache
+def _option(names: tuple[str, ...], metavar: str | None, change: Change, help: str) -> TyperOption:
     def callback(context: typer.Context, option: Any, value: Any) -> None:
         if value:
             change(context.obj.flags, value)

@@ -1,6 +1,6 @@
 """Real processes of `art` that begin at once, to be killed at any moment.
 
-A server process has imported everything and forks a child for each command: the child is a process like any other,
+A server process has imported everything, has done all once, and forks a child for each command: the child is a process like any other,
 but it spends its life on the command, not on imports, so that a random moment is a moment of work.
 
     with Nursery() as nursery:
@@ -12,12 +12,14 @@ but it spends its life on the command, not on imports, so that a random moment i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,6 +126,7 @@ class Nursery:
 
 def _serve() -> None:
     _import_everything()
+    _warm_up()
     running: dict[int, list[int]] = {}
     for line in sys.stdin:
         question = json.loads(line)
@@ -190,10 +193,30 @@ def _import_everything() -> None:
     from artcli.cli.commands import COMMANDS
     from artcli.cli.parser import load
 
-    for library in ("numpy", "pathspec", "pyfastcdc", "sqlite3", "zstandard", "artcli.cli.failures"):
-        import_module(library)
+    for module in (
+        "numpy", "pathspec", "platformdirs.unix", "pyfastcdc", "sqlite3", "zstandard", "typer._click.decorators",
+        "encodings.idna", "artcli.buckets.http", "artcli.buckets.static", "artcli.cli.failures", "artcli.cli.progress",
+    ):  # fmt: skip
+        import_module(module)
     for command in COMMANDS:
         load(command)
+
+
+def _warm_up() -> None:
+    """Do the most of what commands do once: what a process does only the first time costs more than the rest."""
+    from artcli.cli.main import run
+
+    before = sys.stdout, sys.stderr, os.getcwd()
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
+        sys.stdout = sys.stderr = nowhere
+        os.chdir(folder)
+        Path("file").write_bytes(b"some bytes")
+        for command in ("init", "log-artifact it file", "ls", "use it:v0 --root used", "gc", "fsck"):
+            run(command.split())
+        sys.stdout, sys.stderr, directory = before
+        os.chdir(directory)
+    gc.collect()
+    gc.freeze()  # a child's collections do not touch, and thereby copy, what is here already
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -80,22 +80,28 @@ def fell(root: Path, path: str) -> None:
         above = above.parent
 
 
-def harvest(root: Path) -> dict[str, Leaf]:
-    """What is in a directory; nothing if there is none."""
+def harvest(root: Path, but: Collection[str] = ()) -> dict[str, Leaf]:
+    """What is in a directory, without what lies in the folders `but`; nothing if there is none."""
     found: dict[str, Leaf] = {}
-    for folder, folders, files in os.walk(root):
-        here = Path(folder)
-        for name in [*folders, *files]:
-            path = here / name
-            key = path.relative_to(root).as_posix()
-            if path.is_symlink():
-                found[key] = Link(os.readlink(path))
-            elif path.is_file():
-                data = path.read_bytes()
-                found[key] = Program(data) if path.stat().st_mode & 0o100 else data
-            elif path.is_dir() and not os.listdir(path):
-                found[key] = Empty()
+    if root.is_dir():
+        _gather(os.fspath(root), "", but, found)
     return found
+
+
+def _gather(folder: str, prefix: str, but: Collection[str], found: dict[str, Leaf]) -> None:
+    with os.scandir(folder) as rows:
+        for row in rows:
+            key = prefix + row.name
+            if row.is_symlink():
+                found[key] = Link(os.readlink(row.path))
+            elif row.is_file():
+                with open(row.path, "rb") as file:
+                    data = file.read()
+                found[key] = Program(data) if row.stat().st_mode & 0o100 else data
+            elif row.is_dir() and key not in but:
+                if not os.listdir(row.path):
+                    found[key] = Empty()
+                _gather(row.path, f"{key}/", but, found)
 
 
 def content(store: Store, version: Version) -> dict[str, Leaf]:

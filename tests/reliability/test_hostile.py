@@ -49,8 +49,7 @@ class Place:
         self.outside = self._outside()
 
     def _outside(self) -> Tree:
-        inside = ("home/.art/", "home/used/", "home/got/")
-        return {path: leaf for path, leaf in trees.harvest(self.around).items() if not path.startswith(inside)}
+        return trees.harvest(self.around, but={"home/.art", "home/used", "home/got"})
 
     def run(self, *arguments: object) -> Result:
         """Run a command, which must not show itself at a loss, nor touch what is around."""
