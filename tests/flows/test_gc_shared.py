@@ -397,10 +397,11 @@ def test_damage_is_refused(purged: World) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_whatever_fails_the_place_stays_whole(purged: World, when: Any) -> None:
-    k = 0
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.soak)])
+def test_whatever_fails_the_place_stays_whole(purged: World, when: Any, step: int) -> None:
+    k = len(when) % step - step  # other operations before and after
     while True:
-        k += 1
+        k += step
         copy = purged.photograph(purged.directory.parent / f"copy{k}{when}")
         faulty: list[FaultyBucket] = []
 

@@ -1,7 +1,8 @@
 """Real processes of `art` that begin at once, to be killed at any moment.
 
-A server process has imported everything, has done all once, and forks a child for each command: the child is a process like any other,
-but it spends its life on the command, not on imports, so that a random moment is a moment of work.
+A server process has imported everything, has done the most of it once, and forks a child for each command: the child
+is a process like any other, but it spends its life on the command, not on imports, so that a random moment is a moment
+of work.
 
     with Nursery() as nursery:
         child = nursery.start(["log-artifact", "d", "data"], directory)

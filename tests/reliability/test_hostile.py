@@ -8,6 +8,7 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,6 @@ class Place:
             assert result.code in REFUSED, (arguments, result)
         for arguments in (["ls", ref], ["show", ref], ["cat", f"{ref}/a"], ["diff", "good:v0", ref]):
             self.run(*arguments)
-        self.survives()
 
     def survives(self) -> None:
         """What looks at the repository as a whole comes to an end, and the good version is there."""
@@ -110,11 +110,13 @@ def link(path: bytes, target: bytes) -> Entry:
 # --- names ---
 
 
-@pytest.mark.parametrize("name", [name for name in BAD_NAMES.values() if len(name) < 65536], ids=repr)
-def test_a_name_that_leads_elsewhere(name: bytes, place: Place) -> None:
-    rows = sorted([inline(name), inline(b"honest")])
-    place.forger.manifest("bad", rows)
-    place.refuses()
+def test_names_that_lead_elsewhere(place: Place) -> None:
+    names = [name for name in BAD_NAMES.values() if len(name) < 65536]
+    for name in names:
+        place.forger.manifest("bad", sorted([inline(name), inline(b"honest")]))
+    for number in range(len(names)):
+        place.refuses(f"bad:v{number}")
+    place.survives()
 
 
 def test_a_link_and_a_file_through_it(place: Place) -> None:
@@ -123,6 +125,7 @@ def test_a_link_and_a_file_through_it(place: Place) -> None:
         place.forger.manifest("bad", [link(b"a", target), inline(b"a/secret", b"overwritten")])
     for number in range(3):
         place.refuses(f"bad:v{number}")
+    place.survives()
 
 
 def test_a_link_in_one_version_and_a_folder_of_its_name_in_the_next(place: Place) -> None:
@@ -142,6 +145,7 @@ def test_one_name_twice(place: Place) -> None:
     place.forger.manifest("bad", [inline(b"b"), inline(b"a")])
     place.refuses("bad:v0")
     place.refuses("bad:v1")
+    place.survives()
 
 
 def test_names_that_differ_by_case(place: Place) -> None:
@@ -253,6 +257,7 @@ def test_a_version_that_lies_about_its_manifest(place: Place) -> None:
     ]):  # fmt: skip
         forger.version("bad", lie)
         place.refuses(f"bad:v{number}")
+    place.survives()
 
 
 def test_pages_that_lie_about_those_below(place: Place) -> None:
@@ -275,14 +280,16 @@ def test_pages_that_lie_about_those_below(place: Place) -> None:
         forger.version("bad", forge.root_of(forge.inner_row(forger, level, [first, second])))  # type: ignore[arg-type]
     for number in range(len(lies), len(lies) + 5):
         place.refuses(f"bad:v{number}")
+    place.survives()
 
 
 # --- packs and indexes ---
 
 
-def bomb(size: int, *, told: bool = True, level: int = 19) -> bytes:
+@cache
+def bomb(size: int, *, told: bool = True) -> bytes:
     """A frame that decompresses to so many zeros."""
-    compressor = zstandard.ZstdCompressor(level=level, write_content_size=told).compressobj(size if told else -1)
+    compressor = zstandard.ZstdCompressor(level=1, write_content_size=told).compressobj(size if told else -1)
     block = bytes(MIB)
     parts = [compressor.compress(block) for _ in range(size // MIB)]
     return b"".join([*parts, compressor.flush()])

@@ -89,7 +89,10 @@ class Use(Stage):
         victim.check()
         left_over = list(victim.used.rglob(".art-*.tmp"))
         for path in left_over:
-            os.utime(path, (0, 0), follow_symlinks=False)
+            if path.lstat().st_nlink > 1:
+                path.unlink()  # the second name of a file has a time that nobody can set, so it is kept for a minute
+            else:
+                os.utime(path, (0, 0), follow_symlinks=False)
         victim.must(*self.command)
         self.check_mine()
         assert trees.harvest(victim.used) == self.tree
@@ -174,8 +177,8 @@ def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path
 
 @pytest.mark.parametrize(
     ("stage", "step"),
-    [("log-artifact", 1), ("use", 4), ("rm", 2), ("gc", 7)]
-    + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in ("use", "rm", "gc")],
+    [("log-artifact", 4), ("use", 7), ("rm", 4), ("gc", 13)]
+    + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in STAGES],
 )
 def test_before_every_write(stage: str, step: int, nursery: Nursery, swift: Path) -> None:
     work = STAGES[stage](Victim(swift, nursery), random.Random(stage))

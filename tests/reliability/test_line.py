@@ -21,7 +21,7 @@ from tests.kit.trees import Leaf
 from tests.kit.victim import some_tree
 from tests.web.kit import Server
 
-TRIES = 8
+TRIES = 4
 """Times that a command is begun again before the line is mended."""
 MANGLED: frozenset[Kind] = frozenset({"flip", "truncate", "duplicate"})
 """Of these a server may make anything, as of a client that is no art: what it then says is not about the line."""

@@ -60,12 +60,13 @@ class Clock:
 class Life:
     """A run on a strict disk, which loses its power again and again."""
 
-    def __init__(self, repository: Repository, disk: StrictDisk, clock: Clock, cuts: Path) -> None:
+    def __init__(self, repository: Repository, disk: StrictDisk, clock: Clock, cuts: Path, every: int) -> None:
         mine = this_process()
         assert mine is not None
         gone = mine._replace(started="1")
         self.repository, self.disk, self.clock, self.cuts = repository, disk, clock, cuts
         self.recorder = Recorder.begin(repository, Beginning("home", id=RUN, owner=gone, config={"lr": 1}))
+        self.every = every
         self.chance = random.Random(1)
         self.second = 0
         self.said: list[tuple[int, int]] = []
@@ -89,7 +90,11 @@ class Life:
         return path
 
     def cut(self, *, pictured: bool = False, aware: bool = True) -> None:
-        """The power fails. `aware`: somebody was there in the silence to bring what was said before to the disk."""
+        """The power fails, in every so-manieth second. `aware`: somebody was there in the silence to bring what was
+        said before to the disk.
+        """
+        if self.second % self.every:
+            return
         place = self.cuts / f"{self.second}"
         self.disk.cut(place)
         shutil.rmtree(place / ".art" / "cache", ignore_errors=True)  # never believed after a restart
@@ -120,14 +125,14 @@ def pictures(repository: Repository) -> list[bytes]:
     return found
 
 
-@pytest.fixture
-def life(tmp_path: Path, swift: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
+@pytest.fixture(params=[4, pytest.param(1, marks=pytest.mark.soak)])
+def life(request: pytest.FixtureRequest, swift: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
     clock = Clock()
     for module in (recorder, rows, buffer):
         monkeypatch.setattr(module, "time", clock)
     repository, _ = Repository.init(swift / "home")
     with closing(repository), StrictDisk(swift / "home") as disk:
-        yield Life(repository, disk, clock, swift / "cuts")
+        yield Life(repository, disk, clock, swift / "cuts", request.param)
 
 
 def row(number: int) -> Callable[[int], list[Record]]:

@@ -130,12 +130,12 @@ def _seen(repository: Repository) -> Any:
 
 @pytest.mark.parametrize("side", ["own", "shared"])
 @pytest.mark.parametrize("name", CHAPTERS)
-@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.soak)])
 def test_every_operation_fails(name: str, side: str, step: int, scenes: dict[str, Scene], swift: Path) -> None:
     fired = 0
-    first = sum(map(ord, name + side)) % step  # each chapter has other operations in the quick form
+    first = sum(map(ord, name + side))  # each chapter has other operations in the quick form
     for number, way in enumerate(WAYS):
-        k = 1 + (first + 3 * number) % step
+        k = 1 + (first + 3 * number) % min(step, 9)
         while _disturb(name, scenes[name], swift / f"{number}-{k}", side, partial(_faulty, k=k, way=way)):
             k += step
             fired += 1
@@ -143,7 +143,7 @@ def test_every_operation_fails(name: str, side: str, step: int, scenes: dict[str
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.soak)])
 def test_every_answer_is_an_old_one(name: str, step: int, scenes: dict[str, Scene], swift: Path) -> None:
     """Of the place, once: a listing of some time ago, nothing where there is something, taken where nothing was."""
     k = 1 + sum(map(ord, name)) % 3

@@ -182,7 +182,7 @@ def kill_once(work: Shared, nursery: Nursery, chance: random.Random, seconds: fl
 
 @pytest.mark.parametrize(
     ("stage", "step"),
-    [("push", 9), ("pull", 9), ("clone", 60), ("gc", 17)]
+    [("push", 13), ("pull", 13), ("clone", 80), ("gc", 29)]
     + [pytest.param(stage, 1, marks=pytest.mark.soak) for stage in STAGES],
 )
 def test_before_every_write(stage: str, step: int, nursery: Nursery, swift: Path) -> None:

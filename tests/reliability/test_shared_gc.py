@@ -20,9 +20,9 @@ from tests.web.kit import Server
 GC = ["gc", "--empty-trash", "--yes", "--readers", "0s"]
 
 
-@pytest.fixture
-def nursery(tmp_path: Path) -> Iterator[Nursery]:
-    with Nursery(ART_CACHE_DIR=str(tmp_path / "cache")) as found:
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with Nursery(ART_CACHE_DIR=str(tmp_path_factory.mktemp("cache"))) as found:
         yield found
 
 
@@ -57,7 +57,7 @@ def served(swift: Path) -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.mark.parametrize("through", ["directory", "server"])
-@pytest.mark.parametrize(("pushers", "versions"), [(6, 3), pytest.param(6, 20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("pushers", "versions"), [(4, 2), pytest.param(6, 20, marks=pytest.mark.soak)])
 def test_gc_while_others_push_what_it_takes(
     pushers: int, versions: int, through: str, nursery: Nursery, swift: Path, served: Callable[[Path], str]
 ) -> None:
@@ -113,7 +113,7 @@ class Collected:
         return ["-C", self.nas.as_uri(), *GC]
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [4, pytest.param(500, marks=pytest.mark.soak)])
 def test_a_gc_that_is_killed(kills: int, nursery: Nursery, swift: Path) -> None:
     place = Collected(swift, nursery)
     place.grow()

@@ -19,7 +19,7 @@ CALLS = (
     "write,writev,pwrite64,pwritev,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,"
     "symlinkat,ftruncate,fallocate,utimensat"
 )
-STEP = 25
+STEP = 45
 """Quick runs take every so-manieth call."""
 
 

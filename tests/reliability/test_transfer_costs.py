@@ -59,24 +59,25 @@ def small_files(count: int, prefix: str = "f") -> Tree:
     return {f"{number % 100:02d}/{prefix}{number}": noise(500, f"{prefix}{number}") for number in range(count)}
 
 
-def test_ten_thousand_small_files(world: World) -> None:
+@pytest.mark.parametrize("count", [3_000, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_many_small_files(count: int, world: World) -> None:
     line = Line()
-    tree = small_files(10_000)
+    tree = small_files(count)
     with world.open("car", shared=line) as car:
         car.log("d", {"one": b"1" * 999})
         car.push()
         car.log("d", {"one": b"1" * 999, **tree})
         line.bucket.forget()
         done = car.push()
-        assert done.chunks >= 10_000
+        assert done.chunks >= count
         assert len(line.bucket.asked) <= SOME_DOZENS, line.bucket.asked
-        assert line.bucket.up <= 1.02 * done.stored + METADATA * 10_000
+        assert line.bucket.up <= 1.02 * done.stored + METADATA * count
     with world.open("laptop", shared=line) as laptop:
         _ = laptop.place
         line.bucket.forget()
-        assert laptop.pull().chunks >= 10_000
+        assert laptop.pull().chunks >= count
         assert len(line.bucket.asked) <= SOME_DOZENS, line.bucket.asked
-        assert line.bucket.down <= 1.02 * done.stored + METADATA * 10_000
+        assert line.bucket.down <= 1.02 * done.stored + METADATA * count
         assert sound.check_open(laptop.repository)["d:v1"] == {"one": b"1" * 999, **tree}
 
 
@@ -154,24 +155,32 @@ def test_a_small_version_of_a_place_with_many_chunks(chunks: int, world: World) 
         assert line.bucket.down < 2e6
 
 
-@pytest.mark.parametrize("object_store", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_a_catalogue_of_ten_thousand_versions(object_store: bool, world: World) -> None:
+@pytest.mark.parametrize(
+    ("count", "object_store"),
+    [
+        (2_000, False),
+        *(
+            pytest.param(*way, marks=pytest.mark.soak)
+            for way in (
+                (10_000, False),
+                (10_900, True),
+            )
+        ),
+    ],
+)
+def test_a_catalogue_of_many_versions(count: int, object_store: bool, world: World) -> None:
     """Each was logged by a command of its own, so each is a log entry; none has a page that another has. In the object
     store each of the newest has a pack of its own, too, and many entries are in no segment yet.
 
-    How long the line takes is reckoned, and how long the machine is counted, so that what else goes on there is not.
+    How long the line takes is reckoned, so that what else goes on in the machine is not.
     """
-    count = 10_900 if object_store else 10_000
     line = Line(object_store=object_store)
     with world.open("car") as car:
-        fill(car.place, count, names=1000, apart=1000 if object_store else 0)
-    began = time.process_time()
+        fill(car.place, count, names=count // 10, apart=1000 if object_store else 0)
     with world.open("laptop", shared=line) as laptop:
         laptop.fetch()
         far = line.bucket
-        travel = far.rounds * LATENCY + far.down / BANDWIDTH
-        assert travel < 2.5
-        assert object_store or time.process_time() - began + travel < 5
+        assert far.rounds * LATENCY + far.down / BANDWIDTH < 2.5
         assert sum(1 for _ in laptop.repository.catalog.versions(states=(LIVE,))) == count
 
 

@@ -113,7 +113,7 @@ def test_a_server_that_is_gone_when_it_ends_costs_nothing(notebook: Notebook, ho
     assert notebook(USES).returncode == 0
     server.process.terminate()
     server.process.wait(30)
-    away = notebook(MAKES.replace("data = run", "# data = run"))
+    away = notebook(MAKES.replace("data = run", "# data = run"), ART_PATIENCE="1")
     assert away.returncode == 0, away.stderr
     assert "what is logged waits here" in away.stderr
     assert f"art -C {notebook.folder} push" in away.stderr
@@ -137,7 +137,7 @@ def test_a_server_that_is_gone_when_it_ends_costs_nothing(notebook: Notebook, ho
 
 
 def test_one_that_was_never_reached(tmp_path: Path) -> None:
-    notebook = Notebook(tmp_path / "notebook", ART_REMOTE="http://127.0.0.1:9", ART_TOKEN="x")
+    notebook = Notebook(tmp_path / "notebook", ART_REMOTE="http://127.0.0.1:9", ART_TOKEN="x", ART_PATIENCE="1")
     done = notebook(MAKES.replace("data = run", "# data = run"))
     assert done.returncode == 0, done.stderr
     assert "not pushed" in done.stderr

@@ -21,7 +21,6 @@ from tests.kit.afar import FarBucket
 from tests.store.material import keep, noise, refusal
 
 PACKS = [digest_of(b"pack %d" % i) for i in range(4000)]
-MILLION = 1_000_000
 
 
 def row(i: int) -> Row:
@@ -45,9 +44,9 @@ def large() -> tuple[MemoryBucket, str]:
     return bucket, add_index(bucket, map(row, range(60_000)))
 
 
-@pytest.fixture(scope="module")
-def huge() -> tuple[MemoryBucket, list[str], list[bytes]]:
-    """A place with 1,000,000 chunks, of which three are there, and one small version beside."""
+@pytest.fixture(scope="module", params=[200_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+def huge(request: pytest.FixtureRequest) -> tuple[MemoryBucket, list[str], list[bytes]]:
+    """A place with very many chunks, of which three are there, and one small version beside."""
     bucket = MemoryBucket()
     chunks = [noise(1000, f"{i}") for i in range(200)]
     with Store(bucket, []).writer() as writer:
@@ -55,7 +54,7 @@ def huge() -> tuple[MemoryBucket, list[str], list[bytes]]:
             keep(writer, chunk)
         flushed = writer.flush()
     rows = list(Index.open(bucket, flushed.add[0]).rows())
-    million = add_index(bucket, [*rows, *map(row, range(MILLION - len(rows)))])
+    million = add_index(bucket, [*rows, *map(row, range(request.param - len(rows)))])
     with Store(bucket, [million]).writer() as writer:
         for chunk in chunks[3:]:
             keep(writer, chunk)

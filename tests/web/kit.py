@@ -84,14 +84,15 @@ class Server:
     def get(self, key: str, **headers: str) -> Answer:
         return self("GET", f"/v1/o/{key}", None, headers)
 
-    def raw(self, data: bytes, *, seconds: float = 10) -> bytes:
-        """What the server says to these bytes until it closes, or is silent for so long."""
+    def raw(self, data: bytes, *, seconds: float = 10, then: float | None = None) -> bytes:
+        """What the server says to these bytes until it closes, or is silent for so long; `then`: after it began."""
         with socket.create_connection(self.address, timeout=seconds) as connection:
             connection.sendall(data)
             heard = b""
             try:
                 while part := connection.recv(65536):
                     heard += part
+                    connection.settimeout(then or seconds)
             except (TimeoutError, ConnectionResetError):
                 pass
             return heard

@@ -167,7 +167,7 @@ def test_heads_that_lie_about_the_body(what: str, shelf: tuple[Server, Path, str
     before = state(top)
     smuggled = f"GET /v1/o/config HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {text}\r\n\r\n".encode()
     start = f"PUT /v1/o/{key} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {text}\r\nIf-None-Match: *\r\n"
-    heard = server.raw(f"{start}X-Art-B3: {key[-64:]}\r\n{head}\r\n".encode() + body + smuggled, seconds=3)
+    heard = server.raw(f"{start}X-Art-B3: {key[-64:]}\r\n{head}\r\n".encode() + body + smuggled, then=0.5)
     assert int(heard.split(b" ", 2)[1]) == status, heard
     if body and status != 422:
         assert b'"place"' not in heard, "what was smuggled was answered"
@@ -185,7 +185,7 @@ def test_heads_that_lie_about_the_body(what: str, shelf: tuple[Server, Path, str
 ])  # fmt: skip
 def test_what_is_no_request(start: bytes, shelf: tuple[Server, Path, str]) -> None:
     server, _, _ = shelf
-    heard = server.raw(start, seconds=2)
+    heard = server.raw(start, seconds=0.5)
     assert not heard or 400 <= int(heard.split(b" ", 2)[1]) < 500
     assert server("GET", "/healthz").status == 204
 
@@ -302,7 +302,7 @@ def test_a_quota_is_asked_before_the_body(serve: Serve, tmp_path: Path) -> None:
     assert [server.put(key, data).status for key, data, _ in objects] == [201, 201, 507, 507]
     assert server.put(objects[0][0], objects[0][1]).status == 200
     head = f"PUT /v1/o/{objects[3][0]} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(objects[3][1])}\r\n"
-    heard = server.raw(f"{head}If-None-Match: *\r\nX-Art-B3: {objects[3][0][-64:]}\r\n\r\n".encode(), seconds=3)
+    heard = server.raw(f"{head}If-None-Match: *\r\nX-Art-B3: {objects[3][0][-64:]}\r\n\r\n".encode(), then=0.5)
     assert b" 507 " in heard.splitlines()[0], "no byte of the body was sent"
     assert server("PUT", "/files/p/a/b", b"x" * 700_000).status == 507
     assert server("DELETE", f"/v1/o/{objects[0][0]}").status == 204
