@@ -60,7 +60,7 @@ _TABLE = (
     Setting("core.auto-push", "truth", False, "push whatever is logged, where there is a remote"),
     Setting("no-input", "truth", False, "never ask a question"),
     Setting("patience", "number", 60, "seconds without progress after which a remote counts as unreachable"),
-    Setting("jobs", "number", 0, "threads that work at once; 0: one for each processor, at most 8"),
+    Setting("jobs", "number", 0, "threads or processes that work at once; 0: one for each processor, at most 8"),
 )  # fmt: skip
 
 TYPES = Setting("types.TYPE", "words", [], "further words in names that have this type")

@@ -155,5 +155,5 @@ _OPTIONS: list[tuple[list[str], str | None, Change, str]] = [
     (["--no-progress"], None, _set("progress", "off"), "the same as --progress off"),
     (["--no-input"], None, _set("no-input", True), "never ask a question"),
     (["-y", "--yes"], None, _attribute("yes"), "answer yes to every question"),
-    (["-j", "--jobs"], "N", _set("jobs"), "threads that work at once"),
+    (["-j", "--jobs"], "N", _set("jobs"), "threads or processes that work at once"),
 ]

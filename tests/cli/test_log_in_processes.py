@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,21 @@ from tests.store.material import noise
 
 MIB = 1 << 20
 SMALLER = "from artcli.flows import cutting, ingest\ncutting.LARGE = ingest.LARGE = 300_000\n"
-SIZES = (300_000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + MIB // 2, 2 * BLOCK + 2 * MIB, 5 * BLOCK + 77)
+FEW = (300_000, BLOCK - 1, 2 * BLOCK + MIB // 2)
+MORE = (BLOCK, BLOCK + 1, 2 * BLOCK + 2 * MIB)
+
+
+def plant(folder: Path, sizes: Sequence[int]) -> None:
+    for size in sizes:
+        (folder / f"{size:09}").write_bytes(noise(size, str(size)))
 
 
 @pytest.fixture
 def data(art: Art, tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
-    for size in SIZES:
-        (folder / f"{size:09}").write_bytes(noise(size, str(size)))
-    (folder / "zeros").write_bytes(bytes(3 * BLOCK + 5))
+    plant(folder, FEW)
+    (folder / "zeros").write_bytes(bytes(BLOCK + 5))
     (folder / "a small one").write_bytes(b"small")
     (folder / "one that is only read once").write_bytes(noise(280_000))
     art("init")
@@ -31,6 +37,7 @@ def data(art: Art, tmp_path: Path) -> Path:
 
 
 def test_the_same_version_comes_of_it(art: Art, data: Path) -> None:
+    plant(data, MORE)
     done = owned(art, "log-artifact", "data", data, more=SMALLER)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "1 processes")
     assert art("verify", "data:v0").code == 0
@@ -64,7 +71,7 @@ def test_a_file_that_cannot_be_read_is_named(art: Art, data: Path) -> None:
         "fill, asked = reader._fill, []\n"
         "def failing(fd, view):\n"
         "    asked.append(fd)\n"
-        "    if len(asked) == 9:\n        raise OSError(5, 'Input/output error')\n"
+        "    if len(asked) == 4:\n        raise OSError(5, 'Input/output error')\n"
         "    return fill(fd, view)\n"
         "reader._fill = failing\n"
     )
@@ -83,7 +90,7 @@ def test_killed_nothing_is_logged(art: Art, data: Path, whom: str) -> None:
         "fill, asked = reader._fill, []\n"
         "def dying(fd, view):\n"
         "    asked.append(fd)\n"
-        "    if len(asked) == 9:\n"
+        "    if len(asked) == 4:\n"
         f"        os.kill({{'parent': os.getppid(), 'child': os.getpid()}}[{whom!r}], {int(signal.SIGKILL)})\n"
         "    return fill(fd, view)\n"
         "reader._fill = dying\n"

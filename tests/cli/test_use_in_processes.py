@@ -16,12 +16,12 @@ from tests.kit.owned import owned
 from tests.kit.trees import Empty, Link, Program
 from tests.store.material import noise
 
-COUNT = 1500
+COUNT = 1100
 
 
 def tree() -> trees.Tree:
     chance = random.Random(5)
-    found: dict[str, trees.Leaf] = {"link": Link("00/0000"), "large": noise(900_000), "empty": Empty()}
+    found: dict[str, trees.Leaf] = {"link": Link("00/0000"), "large": noise(400_000), "empty": Empty()}
     for number in range(COUNT):
         data = noise(chance.choice([0, 3, 700, 3000]), str(number % 1000))
         found[f"{number % 7:02}/{number:04}"] = data if number % 11 else Program(data)

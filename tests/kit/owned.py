@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,5 +29,5 @@ def owned(art: Art, *arguments: object, more: str = "") -> subprocess.CompletedP
     """A command in a process of its own, which says at last how many others it began."""
     return subprocess.run(
         [sys.executable, "-c", OWN.format(more=more), *map(str, arguments)],
-        cwd=art.directory, capture_output=True, text=True, check=False,
+        cwd=art.directory, env={**os.environ, "ART_JOBS": "2"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
