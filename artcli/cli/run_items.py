@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -55,17 +54,10 @@ class RunItem(Mapping[str, Any]):
             raise KeyError(name)
         if name in _READ:
             return getattr(self._row.view, name)
-        return duration(self._row) if name == "duration" else self._row.value(name)
+        return self._row.duration if name == "duration" else self._row.value(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def duration(row: Row) -> float:
-    """Seconds that the run ran; up to now, if it runs on."""
-    view = row.view
-    more = time.time() - view.heard if view.heard is not None and row.state == "running" else 0.0
-    return round(view.duration + max(0.0, more), 3)

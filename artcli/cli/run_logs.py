@@ -39,8 +39,10 @@ def show_logs(
             _print(console, logs.follow(repository, known.id, wanted, last=tail))
             return
         raise typer.Exit(INTERRUPTED)
-    found = logs.pieces(repository, known.id, wanted)
-    _print(console, found if tail is None else logs.tail(found, tail))
+    if tail is None:
+        _print(console, logs.pieces(repository, known.id, wanted))
+    else:
+        _print(console, logs.last(repository, known.id, tail, wanted))
 
 
 def _print(console: Console, found: Iterable[Record]) -> None:

@@ -15,6 +15,7 @@ from artcli.cli.charts import sparkline
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema, for_person, for_program
 from artcli.cli.run_items import RUN_FIELDS, RunItem, named
+from artcli.flows.runs import origin
 from artcli.flows.runs.listing import rows
 from artcli.wording import duration
 
@@ -73,7 +74,9 @@ def show_run(
 def _card(console: Console, view: RunView, item: Mapping[str, Any], charts: Mapping[str, str]) -> str:
     exit = f", exit {item['exit']}" if item["exit"] is not None else ""
     kind = ", ".join(f"{word} {item[key]}" for key, word in (("job_type", "job"), ("group", "group")) if item[key])
-    start, git = item["start"], item["start"].get("git")
+    start = item["start"]
+    git = start.get("git")
+    remote = f"\n{git['remote']}" if isinstance(git, Mapping) and git.get("remote") else ""
     files = [f"{path}  {'' if size is None else console.size(size)}".rstrip() for path, size in item["files"].items()]
     return card(
         f"{console.style(item['name'], 'yellow')}  {item['id']}",
@@ -84,9 +87,9 @@ def _card(console: Console, view: RunView, item: Mapping[str, Any], charts: Mapp
             ("ran", duration(item["duration"]) + (f", taken up again {item['resumes']}×" if item["resumes"] else "")),
             ("tags", ", ".join(item["tags"])),
             ("notes", item["notes"] or ""),
-            ("command", _command(start)),
+            ("command", origin.command(start)),
             ("in", str(start.get("cwd") or "")),
-            ("git", _git(git) if isinstance(git, Mapping) else ""),
+            ("git", origin.commit(start) + remote),
             ("config", _values(console, item["config"], {})),
             ("summary", _values(console, item["summary"], charts)),
             ("history", f"{item['rows']:,} row{'s' * (item['rows'] != 1)}" if item["rows"] else ""),
@@ -95,21 +98,6 @@ def _card(console: Console, view: RunView, item: Mapping[str, Any], charts: Mapp
             ("files", _some(files)),
         ],
     )
-
-
-def _command(start: Mapping[str, Any]) -> str:
-    from shlex import join
-
-    words = start.get("command") or start.get("argv")
-    return join(map(str, words)) if isinstance(words, list) else str(words or "")
-
-
-def _git(git: Mapping[str, Any]) -> str:
-    branch = f" on {git['branch']}" if git.get("branch") else ""
-    dirty = ", with changes" if git.get("dirty") else ""
-    dirty += ", which were too much to be kept" if git.get("diff_left_out") else ""
-    remote = f"\n{git['remote']}" if git.get("remote") else ""
-    return f"{git.get('commit') or 'no commit'}{branch}{dirty}{remote}"
 
 
 def _values(console: Console, values: Mapping[str, Any], charts: Mapping[str, str]) -> str:

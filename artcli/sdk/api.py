@@ -12,21 +12,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from artcli.catalog import manifest, resolve, spec
-from artcli.catalog.runs import journal, liveness
+from artcli.catalog import resolve, spec
+from artcli.catalog.runs import liveness
 from artcli.catalog.runs import resolve as run_resolve
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.register import Run as Known
 from artcli.catalog.runs.view import RunView, files, rows, view, views
 from artcli.errors import NotFoundError
-from artcli.flows import contents
-from artcli.flows.runs import listing
+from artcli.flows.runs import kept, listing
 from artcli.flows.runs.seal import settle
 from artcli.sdk import mongo, place, sharing
 from artcli.sdk.artifact import LoggedArtifact
 from artcli.sdk.current import current
 from artcli.sdk.exchange import check_type, find
-from artcli.threads import worker_count
 
 
 class Api:
@@ -291,19 +289,7 @@ class RunFile:
 
     def read(self) -> bytes:
         """Its content; raises `NotFoundError` (`no-such-path`), `IntegrityError`."""
-        repository = place.fresh(self._run._path)
-        for where in reversed(journal.file_places(repository, self._run.id)):
-            if isinstance(where, Path):
-                try:
-                    return (where / self.name).read_bytes()
-                except FileNotFoundError:
-                    continue
-            with repository.reading():
-                store = repository.store
-                entry = manifest.find(store, manifest.load_root(store, where), os.fsencode(self.name))
-                if entry is not None:
-                    return b"".join(contents.file(store, store, entry, workers=worker_count()))
-        raise NotFoundError("no-such-path", f"run {self._run.name} has no file {self.name!r}", hint="art run show")
+        return kept.read(place.fresh(self._run._path), self._run.id, self.name)
 
     def download(self, root: str | os.PathLike[str] = ".", replace: bool = False, exist_ok: bool = False) -> str:
         """Write it below `root`; returns where it is. Raises ValueError if something is there (unless `replace`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -48,6 +49,13 @@ class Row:
     def state(self) -> str:
         """`running`, `finished`, `failed`, `killed` or `crashed`."""
         return self.beside.states[self.view.run.id]
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the run ran; up to now, if it runs on."""
+        heard = self.view.heard
+        more = time.time() - heard if heard is not None and self.state == "running" else 0.0
+        return round(self.view.duration + max(0.0, more), 3)
 
     def value(self, key: str) -> Any:
         """What the run has at a key: a field, `config.KEY`, `summary.KEY`, `start.KEY`, or a key of either of these."""

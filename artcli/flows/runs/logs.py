@@ -21,6 +21,19 @@ def pieces(repository: Repository, run: str, stream: str | None = None) -> Itera
     return _of(journal.everything(repository, run, console=True), stream)
 
 
+def last(repository: Repository, run: str, lines: int, stream: str | None = None) -> Iterator[Record]:
+    """As `tail` of `pieces`, of which no more is read than is told."""
+    kept: list[Record] = []
+    ends = 0
+    for part in reversed(journal.parts(repository, run)):
+        found = list(_of(journal.read(repository.store, part, console=True), stream))
+        kept[:0] = found
+        ends += sum(text(record).count("\n") for record in found)
+        if ends > lines:
+            break
+    return tail(kept, lines)
+
+
 def follow(
     repository: Repository, run: str, stream: str | None = None, sleep: Callable[[float], object] = time.sleep,
     last: int | None = None,

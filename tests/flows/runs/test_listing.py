@@ -157,6 +157,15 @@ def test_the_console_as_it_goes_on(gauge: Gauge) -> None:
     assert [logs.text(record) for record in found] == ["one\n", "two\n", "three\nfour"]
     assert [logs.text(record) for record in logs.pieces(gauge.repository, run.run, "stderr")] == ["three\nfour"]
     assert last_lines(logs.follow(gauge.repository, run.run, last=1)) == "four"
+    for count, wanted in [
+        (0, ""),
+        (1, "four"),
+        (2, "three\nfour"),
+        (3, "two\nthree\nfour"),
+        (9, "one\ntwo\nthree\nfour"),
+    ]:
+        assert "".join(map(logs.text, logs.last(gauge.repository, run.run, count))) == wanted
+    assert "".join(map(logs.text, logs.last(gauge.repository, run.run, 1, "stdout"))) == "two\n"
 
 
 def last_lines(found: Iterable[Record], *count: int) -> str:
