@@ -9,13 +9,12 @@ import typer
 
 from artcli.catalog.runs import view as seen
 from artcli.catalog.runs.series import HISTORY, series
-from artcli.catalog.runs.view import RunView
 from artcli.cli.cards import card
 from artcli.cli.charts import sparkline
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema, for_person, for_program
 from artcli.cli.run_items import RUN_FIELDS, RunItem, named
-from artcli.flows.runs import origin
+from artcli.flows.runs import address, origin, pictures
 from artcli.flows.runs.listing import rows
 from artcli.wording import duration
 
@@ -29,6 +28,7 @@ RUN = Schema(
         Field("files", "object", "sizes of its files by path"),
         Field("resumes", "count", "how often it was taken up again"),
         Field("fact", help="id of the fact that began it"),
+        Field("page", help="its address, if the remote is a server; there once the run is pushed"),
     ],
     columns=["id", "name", "state"],
     key="id",
@@ -48,6 +48,7 @@ def show_run(
     known = named(console, run)
     view = seen.view(repository, known.id)
     (row,) = rows(repository, [view])
+    page = address.page(repository, known)
     item = dict(RunItem(row)) | {
         "start": view.start,
         "metrics": {key: _metric(metric) for key, metric in view.metrics.items()},
@@ -55,6 +56,7 @@ def show_run(
         "files": seen.files(repository, known.id),
         "resumes": known.resumes,
         "fact": known.fact,
+        "page": page.url if page else None,
     }
     if view.fault:
         console.warn(f"not all of it can be read: {view.fault.message}")
@@ -65,13 +67,13 @@ def show_run(
             for key, metric in view.metrics.items()
             if console.for_person and metric.kind == "number" and metric.values > 1
         }
-        return _card(console, view, item, charts)
+        return _card(console, page, item, charts)
 
     with console.pager():
         console.record(RUN, item, text=text)
 
 
-def _card(console: Console, view: RunView, item: Mapping[str, Any], charts: Mapping[str, str]) -> str:
+def _card(console: Console, page: address.Page | None, item: Mapping[str, Any], charts: Mapping[str, str]) -> str:
     exit = f", exit {item['exit']}" if item["exit"] is not None else ""
     kind = ", ".join(f"{word} {item[key]}" for key, word in (("job_type", "job"), ("group", "group")) if item[key])
     start = item["start"]
@@ -96,6 +98,7 @@ def _card(console: Console, view: RunView, item: Mapping[str, Any], charts: Mapp
             ("used", "\n".join(item["used"])),
             ("logged", "\n".join(item["logged"])),
             ("files", _some(files)),
+            ("page", str(page or "")),
         ],
     )
 
@@ -104,20 +107,11 @@ def _values(console: Console, values: Mapping[str, Any], charts: Mapping[str, st
     def shown(value: Any) -> str:
         if not console.for_person:
             return for_program(value, "object")
-        return _pictures(value) or for_person(value, "object", 0.0)
+        return pictures.told(value) or for_person(value, "object", 0.0)
 
     lines = [(f"{key} = {shown(value)}", charts.get(key, "")) for key, value in values.items()]
     wide = max((len(text) for text, chart in lines if chart), default=0)
     return "\n".join(f"{text:<{wide}}  {chart}".rstrip() for text, chart in lines)
-
-
-def _pictures(value: Any) -> str | None:
-    """What is said of pictures, whose own words are a screen full; their files are listed below."""
-    if not isinstance(value, Mapping) or value.get("_type") not in ("image-file", "images/separated"):
-        return None
-    count = value.get("count", 1)
-    sides = f", {value['width']} × {value['height']}" if value.get("width") and value.get("height") else ""
-    return f"{count} picture{'s' * (count != 1)}{sides}"
 
 
 def _some(lines: list[str]) -> str:

@@ -149,6 +149,21 @@ def chosen(repository: Repository, name: str | None) -> Remote:
     raise NotFoundError("no-remote", "which remote? none gives the version numbers", hint="art remote add NAME URL")
 
 
+def address(path: Path) -> str | None:
+    """Where the remote is that `chosen` gives when none is named; None if there is none. Nothing is asked or added.
+
+    `path`: the `.art` folder of the repository. Raises as `Remotes` and `normal`.
+    """
+    remotes = Remotes(path)
+    wanted = os.environ.get("ART_REMOTE")
+    if wanted and os.sep in wanted:
+        return normal(wanted)
+    for remote in remotes.all:
+        if remote.name == wanted if wanted else remote.place == remotes.authority:
+            return remote.url
+    return None
+
+
 def _of_url(remotes: Remotes, url: str) -> Remote | None:
     wanted = normal(url)
     return next((remote for remote in remotes.all if remote.url == wanted), None)

@@ -28,6 +28,7 @@ from artcli.web.guard import Bearer, Guard
 from artcli.web.keys import Kind
 from artcli.web.ledger import Ledger
 from artcli.web.metrics import Metrics
+from artcli.web.pages import layout
 from artcli.web.quota import Quota
 from artcli.web.served import Places, Served
 
@@ -110,8 +111,20 @@ class Call(NamedTuple):
 
 
 Handler = Callable[[Call], Awaitable[Response]]
-Routes = dict[str, dict[str, tuple[Handler, int]]]
-"""Path, or the beginning of paths if it ends with a slash; methods; who answers, and the scope that it needs."""
+
+
+class Way(NamedTuple):
+    """How a path is answered with one of its methods."""
+
+    handler: Handler
+    scope: int
+    """That it needs."""
+    is_page: bool = False
+    """A browser asks: a token is the password of Basic, too, and a refusal is a page."""
+
+
+Routes = dict[str, dict[str, Way]]
+"""Path, or the beginning of paths if it ends with a slash; methods; how it is answered."""
 
 
 class App:
@@ -140,9 +153,9 @@ class App:
             response = await self._answer(request, told)
         except Refused as refused:
             told.who = refused.who or told.who
-            response = refused.response()
+            response = told.refusal(refused)
         except ArtError as error:
-            response = refusal(error).response()
+            response = told.refusal(refusal(error))
         except ClientDisconnect:
             told.note = "gone"
             response = None
@@ -173,10 +186,11 @@ class App:
         name, path = self._base(path)
         for prefix, methods in self._routes.items():
             if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
-                handler, scope = methods[_check_method(request, methods)]
-                call = await run_in_threadpool(self._admit, request, name, path[len(prefix) :], scope)
+                way = methods[_check_method(request, methods)]
+                told.is_page = way.is_page
+                call = await run_in_threadpool(self._admit, request, name, path[len(prefix) :], way)
                 told.who, told.name = call.bearer.name, name
-                return await handler(call)
+                return await way.handler(call)
         raise Refused(404, "no-such-path", "there is nothing under this path")
 
     async def heavily(self, function: Callable[[], T]) -> T:
@@ -194,9 +208,9 @@ class App:
             raise Refused(404, "no-such-path", "there is nothing under this path")
         return found[1], found[2]
 
-    def _admit(self, request: Request, name: str, rest: str, scope: int) -> Call:
+    def _admit(self, request: Request, name: str, rest: str, way: Way) -> Call:
         served = self.places.find(name)
-        bearer = self.guard.admit(request, served, scope)
+        bearer = self.guard.admit(request, served, way.scope, is_page=way.is_page)
         if served is None:
             raise Refused(404, "no-such-repository", "this server has no repository of that name")
         with self._lock:
@@ -218,11 +232,16 @@ class _Told:
         self.received = self.sent = 0
         self.who, self.name = "-", ""
         self.note = ""
+        self.is_page = False
 
     async def receive(self) -> Any:
         message = await self._receive()
         self.received += len(message.get("body", b""))
         return message
+
+    def refusal(self, refused: Refused) -> Response:
+        """As who asks can read it: a page, or JSON."""
+        return layout.refusal(refused) if self.is_page else refused.response()
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":

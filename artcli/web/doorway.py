@@ -13,7 +13,7 @@ from artcli import __version__
 from artcli.buckets.incoming import Incoming
 from artcli.web import batches, objects, putting
 from artcli.web.answers import Refused
-from artcli.web.app import Call, Routes
+from artcli.web.app import Call, Routes, Way
 from artcli.web.bodies import check_body
 from artcli.web.guard import ADMIN, READ, WRITE
 from artcli.web.keys import Kind, kind_of, number_of
@@ -113,9 +113,9 @@ def _key(call: Call) -> tuple[str, Kind]:
 
 
 DOORWAY: Routes = {
-    "/v1/info": {"GET": (info, READ)},
-    "/v1/o/": {"GET": (get, READ), "HEAD": (get, READ), "PUT": (put, WRITE), "DELETE": (delete, ADMIN)},
-    "/v1/list": {"GET": (list_, READ)},
-    "/v1/batch": {"POST": (batch, READ)},
-    "/metrics": {"GET": (metrics, READ)},
+    "/v1/info": {"GET": Way(info, READ)},
+    "/v1/o/": {"GET": Way(get, READ), "HEAD": Way(get, READ), "PUT": Way(put, WRITE), "DELETE": Way(delete, ADMIN)},
+    "/v1/list": {"GET": Way(list_, READ)},
+    "/v1/batch": {"POST": Way(batch, READ)},
+    "/metrics": {"GET": Way(metrics, READ)},
 }

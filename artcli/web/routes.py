@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from artcli.web import files, making
-from artcli.web.app import Routes
+from artcli.web.app import Routes, Way
 from artcli.web.doorway import DOORWAY
 from artcli.web.guard import READ, WRITE
+from artcli.web.pages.browsing import PAGES
 
 ROUTES: Routes = {
     **DOORWAY,
+    **PAGES,
     "/files/": {
-        "GET": (files.get, READ),
-        "HEAD": (files.get, READ),
-        "PUT": (making.put, WRITE),
-        "POST": (making.put, WRITE),
+        "GET": Way(files.get, READ),
+        "HEAD": Way(files.get, READ),
+        "PUT": Way(making.put, WRITE),
+        "POST": Way(making.put, WRITE),
     },
-    "/drafts": {"POST": (making.begin, WRITE)},
-    "/drafts/": {"GET": (making.about, WRITE), "PUT": (making.add, WRITE), "POST": (making.commit, WRITE)},
+    "/drafts": {"POST": Way(making.begin, WRITE)},
+    "/drafts/": {"GET": Way(making.about, WRITE), "PUT": Way(making.add, WRITE), "POST": Way(making.commit, WRITE)},
 }

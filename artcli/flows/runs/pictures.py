@@ -69,6 +69,15 @@ def picture(name: str, content: bytes, format: str) -> dict[str, Any]:
     return value
 
 
+def told(value: Any) -> str | None:
+    """What is said of the value of a picture or of several, whose own words are a screen full; None of any other."""
+    if not isinstance(value, Mapping) or value.get("_type") not in ("image-file", "images/separated"):
+        return None
+    count = value.get("count", 1)
+    sides = f", {value['width']} × {value['height']}" if value.get("width") and value.get("height") else ""
+    return f"{count} picture{'s' * (count != 1)}{sides}"
+
+
 def kept(paths: Sequence[Path]) -> dict[str, bytes | Path]:
     """Files to keep with a run, by their path there: the one from here, or their name if they lie elsewhere."""
     found: dict[str, bytes | Path] = {}

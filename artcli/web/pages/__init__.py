@@ -1,0 +1,1 @@
+"""What `art serve` shows in a browser: HTML made here, without scripts, and nothing from elsewhere."""
