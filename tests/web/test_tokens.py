@@ -255,6 +255,40 @@ def test_everybody_is_let_in_who_wants_that(serve: Serve, art: Art) -> None:
     assert server("GET", "/v1/info", headers={"Host": "anything"}).json["scope"] == "admin"
 
 
+def test_a_push_that_takes_away_says_what_needs_admin_and_loses_nothing(serve: Serve, art: Art, tmp_path: Path) -> None:
+    (art.directory / "data").write_bytes(b"one")
+    (art.directory / "served").mkdir()
+    texts = {scope: token(art, scope, "--scope", scope, "--at", "served") for scope in ("write", "admin")}
+    server = serve(art.directory / "served")
+    art("init", "--project", "car")
+    art("log-artifact", "data", "data")
+    art("login", server.url, "--token-stdin", stdin=texts["write"].encode())
+    assert art("remote", "add", "origin", server.url).code == art("push", "origin").code == 0
+    (art.directory / "data").write_bytes(b"two")
+    art("log-artifact", "data", "data")
+    for words, told in (
+        (["rm", "data:v0", "--yes"], "delete of car/data:v0"),
+        (["edit", "data", "--rename", "shots"], "rename of data"),
+    ):
+        assert art(*words).code == 0
+        refused = art("push")
+        assert refused.code == 4
+        assert f"that is: {told}" in refused.err
+        assert "art push NAME:VERSION" in refused.err
+        if told.startswith("delete"):
+            assert art("push", "data:v1").code == 0, "a version goes alone"
+            art("login", server.url, "--token-stdin", stdin=texts["admin"].encode())
+            assert art("push").code == 0
+            art("login", server.url, "--token-stdin", stdin=texts["write"].encode())
+    art("login", server.url, "--token-stdin", stdin=texts["admin"].encode())
+    assert art("push").code == 0
+    other = Art(tmp_path)
+    assert other("clone", server.url, "copy").code == 0
+    copy = Art(tmp_path / "copy")
+    assert copy("get", "shots:v1", "got").code == 0
+    assert copy("restore", "shots:v0", "--yes").code == 0, "it is in the trash there, too"
+
+
 def test_a_token_in_the_clear_is_warned_of_once_a_command(serve: Serve, art: Art) -> None:
     art("init")
     (art.directory / "data").write_bytes(b"x")

@@ -17,6 +17,7 @@ from artcli.catalog.fold import OF_A_PLACE
 from artcli.catalog.place import Place
 from artcli.catalog.repository import Repository
 from artcli.content import Digest
+from artcli.errors import AuthError
 from artcli.flows.transfer.cargo import Needed, needs, shared
 from artcli.flows.transfer.copying import Copying, Price
 from artcli.flows.transfer.rebase import Standing
@@ -181,10 +182,37 @@ class _Push:
             self.repository.refresh()
             return [*index_fact(flushed), *(event.fact for event in self._lacking())]
 
-        return self.place.commit(plan)
+        try:
+            return self.place.commit(plan)
+        except AuthError as error:
+            raise self._named(error) from None
+
+    def _named(self, error: AuthError) -> AuthError:
+        """The same error; of a fact that the place names, and does not take from us, what it is in our words."""
+        refused = next((event.fact for event in self._lacking() if event.fact.id in error.message), None)
+        if refused is None:
+            return error
+        return AuthError(
+            error.slug,
+            error.message,
+            facts=[
+                f"that is: {_told(refused, self.repository.catalog)}",
+                "changes go together, so none was taken; all are kept here",
+                "push with a token that permits it (art login, ART_TOKEN), or versions without it:",
+            ],
+            hint="art push NAME:VERSION",
+        )
 
     def _done(self, facts: int, price: Price) -> Transferred:
         return Transferred(facts, price.chunks, price.stored, self.request.dry_run, time.monotonic() - self.started)
+
+
+def _told(fact: Fact, catalog: Catalog) -> str:
+    """A fact in a few words, such as "delete of data:v0"."""
+    data = fact.data
+    version = catalog.version(str(data.get("version", "")))
+    about = f"{version.project}/{version.ref}" if version else data.get("name") or data.get("from") or data.get("run")
+    return f"{fact.kind} of {about}" if about else fact.kind
 
 
 def _joined(first: Flushed, second: Flushed) -> Flushed:
