@@ -17,14 +17,16 @@ import gc
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tests.kit.calls import Calls
 
@@ -61,6 +63,43 @@ class Child:
 
     def wait(self) -> Ended:
         return Ended(*self._nursery.ask({"wait": self.pid}))
+
+
+class Process:
+    """A command that goes on by itself, with what of `subprocess.Popen` tests ask for."""
+
+    def __init__(self, nursery: Nursery, pid: int, stdout: IO[bytes]) -> None:
+        self._nursery = nursery
+        self.pid = pid
+        self.stdout = stdout
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._nursery.ask({"poll": self.pid})
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.poll() is None:
+            ended = os.pidfd_open(self.pid)
+            try:
+                if not select.select([ended], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired("art", timeout or 0)
+            finally:
+                os.close(ended)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def environment() -> dict[str, str]:
@@ -110,6 +149,16 @@ class Nursery:
         """
         return Child(self, self.ask({"start": list(arguments), "directory": str(directory), "how": how}))
 
+    def begin(self, arguments: Sequence[str], directory: Path, err: Path, environment: Mapping[str, str]) -> Process:
+        """Begin `art ARGUMENTS` with this environment; what it says on stderr goes to the file `err`."""
+        reading, writing = os.pipe()
+        pid = self.ask({
+            "begin": list(arguments), "directory": str(directory), "environment": dict(environment),
+            "out": f"/proc/{os.getpid()}/fd/{writing}", "err": str(err),
+        })  # fmt: skip
+        os.close(writing)
+        return Process(self, pid, open(reading, "rb"))
+
     def run(self, arguments: Sequence[str], directory: Path, **how: Any) -> Ended:
         """From start to end."""
         return self.start(arguments, directory, **how).wait()
@@ -138,6 +187,20 @@ def _serve() -> None:
                 _live(question, *streams)
             running[pid] = streams
             answer: Any = pid
+        elif "begin" in question:
+            out = os.open(question["out"], os.O_WRONLY)
+            err = os.open(question["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            answer = os.fork()
+            if not answer:
+                _begin(question, out, err)
+            os.close(out)
+            os.close(err)
+        elif "poll" in question:
+            pid, status = os.waitpid(question["poll"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if pid else None
+        elif "import" in question:
+            answer = [import_module(module).__name__ for module in question["import"]]
+            gc.freeze()
         else:
             pid = question["wait"]
             _, status = os.waitpid(pid, 0)
@@ -181,6 +244,26 @@ def _live(question: dict[str, Any], out: int, err: int, calls: int) -> None:
         os._exit(code)
 
 
+def _begin(question: dict[str, Any], out: int, err: int) -> None:
+    code: Any = 70
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.chdir(question["directory"])
+        os.environ.clear()
+        os.environ.update(question["environment"])
+        from artcli.cli.main import main
+
+        sys.argv = ["art", *question["begin"]]
+        main()
+    except SystemExit as end:
+        code = end.code or 0
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
 def _bound_memory(spare: int) -> None:
     """Let this process take so many bytes more; what is only reserved, as for the heaps of threads, does not count."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
@@ -189,8 +272,6 @@ def _bound_memory(spare: int) -> None:
 
 
 def _import_everything() -> None:
-    from importlib import import_module
-
     from artcli.cli.commands import COMMANDS
     from artcli.cli.parser import load
 

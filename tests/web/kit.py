@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from artcli.content import digest_of
+from tests.kit.nursery import Nursery
+
+IMPORTS = [
+    "artcli.cli.doorway",
+    "artcli.web.doorway",
+    "artcli.web.routes",
+    "artcli.web.serving",
+    "uvicorn.lifespan.off",
+]
+"""What a server needs besides."""
 
 
 class Answer(NamedTuple):
@@ -32,17 +42,22 @@ class Answer(NamedTuple):
         return str(self.json["error"])
 
 
+@cache
+def nursery() -> Nursery:
+    """Where servers come from."""
+    found = Nursery()
+    found.ask({"import": IMPORTS})
+    atexit.register(found.__exit__)
+    return found
+
+
 class Server:
     """`art serve` with these words; its log goes to a file. `stop` it."""
 
     def __init__(self, directory: Path, *words: object, log: Path | None = None, **environment: str) -> None:
         self.log = log or directory / "serve.log"
-        with open(self.log, "wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "artcli", "serve", *map(str, words), "--port", "0"],
-                cwd=directory, stdout=subprocess.PIPE, stderr=err, env={**os.environ, **environment},
-            )  # fmt: skip
-        assert self.process.stdout
+        arguments = ["serve", *map(str, words), "--port", "0"]
+        self.process = nursery().begin(arguments, directory, self.log, {**os.environ, **environment})
         self.url = self.process.stdout.readline().decode().strip()
         if not self.url:
             self.stop()
@@ -104,6 +119,5 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         code = self.process.wait(40)
-        assert self.process.stdout
         self.process.stdout.close()
         return code
