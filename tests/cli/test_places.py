@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from artcli.buckets.urls import open_bucket
 from tests.cli.test_remote import Machines, log, machines, versions
 from tests.kit.certificate import certificate
 from tests.kit.command_line import Art
@@ -61,6 +62,30 @@ def test_versions_travel_by_every_way(machines: Machines, place: str, art: Art) 
     assert 0 < tried["latency"] < 5
     assert tried["down"] > 0
     assert (tried["scope"] is None) == (tried["up"] is not None) == place.startswith("s3")
+
+
+def test_an_object_store_is_looked_into_and_mends(machines: Machines, s3: Callable[[], str]) -> None:
+    car, url = machines.car, s3()
+    join(url, car)
+    for _ in range(2):
+        log(car, a=os.urandom(5000))
+        assert car("push").code == 0
+    assert [car("-C", url, *words).code for words in (["fsck"], ["verify", "dataset:v0"], ["du"])] == [0, 0, 0]
+    assert car("rm", "--yes", "dataset:v0").code == car("push").code == 0
+    freed = car("-C", url, "gc", "--empty-trash", "--yes", "--readers", "0s", "--json").json_lines[-1]["freed"]
+    assert freed > 5000
+    assert car("-C", url, "fsck").code == car("pull").code == car("verify", "dataset:v1").code == 0
+    for pack in (car.directory / ".art/packs").glob("*/*"):
+        pack.unlink()
+    assert car("fsck").code == 7
+    assert car("fsck", "--repair", "--from", "cloud").code == 0
+    assert car("fsck").code == car("verify", "dataset:v1").code == 0
+    bucket = open_bucket(url)
+    for item in [*bucket.list("packs/")]:
+        bucket.delete(item.key)
+    found = car("-C", url, "fsck", "--json")
+    assert found.code == 7
+    assert "missing-pack" in found.out
 
 
 def test_a_rate_is_kept_both_ways(machines: Machines, serve: Serve, tmp_path: Path) -> None:

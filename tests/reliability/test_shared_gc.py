@@ -12,10 +12,13 @@ import pytest
 
 from tests.kit import sound, trees
 from tests.kit.nursery import Nursery
+from tests.kit.places import NewPlace, container, new_place, s3
 from tests.kit.trees import Leaf
 from tests.kit.victim import Victim
 from tests.store.material import noise
 from tests.web.kit import Server
+
+__all__ = ["container", "new_place", "s3"]
 
 GC = ["gc", "--empty-trash", "--yes", "--readers", "0s"]
 
@@ -64,6 +67,32 @@ def test_gc_while_others_push_what_it_takes(
     nas = swift / "nas"
     first = machine(swift, "first", nursery, str(nas))
     url = nas.as_uri() if through == "directory" else served(nas)
+    newest = push_and_collect(pushers, versions, url, nursery, swift)
+    assert sound.check(nas) == newest
+    assert nursery.run(["-C", url, *GC], swift).code == 0
+    assert sound.check(nas) == newest
+    first.must("pull")
+    assert first.check() == newest
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["s3", "azure"])
+def test_gc_of_an_object_store_while_others_push(kind: str, new_place: NewPlace, tmp_path: Path, swift: Path) -> None:
+    url = new_place(kind, tmp_path / "unused")
+    with Nursery(ART_CACHE_DIR=str(tmp_path / "cache")) as nursery:
+        first = machine(swift, "first", nursery, url)
+        newest = push_and_collect(4, 5, url, nursery, swift)
+        for words in (["fsck"], GC, ["fsck"], ["verify", "d0:v4"]):
+            ended = nursery.run(["-C", url, *words], swift)
+            assert ended.code == 0, ended
+        first.must("pull")
+        assert first.check() == newest
+
+
+def push_and_collect(
+    pushers: int, versions: int, url: str, nursery: Nursery, swift: Path
+) -> dict[str, dict[str, Leaf]]:
+    """Let machines push and delete, and gc run meanwhile; what is to be there afterwards."""
     machines = [machine(swift, str(number), nursery, url) for number in range(pushers)]
     children = []
     for number, found in enumerate(machines):
@@ -80,13 +109,7 @@ def test_gc_while_others_push_what_it_takes(
     for child in (*children, collector):
         ended = child.wait()
         assert ended.code == 0, ended
-    held = sound.check(nas)
-    newest = {f"d{number}:v{versions - 1}": tree_of(number, versions - 1) for number in range(pushers)}
-    assert held == newest
-    assert nursery.run(["-C", url, *GC], swift).code == 0
-    assert sound.check(nas) == newest
-    first.must("pull")
-    assert first.check() == newest
+    return {f"d{number}:v{versions - 1}": tree_of(number, versions - 1) for number in range(pushers)}
 
 
 class Collected:
