@@ -107,6 +107,20 @@ def check_reaches(remote: Log, head: Head) -> None:
         )
 
 
+def check_ends(remote: Log, head: Head) -> None:
+    """Raise `IntegrityError` (`damaged-log`) if `remote`, of which `head` seems to be the last entry, goes on behind a
+    hole.
+    """
+    try:
+        later = next(iter(remote.bucket.list("log/", entry_key(head.n + 1))), None)
+    except ConflictError as error:
+        if error.slug != "not-listed":
+            raise
+        return  # a plain web server
+    if later is not None and remote.read(head.n + 1) is None:
+        raise damaged(head.n + 1, f"it is missing, and later ones are there: {later.key}")
+
+
 def fetch_anew(remote: Log, path: Path) -> Log:
     """Copy the whole log `remote` to a place beside the mirror that the repository with the `.art` folder `path` has.
 

@@ -112,6 +112,11 @@ class Place:
         """Copy the log there, whatever was seen of it before, beside the mirror. Raises as `mirror.fetch`."""
         return mirror.fetch_anew(self.log, self.path)
 
+    def check_whole(self) -> None:
+        """As `check`; also raises `IntegrityError` (`damaged-log`) if the log there has a hole behind its end."""
+        self.check()
+        mirror.check_ends(self.log, self.follower.head)
+
     def accept_rollback(self) -> None:
         """Let what `fetch_anew` brought be the mirror.
 

@@ -140,8 +140,9 @@ class Afar:
             data += checked(name, [more], (yield [more]))[0]
         if len(data) != shape.size:
             raise damaged(name, "it is not as long as its counts say")
-        index = found[name] = Index(name, memoryview(data))
+        index = Index(name, memoryview(data))
         index.verify()
+        found[name] = index
         self._keep(name, data)
 
     def _begin_large(

@@ -63,9 +63,10 @@ class Layered(Store):
             if error.slug not in ("missing-chunk", "damaged-chunk"):
                 raise
             data = self._from_others(digest, error.slug)
-            if data is None:
-                raise
-            return data
+            if data is not None:
+                return data
+            facts = [*error.facts, *self._damage_of_others()]
+            raise IntegrityError(error.slug, error.message, facts=facts, hint=error.hint) from error
 
     def _from_others(self, digest: Digest, slug: str) -> bytes | None:
         try:
@@ -77,6 +78,13 @@ class Layered(Store):
                 raise
             # what is wrong here says more than that nobody could help
         return None
+
+    def _damage_of_others(self) -> list[str]:
+        """What is known to be wrong with their indexes, which may be why nobody has the chunk."""
+        try:
+            return [damage.message for other in self._others for damage in other.damaged]
+        except ArtError:  # one of them cannot be reached
+            return []
 
     @property
     def forks(self) -> bool:

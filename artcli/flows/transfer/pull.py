@@ -43,6 +43,8 @@ def fetch(repository: Repository, place: Place, progress: Progress | None = None
     standing = Standing(repository)
     with place.at_work(), repository.reading():
         news = place.fetch()
+        if news or place.follower.head.n < 0:
+            place.check_whole()  # without news one request is all that is asked
         facts, price = _keep(repository, place, told)
     if news:
         repository.refresh()
@@ -117,7 +119,7 @@ def pull(
         told.phase("comparing")
         standing = Standing(repository)
         place.fetch()
-        place.check()
+        place.check_whole()
         repository.refresh()
         done = _Pull(repository, place, request, told, others).run()
     return done._replace(seconds=time.monotonic() - started, rebased=standing.since(repository))

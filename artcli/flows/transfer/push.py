@@ -56,7 +56,7 @@ def copy(
 ) -> Transferred:
     """Bring what one place has to another one, past the repository `pusher` (its place's id); raises as `push`."""
     with target.at_work(), source.at_work():
-        source.check()
+        source.check_whole()
         return _Push(_Lent(source, pusher), target, request, progress or Silent(), None).run()
 
 
@@ -115,7 +115,7 @@ class _Push:
     def run(self) -> Transferred:
         self.progress.phase("comparing")
         self.place.fetch()
-        self.place.check()
+        self.place.check_whole()
         self.repository.refresh()
         events = self._lacking()
         if self.request.dry_run or not events:
