@@ -67,6 +67,7 @@ def run(
         raise typer.Exit(wrap.NOT_STARTED) from None
     _told_end(console, ended)
     push_after_run(console)
+    _told_page(console, ended.run)
     code = ended.ending.code
     if ended.problem is not None:
         word = "interrupted" if isinstance(ended.problem, KeyboardInterrupt) else type(ended.problem).__name__
@@ -104,6 +105,18 @@ def _told_end(console: Console, ended: Ended) -> None:
     if ended.run is not None:
         found = item(console, ended.run)
         console.say(f"{found['name']}  {found['outcome'] or 'not ended'}  art run show {ended.run}")
+
+
+def _told_page(console: Console, run: str | None) -> None:
+    """Where the run is seen in a browser, if its repository has a server."""
+    from artcli.catalog.runs.register import Register
+    from artcli.flows.runs import address
+
+    repository = console.repository()
+    repository.refresh()
+    known = Register(repository.follower.database).run(run) if run is not None else None
+    if known is not None and (page := address.page(repository, known)) is not None:
+        console.say(f"its page: {page}")
 
 
 def _opened(console: Console, cmd: Sequence[str] | None) -> Repository:

@@ -137,6 +137,8 @@ def _begin(wish: Settings) -> Run:
         _rename(live, wish)
     run = Run(live, wish, active.overrides(), said.settings if said else {})
     say(f"run {about.name} of {about.project}{' goes on' if known else ''}: art run show {about.id}")
+    if (page := sharing.page(repository, about.id)) is not None:
+        say(f"its page: {page}")
     noticing.notice(live, wish)
     if str(wish.console or "on").lower() not in ("off", *FALSE):
         run._hears = True

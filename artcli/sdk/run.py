@@ -107,8 +107,12 @@ class Run:
 
     @property
     def url(self) -> str | None:
-        """The address of its page, if one is served."""
-        return None
+        """The address of its page, if the remote is a server; the page is there once the run is pushed."""
+        from artcli.flows.runs import address
+        from artcli.sdk import place
+
+        found = place.of_run(self)
+        return None if found is None else address.of(found, self.project, self.id)
 
     @property
     def dir(self) -> str:

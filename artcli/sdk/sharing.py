@@ -8,8 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from artcli.catalog.repository import Repository
+from artcli.catalog.runs.register import Register
 from artcli.errors import ArtError
 from artcli.flows import joining, pushing
+from artcli.flows.runs import address
+from artcli.flows.runs.address import Page
 from artcli.sdk.voice import say, warn
 from artcli.settings import Settings
 
@@ -43,6 +47,12 @@ def join(path: Path, mode: str | None = None) -> None:
     if key not in _known:
         _known.add(key)
         say(f"joined {url}")
+
+
+def page(repository: Repository, run: str) -> Page | None:
+    """The page of a run that is there, if its repository's remote is a server."""
+    known = Register(repository.follower.database).run(run)
+    return None if known is None else address.page(repository, known)
 
 
 def push(path: Path, mode: str | None = None) -> None:

@@ -112,6 +112,19 @@ def test_the_card_of_a_run(art: Art, runs: list[str]) -> None:
     assert "█▃▁" in art.on_terminal("run", "show", "-1").out
 
 
+def test_where_a_run_has_a_page(art: Art, runs: list[str]) -> None:
+    assert art("run", "show", "r1", "--json").json["page"] is None
+    assert "page" not in art("run", "show", "r1").out + art("run", "--", "true").err
+    remotes = {"authority": "0" * 32, "remotes": {"nas": {"url": "https://nas/team", "place": "0" * 32}}}
+    (art.directory / ".art" / "local" / "remotes.json").write_text(json.dumps(remotes))
+    url = "https://nas/team/p/uncategorized/runs/r1"
+    assert art("run", "show", "r1", "--json").json["page"] == url
+    assert f"  page        {url} once it is pushed\n" in art("run", "show", "r1").out
+    last = art("run", "--", "true").err.splitlines()[-1]
+    assert last.startswith("its page: https://nas/team/p/uncategorized/runs/")
+    assert last.endswith(" once it is pushed")
+
+
 def test_what_a_run_wrote(art: Art, runs: list[str]) -> None:
     assert art("run", "logs", "-1").out == "stdout 1\nstderr 1\n"
     assert art("run", "logs", "-1", "--stream", "err").out == "stderr 1\n"

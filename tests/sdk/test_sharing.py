@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ with wandb.init(project="car", job_type="train", config={"lr": 0.1}) as run:
         file.write("better weights" + " and more" * 1000)
     run.log_artifact(model, aliases=["best"])
     wandb.log({"loss": 0.5})
+    print("url", run.url)
 """
 ASKS = """
 import artcli
@@ -97,10 +99,17 @@ def test_two_lines_bring_the_model(notebook: Notebook) -> None:
     assert (again.returncode, again.stdout[:7]) == (0, "weights")
 
 
-def test_what_it_makes_is_at_home_when_it_ends(notebook: Notebook, home: Art) -> None:
+def test_what_it_makes_is_at_home_when_it_ends(notebook: Notebook, home: Art, server: Server) -> None:
     done = notebook(MAKES)
     assert done.returncode == 0, done.stderr
     assert "pushed" in done.stderr
+    (address,) = re.findall(r"art: its page: (\S+) once it is pushed\n", done.stderr)
+    assert address.startswith(f"{server.url}/p/car/runs/")
+    (url,) = re.findall(r"url (\S+)", done.stdout)
+    assert url == address
+    assert b"0.5" in server("GET", address.removeprefix(server.url), token=notebook.environment["ART_TOKEN"]).body
+    card = Art(notebook.folder)("run", "show", "-1", "-p", "car").out
+    assert card.splitlines()[-1].split() == ["page", address], "it is there now"
     assert home("ls", "model", "-p", "car", "-q").lines == ["model:v1", "model:v0"]
     assert home("show", "model:best", "-p", "car", "--field", "producer.config.lr").out == "0.1\n"
     asked = Notebook(notebook.folder.parent / "other", **notebook.environment)(ASKS)

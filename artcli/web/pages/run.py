@@ -94,7 +94,7 @@ def _facts(row: Row) -> str:
         ("job type", run.job_type),
         ("group", run.group),
         ("tags", ", ".join(row.view.tags)),
-        ("began", f"{run.time} by {run.actor} on {run.machine}"),
+        ("began", f"{run.time} by {run.actor.partition(' <')[0]} on {run.machine}"),
         ("ran", f"{duration(row.duration)}{again}"),
         ("command", origin.command(start)),
         ("in", start.get("cwd")),
@@ -142,7 +142,7 @@ def _across(found: Series, stream: int) -> tuple[list[float], str]:
         times = found.times.tolist()
         return times, f"over {duration(times[-1] - times[0])}"
     steps = found.steps.tolist()
-    return steps, f"step {steps[0]:,} … {steps[-1]:,}"
+    return steps, f"to step {steps[-1]:,}"
 
 
 def _rank(key: str) -> int:
