@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from artcli.content import digest_of
-from tests.kit.nursery import Nursery
+from tests.kit.nursery import Nursery, Process
 
 IMPORTS = [
     "artcli.cli.doorway",
@@ -57,7 +59,16 @@ class Server:
     def __init__(self, directory: Path, *words: object, log: Path | None = None, **environment: str) -> None:
         self.log = log or directory / "serve.log"
         arguments = ["serve", *map(str, words), "--port", "0"]
-        self.process = nursery().begin(arguments, directory, self.log, {**os.environ, **environment})
+        self.process: Process | subprocess.Popen[bytes]
+        if sys.platform == "linux":
+            self.process = nursery().begin(arguments, directory, self.log, {**os.environ, **environment})
+        else:
+            with open(self.log, "wb") as err:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "artcli", *arguments],
+                    cwd=directory, stdout=subprocess.PIPE, stderr=err, env={**os.environ, **environment},
+                )  # fmt: skip
+        assert self.process.stdout
         self.url = self.process.stdout.readline().decode().strip()
         if not self.url:
             self.stop()
@@ -119,5 +130,6 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         code = self.process.wait(40)
+        assert self.process.stdout
         self.process.stdout.close()
         return code
