@@ -58,6 +58,26 @@ class Options(NamedTuple):
     """Bytes that a place may hold."""
 
 
+class Reading:
+    """A place as a repository that answers questions, to one thread at a time."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._lock = threading.Lock()
+        self._repository: Repository | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[Repository]:
+        with self._lock:
+            if self._repository is None:
+                self._repository = Repository(self._served.path, self._served.bucket)
+            yield self._repository
+
+    def close(self) -> None:
+        if self._repository is not None:
+            self._repository.close()
+
+
 class Desk:
     """What is done for one place while the server runs."""
 
@@ -67,17 +87,10 @@ class Desk:
         self.quota = Quota(served.bucket, options.quota)
         self.making = threading.RLock()
         """Held while a version is made of what was uploaded: the same request sent twice makes one."""
+        self.repository = Reading(served)
+        self.pages = Reading(served)
+        """The same for pages: what a run has said may take long to add up, and who asks for a file does not wait."""
         self._tidied = -TIDY
-        self._reading = threading.Lock()
-        self._repository: Repository | None = None
-
-    @contextmanager
-    def repository(self) -> Iterator[Repository]:
-        """The place as a repository that answers questions, to one thread at a time."""
-        with self._reading:
-            if self._repository is None:
-                self._repository = Repository(self.served.path, self.served.bucket)
-            yield self._repository
 
     def tidy(self) -> None:
         """Remove what broken uploads have left, now and then."""
@@ -89,8 +102,8 @@ class Desk:
 
     def close(self) -> None:
         self.ledger.close()
-        if self._repository is not None:
-            self._repository.close()
+        self.repository.close()
+        self.pages.close()
 
 
 class Call(NamedTuple):

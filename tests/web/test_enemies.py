@@ -86,7 +86,7 @@ def raw(server: Server, method: str, target: str, text: str, body: bytes = b"") 
 
 
 @pytest.mark.parametrize(
-    "place", ["/v1/o/", "/v1/o//", "/files/uncategorized/data:v0/", "/", "http://localhost/v1/o/", "/drafts/"]
+    "place", ["/v1/o/", "/v1/o//", "/files/uncategorized/data:v0/", "/", "http://localhost/v1/o/", "/drafts/", "/p/"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "POST"])
 def test_no_path_leads_out(method: str, place: str, shelf: tuple[Server, Path, str]) -> None:

@@ -35,7 +35,7 @@ def _get(call: Call) -> Response:
     project, id, picture = _named(call.rest)
     if call.bearer.project not in (None, project):
         raise Refused(403, "another-project", "the token is bound to another project")
-    with call.desk.repository() as repository:
+    with call.desk.pages() as repository:
         repository.refresh()
         run = _find(repository, project, id)
         if picture:
