@@ -13,6 +13,8 @@ import pytest
 from artcli.catalog.facts import Draft
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs.records import Record
+from artcli.errors import NotFoundError
+from artcli.flows.runs import kept
 from artcli.flows.runs.recorder import Beginning, Recorder
 from tests.cli.test_log_metrics import PNG
 from tests.kit.command_line import Art
@@ -119,6 +121,19 @@ def test_what_a_page_says(shelf: Shelf, serve: Serve, monkeypatch: pytest.Monkey
     assert server("GET", urljoin(f"/p/car/runs/{run.run}", image["src"] or "")).body == PNG, "sealed"
     head = server("HEAD", f"/p/car/runs/{run.run}")
     assert (head.status, head.body) == (200, b"")
+
+
+def test_a_picture_that_is_too_large_is_not_read(shelf: Shelf, tmp_path: Path) -> None:
+    """What its record says of its size is the word of whoever pushed it."""
+    run = shelf.begin("blue")
+    file = tmp_path / "large.png"
+    file.write_bytes(b"x" * 100)
+    run.say([Record("file", 1e9, {"path": "large.png", "size": 1})], files={"large.png": file})
+    for _ in range(2):
+        with pytest.raises(NotFoundError, match="100 bytes, and at most 99"):
+            kept.read(shelf.repository, run.run, "large.png", 99)
+        assert len(kept.read(shelf.repository, run.run, "large.png", 100)) == 100
+        run.finish()
 
 
 def test_whatever_a_run_says_is_words(shelf: Shelf, serve: Serve) -> None:

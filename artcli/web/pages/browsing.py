@@ -65,10 +65,10 @@ def _find(repository: Repository, project: str, id: str) -> Run:
 
 def _picture(repository: Repository, run: Run, path: str) -> Response:
     paths.check_path(path.encode())
-    format, sizes = pages.format_of(path), view.files(repository, run.id)
-    if format is None or path not in sizes or (sizes[path] or 0) > PICTURE:
+    format = pages.format_of(path)
+    if format is None or path not in view.files(repository, run.id):
         raise Refused(404, "no-such-picture", f"run '{run.name}' has no picture of this name that a page shows")
-    return Response(kept.read(repository, run.id, path), 200, GUARDED, media_type=format)
+    return Response(kept.read(repository, run.id, path, PICTURE), 200, GUARDED, media_type=format)
 
 
 PAGES: Routes = {"/p/": {"GET": Way(get, READ, is_page=True), "HEAD": Way(get, READ, is_page=True)}}
