@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin
@@ -162,6 +163,8 @@ def test_whatever_a_run_says_is_words(shelf: Shelf, serve: Serve) -> None:
     assert policy.startswith("default-src 'none'; img-src 'self'")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+    style = answer.body.partition(b"<style>")[2].partition(b"</style>")[0]
+    assert f"style-src 'sha256-{base64.b64encode(sha256(style).digest()).decode()}'" in policy
     assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
 
 

@@ -59,8 +59,8 @@ def command(
 ) -> None:
     """Serve a repository to other machines, over HTTP.
 
-    It is a remote for their art, and plain files for those that have only curl. Other machines need a token: see art
-    token. It runs until Ctrl-C or SIGTERM, and ends what it is doing then.
+    It is a remote for their art, plain files for those that have only curl, and for a browser a page of each run. Other
+    machines need a token: see art token. It runs until Ctrl-C or SIGTERM, and ends what it is doing then.
     """
     console: Console = ctx.obj
     from artcli.cli import doorway
