@@ -150,7 +150,7 @@ def test_a_disk_that_is_really_full(nursery: Nursery, small_disk: Path, swift: P
     trees.plant(swift / "big", {f"{i}": noise(700_000, f"{i}") for i in range(20)})
     for _ in range(2):
         ended = nursery.run(["log-artifact", NAME, str(swift / "big")], victim.directory)
-        assert (ended.code, ended.err.splitlines()[0].startswith("error: the disk is full")) == (9, True), ended
+        assert (ended.code, "error: the disk is full" in ended.err) == (9, True), ended
         assert sound.check(victim.art) == {f"{NAME}:v0": tree}
         assert sound.dust(victim.art) == []
     victim.must("gc")
