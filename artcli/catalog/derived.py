@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from artcli.catalog import lock
 from artcli.catalog.following import boot_id
-from artcli.database import Connection
+from artcli.database import Connection, journal_of
 
 R = TypeVar("R")
 
@@ -136,7 +136,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False, factory=Connection
     )
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA journal_mode = {journal_of(path)}")
         # durable only where the boot id can tell that the machine has stopped meanwhile
         database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
     except sqlite3.DatabaseError:

@@ -28,7 +28,7 @@ from artcli.catalog.facts import Fact
 from artcli.catalog.fold import Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
 from artcli.catalog.tables import TABLES_FORMAT
-from artcli.database import Connection
+from artcli.database import Connection, journal_of
 from artcli.errors import ArtError, IntegrityError, LockedError
 
 BUSY = 60.0
@@ -361,12 +361,12 @@ def _remove(path: Path, *, but_itself: bool = False) -> None:
             pass
 
 
-def _connect(path: Path | None, journal: str = "WAL") -> sqlite3.Connection:
+def _connect(path: Path | None, journal: str | None = None) -> sqlite3.Connection:
     database = sqlite3.connect(
         path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False, factory=Connection
     )
     try:
-        database.execute(f"PRAGMA journal_mode = {journal}")
+        database.execute(f"PRAGMA journal_mode = {journal or journal_of(path)}")
         # durable only where the boot id can tell that the machine has stopped meanwhile
         database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
     except sqlite3.DatabaseError:

@@ -23,7 +23,7 @@ from typing import Any
 from blake3 import blake3
 
 from artcli.content import digest_of
-from artcli.database import Connection
+from artcli.database import Connection, journal_of
 from artcli.errors import ArtError
 from artcli.files.listing import RECORD_SIZE
 from artcli.files.rows import Row
@@ -113,7 +113,7 @@ class StatCache:
             self._db = sqlite3.connect(
                 self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, factory=Connection
             )
-            _prepare(self._db)
+            _prepare(self._db, journal_of(self.path))
         return self._db
 
     def _discard(self) -> None:
@@ -122,14 +122,14 @@ class StatCache:
             self.path.with_name(FILE_NAME + suffix).unlink(missing_ok=True)
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, journal: str) -> None:
     """Set the connection up, and make the tables of a new file; raises `_Damaged` for a foreign one."""
     db.execute("PRAGMA synchronous = OFF")
     if (
         db.execute("PRAGMA user_version").fetchone() == (0,)
         and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     ):
-        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA journal_mode = {journal}")
         try:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         except sqlite3.OperationalError:

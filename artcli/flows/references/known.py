@@ -14,7 +14,7 @@ from types import TracebackType
 
 from artcli.catalog.manifest import REFERENCE, Entry
 from artcli.content import DIGEST_SIZE, Digest, digest_of
-from artcli.database import Connection
+from artcli.database import Connection, journal_of
 from artcli.errors import IntegrityError
 from artcli.flows.references import reference
 
@@ -90,7 +90,7 @@ class Known:
         if self._database is None:
             self._file.parent.mkdir(exist_ok=True)
             self._database = sqlite3.connect(self._file, factory=Connection, check_same_thread=False, timeout=30)
-            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute(f"PRAGMA journal_mode = {journal_of(self._file)}")
             self._database.execute("PRAGMA synchronous = OFF")
             self._database.execute(_SCHEMA)
         return self._database
