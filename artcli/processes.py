@@ -15,7 +15,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import cycle
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from artcli.errors import ArtError
@@ -71,28 +72,41 @@ class _Share(NamedTuple):
 
 
 def shared_out(function: Callable[[T], R], items: Sequence[T], *, workers: int) -> Iterator[R]:
-    """`map(function, items)`, in order, in `workers` processes; results and exceptions are sent, so they are small.
+    """`map(function, items)`, in order, in `workers` processes, of which each takes every n-th; else as `dealt`."""
+    workers = min(workers, len(items))
+    return dealt(lambda number: map(function, items[number::workers]), workers=workers)
 
-    An exception of `function` is raised at its place in the order and ends the iteration. When that ends, fails or is
-    closed, each process ends with the item at which it is, and is waited for. Raises `ArtError` (`worker-killed`) if
-    one was killed.
+
+def dealt(
+    deal: Callable[[int], Iterable[R]], *, workers: int, ending: Callable[[], object] = lambda: None
+) -> Iterator[R]:
+    """What `deal(n)` yields in each of `workers` processes, one from each in turn, until the first is at its end.
+
+    Results and exceptions are sent, so they are small. An exception is raised at its place in the order and ends the
+    iteration. When that ends, fails or is closed, each process ends with what it is about to send, and is waited for,
+    after `ending()`, which makes those go on that wait for something else. Raises `ArtError` (`worker-killed`) if one
+    was killed.
     """
     import pickle  # noqa: F401 once, for all of them
 
     shares: list[_Share] = []
     try:
-        for first in range(min(workers, len(items))):
-            shares.append(_share(function, items[first::workers], shares))
-        for number in range(len(items)):
-            yield told(shares[number % len(shares)].results)
+        for number in range(workers):
+            shares.append(_share(deal, number, shares))
+        for share in cycle(shares):
+            one = told(share.results)
+            if one is None:
+                return
+            yield one[0]
     finally:
+        ending()
         for share in shares:
             share.results.close()  # what tries to send more ends
         for share in shares:
             os.waitpid(share.pid, 0)
 
 
-def _share(function: Callable[[T], R], items: Sequence[T], others: Sequence[_Share]) -> _Share:
+def _share(deal: Callable[[int], Iterable[R]], number: int, others: Sequence[_Share]) -> _Share:
     inward, outward = os.pipe()
 
     def work() -> None:
@@ -100,13 +114,14 @@ def _share(function: Callable[[T], R], items: Sequence[T], others: Sequence[_Sha
         for other in others:
             other.results.close()  # else they could not be closed by whoever reads them
         results = os.fdopen(outward, "wb")
-        for item in items:
-            try:
-                result = function(item)
-            except BaseException as error:
-                tell(results, error=error)
-                return
-            tell(results, result)
+        try:
+            for result in deal(number):
+                tell(results, (result,))
+            tell(results, None)
+        except BrokenPipeError:
+            raise
+        except BaseException as error:
+            tell(results, error=error)
 
     pid = begin(work)
     os.close(outward)

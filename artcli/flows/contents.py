@@ -14,14 +14,17 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from artcli import processes
 from artcli.catalog import manifest
 from artcli.catalog.manifest import Entry, PageSource
 from artcli.catalog.manifest.chunks import ListPage, open_list, open_list_child
 from artcli.catalog.manifest.entry import chunk_rows
 from artcli.content import Buffer, Digest
 from artcli.errors import IntegrityError
+from artcli.flows import decoding
 from artcli.memory import keep_freed_memory
 from artcli.progress import Progress, Silent
+from artcli.store.chunker import MOST
 from artcli.store.ranges import ranges
 from artcli.store.store import Store
 from artcli.threads import ahead
@@ -151,9 +154,26 @@ def file(
         keep_freed_memory()
     whole = (start, end) == (0, entry.size)
     hasher = blake3()
-    groups = _groups(_pieces(pages, entry, start, end), limit)
     each = proven or not whole
-    for parts in ahead(lambda group: _decode(store, entry, group, proven=each), groups, workers=workers):
+
+    def groups() -> Iterator[list[_Piece]]:
+        return _groups(_pieces(pages, entry, start, end), limit)
+
+    def decode(group: list[_Piece]) -> list[Buffer]:
+        return _decode(store, entry, group, proven=each)
+
+    decoded: Iterable[list[Buffer]]
+    if not each and workers > 1 and entry.size >= decoding.LARGE and _may_fork(store, next(groups())):
+
+        def groups_apart() -> Iterator[list[_Piece]]:
+            store.keep_to_own()  # in the process: two must not speak on one connection
+            return groups()
+
+        made = decoding.decoded(groups_apart, decode, workers=workers, most=GROUP + MOST)
+        decoded = ([data] for data in made)
+    else:
+        decoded = ahead(decode, groups(), workers=workers)
+    for parts in decoded:
         for data in parts:
             if whole:
                 hasher.update(data)
@@ -164,6 +184,11 @@ def file(
         raise IntegrityError(
             "damaged-file", f"the chunks of a file do not make up its digest: {manifest.shown(entry.path)}"
         )
+
+
+def _may_fork(store: Store, group: list[_Piece]) -> bool:
+    """Whether processes may read the file: not where it seems to be elsewhere, for they do not look there."""
+    return store.forks and all(store.holds(piece.digest) for piece in group) and processes.are_possible()
 
 
 def _decode(store: Store, entry: Entry, group: list[_Piece], *, proven: bool) -> list[Buffer]:

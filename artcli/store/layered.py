@@ -79,6 +79,9 @@ class Layered(Store):
             # what is wrong here says more than that nobody could help
         return None
 
+    def keep_to_own(self) -> None:
+        self._others = _Others(lambda: iter(()))
+
     def _damage_of_others(self) -> list[str]:
         """What is known to be wrong with their indexes, which may be why nobody has the chunk."""
         try:

@@ -111,6 +111,13 @@ class Store:
         """Where the chunk lies, if a live index knows it."""
         return self._lookup.find(digest)
 
+    def holds(self, digest: Digest) -> bool:
+        """Whether an index of this place itself knows the chunk."""
+        return self._lookup.find(digest) is not None
+
+    def keep_to_own(self) -> None:
+        """Look for nothing anywhere else from now on."""
+
     def prepare(self, digests: Sequence[Digest]) -> None:
         """Say that these chunks, `WINDOW` at most, will be looked up.
 
