@@ -24,6 +24,7 @@ from artcli.files.ignore import temporary_name
 from artcli.files.leftovers import claim
 from artcli.files.reader import TICK, TICK_COARSE
 from artcli.files.seen import Stat, to_stat
+from artcli.memory import PIECE
 
 T = TypeVar("T")
 
@@ -298,9 +299,9 @@ def _split(path: bytes) -> tuple[bytes, bytes]:
 
 def _write(fd: int, content: Iterable[Buffer]) -> None:
     for data in content:
-        count = os.write(fd, data)
+        count = os.write(fd, data) if len(data) <= PIECE else 0
         while count < len(data):
-            count += os.write(fd, memoryview(data)[count:])
+            count += os.write(fd, memoryview(data)[count : count + PIECE])
 
 
 def _look(folder: int, name: bytes) -> os.stat_result | None:
