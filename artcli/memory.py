@@ -15,9 +15,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX of glibc's malloc.h."""
 
 PIECE = 256 * 1024
-"""Bytes of a user's file that one call writes: for megabytes at once Linux caches them in blocks of 2 MiB, which a virtual
-machine may have given back to its host. Writing 2 GB by 4 MiB took 2.4 to 3.3 s of system time, by 256 KiB 0.7 s (Linux
-6.18, ext4)."""
+"""Bytes of a user's file that one call writes: megabytes at once are cached in blocks of 2 MiB, which a virtual machine
+may have given back to its host. 2 GB by 4 MiB took 2.4 to 3.3 s of system time, by 256 KiB 0.7 s (Linux 6.18, ext4)."""
 
 KEPT = 256 << 20
 BLOCK = 32 << 20
