@@ -121,7 +121,8 @@ class Upload:
         file = cast("IO[bytes]", _Careful(body))
         try:
             with tarfile.open(fileobj=file, mode="r:", errorlevel=2, encoding="utf-8") as archive:
-                while (member := archive.next()) is not None:
+                # of an archive without members Python 3.10 looks for the next one before its start
+                while archive.offset and (member := archive.next()) is not None:
                     self._add_member(archive, member)
                     cast("Any", archive).members = []  # else it keeps one for each file
                 file.seek(archive.offset)

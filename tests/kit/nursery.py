@@ -83,7 +83,9 @@ class Process:
         if self.poll() is None:
             ended = os.pidfd_open(self.pid)
             try:
-                if not select.select([ended], [], [], timeout)[0]:
+                waiting = select.poll()  # unlike select, of descriptors above 1,023, too
+                waiting.register(ended, select.POLLIN)
+                if not waiting.poll(None if timeout is None else timeout * 1000):
                     raise subprocess.TimeoutExpired("art", timeout or 0)
             finally:
                 os.close(ended)
