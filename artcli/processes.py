@@ -59,7 +59,7 @@ def begin(work: Callable[[], object]) -> int:
         gc.freeze()  # what the forking process has would only be copied by being looked at
         work()
     except OSError:
-        pass  # nobody listens
+        os._exit(0)  # nobody listens; at once, before what was not sent is let go of and complains
     finally:
         os._exit(0)
 

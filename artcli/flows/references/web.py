@@ -50,7 +50,9 @@ class Web:
         except BaseException:
             response.close()
             raise
-        return Opened(now, _blocks(response, reference.uri, start - begins))
+        blocks = _blocks(response, reference.uri, start - begins)
+        next(blocks)  # else closing it would close nothing
+        return Opened(now, blocks)
 
 
 def _asked(uri: str, start: int) -> urllib3.BaseHTTPResponse:
@@ -101,6 +103,7 @@ def _said(uri: str, response: urllib3.BaseHTTPResponse) -> tuple[Reference, int]
 
 def _blocks(response: urllib3.BaseHTTPResponse, uri: str, skip: int) -> Iterator[Buffer]:
     try:
+        yield b""
         for block in response.stream(BLOCK, decode_content=False):
             if skip >= len(block):
                 skip -= len(block)

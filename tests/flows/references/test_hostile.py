@@ -23,7 +23,7 @@ from tests.kit.trees import harvest
 
 LYING: dict[str, bytes] = {
     "no JSON": b"{", "no object": b"[]", "a number": b"3", "null": b"null", "nothing said": b"{}",
-    "deep": b'{"uri":' + b"[" * 30_000, "nested": b'{"uri":"tape://x","x":' + b'{"a":' * 6000 + b"1" + b"}" * 6001,
+    "deep": b'{"uri":' + b"[" * 30_000, "nested": b'{"uri":"tape://x","x":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
     "uri is a list": b'{"uri":["file:///etc/passwd"]}', "uri is null": b'{"uri":null}', "no scheme": b'{"uri":"x"}',
     "empty": b'{"uri":""}', "control": b'{"uri":"http://x/\\r\\nHost: y"}', "escape": b'{"uri":"http://x/\\u001b[2J"}',
     "surrogate": b'{"uri":"http://x/\\ud800"}', "long": b'{"uri":"http://x/' + b"x" * 9000 + b'"}',
