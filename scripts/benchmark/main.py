@@ -153,10 +153,10 @@ def _plan(asked: argparse.Namespace, root: Path) -> Plan:
 
 
 def _works(only: list[str] | None, million: bool, *, short: bool = False) -> list[str]:
-    """The works that are asked for; a `short` run without a word has none that begins servers or other recorders."""
+    """The works that are asked for; a `short` run without a word has none of places, servers and other recorders."""
     if only is None:
         left_out = () if million else ("million",)
-        left_out += (*SCENES["http"], *SCENES["recorders"]) if short else ()
+        left_out += (*SCENES["directory"], *SCENES["http"], *SCENES["recorders"]) if short else ()
         return [work for work in WORKS if work not in left_out]
     chosen = [work for work in WORKS if any(work == word or work.startswith(word + "-") for word in only)]
     unknown = [word for word in only if not any(work == word or work.startswith(word + "-") for work in WORKS)]
