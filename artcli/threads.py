@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -65,7 +65,9 @@ class _Call(Generic[T, R]):
             del error  # else the traceback and this frame hold each other, and with them the buffers
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int, depth: int | None = None) -> Iterator[R]:
+def ahead(
+    function: Callable[[T], R], items: Iterable[T], *, workers: int, depth: int | None = None
+) -> Generator[R, None, None]:
     """`map(function, items)`, in order, running ahead in up to `workers` threads.
 
     At most `depth` items (default `2 * workers`) are taken whose results were not consumed; a result counts
@@ -79,7 +81,7 @@ def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int, depth
     return _ahead(function, iter(items), workers, depth or 2 * workers)
 
 
-def _ahead(function: Callable[[T], R], items: Iterator[T], workers: int, depth: int) -> Iterator[R]:
+def _ahead(function: Callable[[T], R], items: Iterator[T], workers: int, depth: int) -> Generator[R, None, None]:
     waiting: deque[_Call[T, R]] = deque()
     queue: SimpleQueue[_Call[T, R] | None] = SimpleQueue()
     dropped = threading.Event()

@@ -86,7 +86,8 @@ class Cutter:
         os.close(self._freed)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; no thread may let go of what was cut meanwhile."""
+        self._lent.clear()  # what is viewed still is given back to nobody: the pipe's number may be another file's then
         for end in (self._ask, self._answers):
             end.close()
         os.close(self._free)

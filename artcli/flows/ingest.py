@@ -277,9 +277,11 @@ class Ingest:
                     for item in outcome:
                         yield from self._settle(item)
         finally:
+            outcomes.close()  # no thread is at work any more
             if self._cutter is not None:
                 self._cutter.close()
                 self._cutter = None
+                self._encoding.acquire()
 
     def _settle(self, item: object) -> Iterator[Edit]:
         if isinstance(item, _Ready):
