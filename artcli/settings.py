@@ -257,56 +257,6 @@ def find_repository(start: Path, environment: Mapping[str, str] | None = None) -
     return None
 
 
-def write_setting(path: Path, name: str, raw: str) -> Value:
-    """Set `name` in a TOML file, made if need be; comments and order stay. Gives the value in its kind."""
-    value = parsed(setting(name), raw, "the command line")
-    document = _editable(path)
-    table: Any = document
-    *folders, last = name.split(".")
-    for folder in folders:
-        table = table.setdefault(folder, {})
-    table[last] = value
-    _replace(path, document.as_string())
-    return value
-
-
-def remove_setting(path: Path, name: str) -> bool:
-    """Remove `name` from a TOML file. False if it was not there."""
-    setting(name)
-    document = _editable(path)
-    table: Any = document
-    *folders, last = name.split(".")
-    for folder in folders:
-        table = table.get(folder, {})
-    if last not in table:
-        return False
-    del table[last]
-    _replace(path, document.as_string())
-    return True
-
-
-def _editable(path: Path) -> Any:
-    import tomlkit
-    from tomlkit.exceptions import ParseError
-
-    try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (ParseError, UnicodeDecodeError) as error:
-        raise _not_toml(path, error) from None
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with open(fresh, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-
-
 def read_toml(path: Path) -> Mapping[str, Any]:
     """A file of settings; empty if there is none. Raises `UsageError` (`bad-config`)."""
     try:
@@ -326,10 +276,11 @@ def read_toml(path: Path) -> Mapping[str, Any]:
         document: Mapping[str, Any] = tomllib.loads(data.decode("utf-8"))
         return document
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _not_toml(path, error) from None
+        raise not_toml(path, error) from None
 
 
-def _not_toml(path: Path, error: Exception) -> UsageError:
+def not_toml(path: Path, error: Exception) -> UsageError:
+    """What to raise for a file of settings that cannot be read."""
     return UsageError("bad-config", f"a settings file is not TOML: {path}", facts=[str(error)], hint="art help config")
 
 

@@ -11,10 +11,8 @@ from artcli.settings import (
     Settings,
     find_repository,
     local_file,
-    remove_setting,
     setting,
     user_file,
-    write_setting,
 )
 
 
@@ -92,9 +90,6 @@ def test_a_file_that_is_not_toml(repository: Path) -> None:
         with pytest.raises(UsageError) as caught:
             settings(repository).find("project")
         assert caught.value.slug == "bad-config"
-        with pytest.raises(UsageError):
-            write_setting(local_file(repository), "project", "x")
-        assert local_file(repository).read_bytes() == text
 
 
 def test_words_by_type(repository: Path) -> None:
@@ -113,28 +108,6 @@ def test_an_unknown_setting_is_refused_with_the_nearest() -> None:
     for name in ("types", "types.", "types.a.b", "zzzz"):
         with pytest.raises(NotFoundError):
             setting(name)
-
-
-def test_writing_keeps_comments_and_order(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "config.toml"
-    assert write_setting(path, "jobs", "3") == 3
-    path.write_text('# mine\nproject = "a"  # why\n\n[types]\n# words\nmodel = ["x"]\n')
-    write_setting(path, "project", "b")
-    write_setting(path, "types.dataset", "frames, recordings")
-    assert path.read_text() == (
-        '# mine\nproject = "b"  # why\n\n[types]\n# words\nmodel = ["x"]\ndataset = ["frames", "recordings"]\n'
-    )
-    assert remove_setting(path, "types.model")
-    assert not remove_setting(path, "types.model")
-    assert remove_setting(path, "project")
-    assert path.read_text() == '# mine\n\n[types]\n# words\ndataset = ["frames", "recordings"]\n'
-    assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
-
-
-def test_writing_refuses_what_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        write_setting(tmp_path / "config.toml", "color", "red")
-    assert not (tmp_path / "config.toml").exists()
 
 
 def test_the_repository_of_a_directory(repository: Path) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.replacing import replace
 from artcli.errors import UsageError
 from artcli.settings import read_toml, user_file
@@ -41,18 +42,20 @@ def check(token: str) -> None:
 
 
 def keep(url: str, token: str) -> None:
-    """Keep the token for this address; raises as `check`."""
+    """Keep the token for this address; raises as `check`, and `LockedError`."""
     check(token)
-    _write({**_tokens(), url: token})
+    with lock.changing(credentials_file()):
+        _write({**_tokens(), url: token})
 
 
 def forget(url: str) -> bool:
-    """False if none was kept for this address."""
-    tokens = _tokens()
-    if tokens.pop(url, None) is None:
-        return False
-    _write(tokens)
-    return True
+    """False if none was kept for this address. Raises `LockedError`."""
+    with lock.changing(credentials_file()):
+        tokens = _tokens()
+        if tokens.pop(url, None) is None:
+            return False
+        _write(tokens)
+        return True
 
 
 def _tokens() -> dict[str, str]:
@@ -63,7 +66,6 @@ def _tokens() -> dict[str, str]:
 
 def _write(tokens: dict[str, str]) -> None:
     path = credentials_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["# Tokens of art, for your eyes only.", "[tokens]"]
     lines += [f"{json.dumps(url)} = {json.dumps(token)}" for url, token in sorted(tokens.items())]
     replace(path, ("\n".join(lines) + "\n").encode(), mode=0o600)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from artcli.catalog import lock
+from artcli import lock
 from artcli.catalog.following import boot_id
 from artcli.database import Connection, journal_of
 

@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli import lock
 from artcli.buckets.replacing import replace
-from artcli.catalog import lock
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry

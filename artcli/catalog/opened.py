@@ -8,15 +8,11 @@ pages in hex, a line each; it is on the disk before the version is in the log.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.replacing import replace
-from artcli.catalog import lock
 from artcli.content import Digest
-
-LOCK_WAIT = 60.0
-"""Seconds to wait for others, each of which needs but a moment."""
 
 
 class Opened:
@@ -39,22 +35,18 @@ class Opened:
 
     def open(self, root: Digest) -> None:
         """One more; raises `LockedError`."""
-        with self._alone():
+        with lock.changing(self._file):
             self._write(self.roots() | {root})
 
     def close(self, roots: Iterable[Digest]) -> None:
         """All below these is here now; raises `LockedError`."""
         if not self.roots():
             return
-        with self._alone():
+        with lock.changing(self._file):
             before = self.roots()
             left = before - set(roots)
             if left != before:
                 self._write(left)
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """Others that write at the same time must not take away what this one adds."""
-        return lock.held(self._file.with_name("open.lock"), alone=True, wait=LOCK_WAIT)
 
     def _write(self, roots: set[Digest]) -> None:
         replace(self._file, "".join(f"{root.hex()}\n" for root in sorted(roots)).encode())

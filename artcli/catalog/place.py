@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog import lock, mirror, repository
+from artcli.catalog import mirror, repository
 from artcli.catalog.afresh import indexes_after
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from artcli import lock
 from artcli.buckets.replacing import replace
 from artcli.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 
@@ -33,6 +35,9 @@ class Remotes:
     def __init__(self, path: Path) -> None:
         """Raises `IntegrityError` (`damaged-remotes`)."""
         self._file = path / "local" / "remotes.json"
+        self._read()
+
+    def _read(self) -> None:
         try:
             found = json.loads(self._file.read_bytes())
             self._remotes = {
@@ -73,37 +78,42 @@ class Remotes:
             raise ConflictError("remote-exists", f"there is a remote '{name}' already", hint="art remote ls")
 
     def add(self, remote: Remote) -> None:
-        """Raises as `check_new`."""
-        self.check_new(remote.name)
-        self._remotes[remote.name] = remote
-        self.authority = self.authority or remote.place
-        self._save()
+        """Raises as `check_new`, and as every change `LockedError`."""
+        with self._changing():
+            self.check_new(remote.name)
+            self._remotes[remote.name] = remote
+            self.authority = self.authority or remote.place
 
     def remove(self, name: str) -> None:
         """Forget where it is. Raises as `get`."""
-        self.get(name)
-        del self._remotes[name]
-        self._save()
+        with self._changing():
+            self.get(name)
+            del self._remotes[name]
 
     def promote(self, name: str) -> None:
         """Make it the authority; raises as `get`."""
-        self.authority = self.get(name).place
-        self._save()
+        with self._changing():
+            self.authority = self.get(name).place
 
     def adopt(self, place: str) -> None:
         """Let this place, whose mirror is here, give the version numbers, though no remote leads there."""
-        self.authority = place
-        self._save()
+        with self._changing():
+            self.authority = place
 
     def set_url(self, name: str, url: str) -> None:
         """The same place is to be found elsewhere now; raises as `get`."""
-        self._remotes[name] = self.get(name)._replace(url=url)
-        self._save()
+        with self._changing():
+            self._remotes[name] = self.get(name)._replace(url=url)
 
-    def _save(self) -> None:
-        remotes = {remote.name: {"url": remote.url, "place": remote.place} for remote in self.all}
-        self._file.parent.mkdir(exist_ok=True)
-        replace(self._file, json.dumps({"authority": self.authority, "remotes": remotes}, indent=1).encode())
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """The block changes what the file says by then, and that is written, unless it raises."""
+        with lock.changing(self._file):
+            self._read()
+            yield
+            remotes = {remote.name: {"url": remote.url, "place": remote.place} for remote in self.all}
+            document = {"authority": self.authority, "remotes": remotes}
+            replace(self._file, json.dumps(document, indent=1).encode())
 
 
 def _texts(item: Mapping[str, Any], *names: str) -> list[str]:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog import facts, following, lock
+from artcli.catalog import facts, following
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import check_required

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from artcli import __version__
+from artcli import __version__, lock
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.probe import probe
 from artcli.buckets.replacing import replace
@@ -27,8 +27,7 @@ def prove(path: Path, url: str, bucket: Bucket, *, single_writer: bool = False) 
     """
     if scheme(url) in SERVERS:
         return
-    known = _read(path)
-    told = known.get(url)
+    known = told = _read(path).get(url)
     if single_writer:
         told = {"art": __version__, "single_writer": True}
     elif not isinstance(told, dict) or not (told.get("single_writer") or told.get("art") == __version__):
@@ -41,8 +40,9 @@ def prove(path: Path, url: str, bucket: Bucket, *, single_writer: bool = False) 
                 hint="art help unsafe-place",
             )
         told = {"art": __version__}
-    if known.get(url) != told:
-        _write(path, {**known, url: told})
+    if told != known:
+        with lock.changing(_file(path)):
+            replace(_file(path), json.dumps({**_read(path), url: told}, indent=1).encode(), durable=False)
 
 
 def _file(path: Path) -> Path:
@@ -55,8 +55,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}  # then it is tried again
     return found if isinstance(found, dict) else {}
-
-
-def _write(path: Path, told: dict[str, Any]) -> None:
-    _file(path).parent.mkdir(exist_ok=True)
-    replace(_file(path), json.dumps(told, indent=1).encode(), durable=False)

@@ -136,9 +136,8 @@ def chosen(repository: Repository, name: str | None) -> Remote:
     """
     remotes = Remotes(repository.path)
     if name is None and (wanted := os.environ.get("ART_REMOTE")):
-        known = {remote.name for remote in remotes.all}
-        if wanted not in known and os.sep in wanted:
-            return _of_url(remotes, wanted) or add(repository, _free_name(known), wanted)
+        if os.sep in wanted and wanted not in {remote.name for remote in remotes.all}:
+            return _added(repository, wanted)
         name = wanted
     if name is not None:
         found = _of_url(remotes, name) if os.sep in name else None
@@ -162,6 +161,19 @@ def address(path: Path) -> str | None:
         if remote.name == wanted if wanted else remote.place == remotes.authority:
             return remote.url
     return None
+
+
+def _added(repository: Repository, url: str) -> Remote:
+    """The remote at `url`, added under a free name unless there is one; another command may do the same just now."""
+    while True:
+        remotes = Remotes(repository.path)
+        if found := _of_url(remotes, url):
+            return found
+        try:
+            return add(repository, _free_name({remote.name for remote in remotes.all}), url)
+        except ConflictError as error:
+            if error.slug != "remote-exists":
+                raise
 
 
 def _of_url(remotes: Remotes, url: str) -> Remote | None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.bucket import Bucket, Missing
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog import lock, repository
+from artcli.catalog import repository
 from artcli.catalog.repository import CONFIG, FOLDER, OWN, SHARED, encode_config, read_place
 from artcli.errors import NotFoundError
 

@@ -16,15 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli import lock
 from artcli.buckets.replacing import replace
-from artcli.catalog import lock
 from artcli.content import digest_of
 from artcli.errors import ConflictError, IntegrityError, NotFoundError
 
 SCOPES = ("read", "write", "admin")
 """What a token may do; each may what those before it may."""
 FORMAT = 1
-LOCK_WAIT = 10.0
 _TOKEN = re.compile(r"art_([0-9a-f]{12})_[0-9a-f]{64}", re.ASCII)
 _NOBODY = digest_of(b"nobody").hex()
 
@@ -73,7 +72,7 @@ class Tokens:
 
         Raises `ConflictError` (`token-exists`).
         """
-        with lock.held(self.path.with_suffix(".lock"), alone=True, wait=LOCK_WAIT):
+        with lock.changing(self.path):
             known = self.all()
             if any(token.name == name for token in known):
                 raise ConflictError("token-exists", f"there is a token of the name '{name}'", hint="art token ls")
@@ -87,7 +86,7 @@ class Tokens:
 
     def revoke(self, id: str) -> Token:
         """Take a token away, by its id or name; raises `NotFoundError` (`no-such-token`)."""
-        with lock.held(self.path.with_suffix(".lock"), alone=True, wait=LOCK_WAIT):
+        with lock.changing(self.path):
             known = self.all()
             for token in known:
                 if id in (token.id, token.name):

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from artcli.catalog import lock
+from artcli import lock
 
 
 def main() -> None:

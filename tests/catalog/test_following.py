@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from artcli import lock
 from artcli.buckets.memory import MemoryBucket
-from artcli.catalog import following, lock
+from artcli.catalog import following
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import Fold
 from artcli.catalog.following import START, Follower, Head

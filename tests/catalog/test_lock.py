@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from artcli.catalog import lock
+from artcli import lock
 from artcli.catalog.runs.steady import flocked
 from artcli.errors import LockedError
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def test_a_remote_that_moved_is_the_same_place(tmp_path: Path) -> None:
     Remotes(tmp_path).add(NAS)
     Remotes(tmp_path).set_url("nas", "/media/nas")
     assert Remotes(tmp_path).get("nas") == NAS._replace(url="/media/nas")
+
+
+def test_many_who_change_the_list_at_once(tmp_path: Path) -> None:
+    known = [NAS._replace(name=f"nas{number}") for number in range(30)]
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(Remotes(tmp_path).add, remote) for remote in known]:
+            done.result()
+    assert set(Remotes(tmp_path).all) == set(known)
+    before = Remotes(tmp_path)  # what it has read is no longer so when it changes something
+    Remotes(tmp_path).remove("nas7")
+    before.set_url("nas8", "/media/nas")
+    assert len(Remotes(tmp_path).all) == 29
+    with pytest.raises(ArtError) as raised:
+        before.promote("nas7")
+    assert slug(raised) == "no-such-remote"
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a/b", "a b", "x" * 65, "ä"])

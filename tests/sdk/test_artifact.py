@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 import artcli as wandb
-from artcli.catalog import lock
+from artcli import lock
 from artcli.catalog.repository import Repository
 from artcli.errors import CommError, ConflictError, LockedError, UsageError
 from artcli.flows import alias

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from artcli import lock
 from artcli.buckets.disk import DiskBucket
 from artcli.buckets.folders import OpenFiles
 from artcli.buckets.memory import MemoryBucket
-from artcli.catalog import lock
 from artcli.catalog.facts import parse
 from artcli.catalog.log import GENESIS, SEGMENT, Log, encode, entry_key, segment_key
 from artcli.catalog.manifest import FILE, Entry

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.folders import sync
-from artcli.catalog import lock
 from artcli.errors import SpaceError
 
 

@@ -56,8 +56,10 @@ def set_(
 ) -> None:
     """Write a value; comments in the file stay."""
     console: Console = ctx.obj
+    from artcli.flows import configure
+
     path = _file(console, for_user)
-    written = settings.write_setting(path, name, value)
+    written = configure.write_setting(path, name, value)
     item = _item(settings.Found(name, written, str(path)))
     console.record(SETTING, item, text=lambda: _shown(item["value"]), receipt=f"{name} is set in {path}")
 
@@ -65,8 +67,10 @@ def set_(
 def unset(ctx: typer.Context, name: Name, for_user: ForUser = False) -> None:
     """Remove a value, so that the next layer holds."""
     console: Console = ctx.obj
+    from artcli.flows import configure
+
     path = _file(console, for_user)
-    if not settings.remove_setting(path, name):
+    if not configure.remove_setting(path, name):
         raise NotFoundError("not-set", f"{name} is not set in {path}", hint="art config list")
     item = _item(settings.Settings(repository=console.settings.repository).find(name))
     console.record(SETTING, item, text=lambda: _shown(item["value"]), receipt=f"{name} is removed from {path}")

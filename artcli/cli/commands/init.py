@@ -11,8 +11,9 @@ from artcli.catalog.repository import Repository
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.errors import UsageError
+from artcli.flows.configure import write_setting
 from artcli.flows.meant import given
-from artcli.settings import local_file, write_setting
+from artcli.settings import local_file
 
 EXAMPLES = """
 art init                        # in this directory

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from artcli import lock
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog import lock, resolve
+from artcli.catalog import resolve
 from artcli.catalog.afresh import catch_up, empty_fold
 from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.fold import LIVE, TRASH, check_required

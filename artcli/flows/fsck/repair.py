@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from artcli import lock
 from artcli.buckets.disk import DiskBucket
-from artcli.catalog import lock
 from artcli.catalog.repository import LOCK_WAIT, Repository
 from artcli.flows.fsck.bits import BitSearch
 from artcli.flows.fsck.donors import Away, Donor, FarDonor

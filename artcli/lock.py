@@ -1,7 +1,8 @@
-"""The one lock of a repository, on its own machine: writers share it, gc has it alone.
+"""Locks between processes of one machine: nothing that is shared between places needs one.
 
-Nothing that is shared between places needs a lock; this one only keeps gc from taking what a writer beside it has put
-into a pack and not yet named in the log. It is `flock`, so it ends with its process, however that ends.
+Of a repository writers share `gc.lock` and gc has it alone, so that gc does not take what a writer beside it has put
+into a pack and not yet named in the log. Small files that are read, changed and replaced have one each. A lock is
+`flock`, so it ends with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from artcli.errors import LockedError
 
 POLL = 0.05
 """Seconds between two tries."""
+CHANGE_WAIT = 60.0
+"""Seconds to wait for others that change the same small file, each of which needs but a moment."""
 
 
 @contextmanager
@@ -26,10 +29,17 @@ def held(path: Path, *, alone: bool, wait: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, process = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), os.getpid()
     try:
-        _take(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, time.monotonic() + wait, alone)
+        _take(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, path, time.monotonic() + wait)
         yield
     finally:
         let_go(descriptor, process)
+
+
+def changing(file: Path) -> AbstractContextManager[None]:
+    """Hold the lock of a small file in the block, which reads, changes and replaces it: what another changes at the
+    same moment is not lost. Raises `LockedError` (`locked`).
+    """
+    return held(file.with_suffix(".lock"), alone=True, wait=CHANGE_WAIT)
 
 
 def let_go(descriptor: int, process: int) -> None:
@@ -66,18 +76,19 @@ def _held_read_only(path: Path, wait: float) -> Iterator[None]:
         yield  # a medium that cannot be written, on which there was never a lock
         return
     try:
-        _take(descriptor, fcntl.LOCK_SH, time.monotonic() + wait, alone=False)
+        _take(descriptor, fcntl.LOCK_SH, path, time.monotonic() + wait)
         yield
     finally:
         let_go(descriptor, process)
 
 
-def _take(descriptor: int, kind: int, deadline: float, alone: bool) -> None:
+def _take(descriptor: int, kind: int, path: Path, deadline: float) -> None:
     while True:
         try:
             return fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                who = "another command writes to this repository" if alone else "gc is at work in this repository"
+                alone = kind == fcntl.LOCK_EX
+                who = f"another command is at work, and holds {path}" if alone else "gc is at work in this repository"
                 raise LockedError("locked", who, hint="wait for it to end, then try again") from None
         time.sleep(POLL)
