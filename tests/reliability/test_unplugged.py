@@ -22,7 +22,8 @@ from tests.kit import sound
 from tests.kit.nursery import Nursery
 from tests.kit.victim import Victim, some_tree
 
-SIZE = 64 << 20
+SPARE, ROUND = 32 << 20, 1 << 20
+"""Bytes of a stick: for itself, and for each round."""
 MORE = 8
 """Rounds until one has been in time, if none was."""
 
@@ -30,11 +31,11 @@ MORE = 8
 class Stick:
     """A file system in the file `image`, to be found at `top` while it is plugged in."""
 
-    def __init__(self, image: Path, top: Path) -> None:
+    def __init__(self, image: Path, top: Path, size: int) -> None:
         self.image, self.top = image, top
         top.mkdir()
         with image.open("wb") as file:
-            file.truncate(SIZE)
+            file.truncate(size)
         _run("mkfs.ext4", "-q", "-F", str(image))
 
     def plug_in(self) -> None:
@@ -65,9 +66,9 @@ def _run(*command: str) -> str:
 
 
 @pytest.fixture
-def stick(swift: Path) -> Iterator[Stick]:
+def stick(rounds: int, swift: Path) -> Iterator[Stick]:
     try:
-        stick = Stick(swift / "image", swift / "stick")
+        stick = Stick(swift / "image", swift / "stick", SPARE + (rounds + MORE) * ROUND)
         stick.plug_in()
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("nobody but root can mount a file as a file system")
