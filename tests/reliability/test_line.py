@@ -1,12 +1,11 @@
 """Between a machine and `art serve` lies a line that cuts, resets, stalls, leaves out, doubles and flips what it
-carries; and the server dies in the middle. Both sides are sound at every moment, and the same command ends it.
+carries. Both sides are sound at every moment, and the same command ends it.
 """
 
 from __future__ import annotations
 
 import random
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 from artcli.buckets import line
 from tests.kit import sound, trees
 from tests.kit.command_line import Art, Result
-from tests.kit.nursery import Nursery
 from tests.kit.proxy import KINDS, Fault, Kind, Proxy
 from tests.kit.trees import Leaf
 from tests.kit.victim import some_tree
@@ -38,10 +36,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Road:
     """A car and what it sends to the server of `nas`, over `line`."""
 
-    def __init__(self, directory: Path, server: Server, line: Proxy) -> None:
+    def __init__(self, directory: Path, line: Proxy) -> None:
         self.directory = directory
         self.nas = directory / "nas"
-        self.server = server
         self.line = line
         (directory / "car").mkdir()
         self.car = Art(directory / "car")
@@ -97,20 +94,9 @@ class Road:
 @pytest.fixture
 def nas(swift: Path) -> Iterator[Server]:
     (swift / "nas").mkdir()
-    server = serving(swift)
+    server = Server(swift, swift / "nas", "--auth", "none", "--i-know")
     yield server
-    kill(server)
-
-
-def serving(directory: Path) -> Server:
-    return Server(directory, directory / "nas", "--auth", "none", "--i-know")
-
-
-def kill(server: Server) -> None:
-    server.process.kill()
-    server.process.wait()
-    if server.process.stdout:
-        server.process.stdout.close()
+    server.stop()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -120,7 +106,7 @@ def test_a_line_with_faults(kind: Kind, pushes: int, clones: int, nas: Server, s
     chance = random.Random(kind)
     with Proxy(nas.address[1], seed=kind) as road:
         road.fault = Fault(kind, 0.8)
-        world = Road(swift, nas, road)
+        world = Road(swift, road)
         tree: dict[str, Leaf] = {}
         for _ in range(pushes):
             tree = some_tree(chance, tree)
@@ -130,30 +116,3 @@ def test_a_line_with_faults(kind: Kind, pushes: int, clones: int, nas: Server, s
         for number in range(clones):
             world.clone(number)
         assert road.troubles
-
-
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.soak)])
-def test_the_server_dies_while_a_push_goes_on(rounds: int, swift: Path, nursery: Nursery) -> None:
-    """What it had acknowledged is there, nothing is in part, and the push waits for it and goes on."""
-    chance = random.Random(rounds)
-    (swift / "nas").mkdir()
-    server = serving(swift)
-    tree: dict[str, Leaf] = {}
-    with Proxy(server.address[1]) as road:
-        world = Road(swift, server, road)
-        for _ in range(rounds):
-            tree = some_tree(chance, tree)
-            world.log(tree)
-            there = sound.check(world.nas)
-            child = nursery.start(["push"], world.car.directory)
-            time.sleep(chance.uniform(0, 0.3))
-            kill(server)
-            road.hang_up()
-            road.unplugged = True
-            assert sound.check(world.nas) in (there, world.held)
-            server = serving(swift)
-            road.target, road.unplugged = server.address[1], False
-            ended = child.wait()
-            assert ended.code == 0, ended
-            assert sound.check(world.nas) == world.held
-    kill(server)

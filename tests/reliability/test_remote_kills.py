@@ -1,24 +1,30 @@
 """Push, pull, clone and gc killed with signal 9 at random moments and before every write: both sides are sound at once,
-the other side has a version whole or not at all, and the same command ends it.
+the other side has a version whole or not at all, and the same command ends it. And the server killed meanwhile: what it
+serves is sound, and the command goes on when it is there again.
 """
 
 from __future__ import annotations
 
 import random
 import shutil
+import signal
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.kit import sound, trees
 from tests.kit.nursery import Nursery
+from tests.kit.proxy import Proxy
 from tests.kit.victim import Victim, some_tree
 from tests.web.kit import Server
 
 QUICK, LONG = 7, 500
 """Kills a stage."""
+LIFE = 20
+"""Kills in one directory."""
 
 
 class Shared(ABC):
@@ -144,12 +150,12 @@ STAGES: dict[str, type[Shared]] = {"push": Push, "pull": Pull, "clone": Clone, "
 def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path) -> None:
     chance = random.Random(f"{stage} {count}")
     killed = 0
-    for number in range(count):
-        if number % 20 == 0:
-            work = STAGES[stage](swift / str(number), nursery, chance)
-            work.prepare()
-            seconds = work.victim.seconds(*work.command)
-        killed += kill_once(work, nursery, chance, seconds)
+    for directory, rounds in lives(swift, count):
+        work = STAGES[stage](directory, nursery, chance)
+        work.prepare()
+        seconds = work.victim.seconds(*work.command)
+        for _ in range(rounds):
+            killed += kill_once(work, nursery, chance, seconds)
     assert killed
 
 
@@ -158,16 +164,56 @@ def test_at_random_moments(stage: str, count: int, nursery: Nursery, swift: Path
 def test_at_random_moments_before_a_server(stage: str, count: int, nursery: Nursery, swift: Path) -> None:
     """The server goes on all the time."""
     chance = random.Random(f"{stage} {count} http")
-    (swift / "nas").mkdir()
-    server = Server(swift, swift / "nas", "--auth", "none", "--i-know")
-    try:
-        work = STAGES[stage](swift, nursery, chance, server.url)
-        work.prepare()
-        seconds = work.victim.seconds(*work.command)
-        for _ in range(count):
-            kill_once(work, nursery, chance, seconds)
-    finally:
+    for directory, rounds in lives(swift, count):
+        server = serving(directory)
+        try:
+            work = STAGES[stage](directory, nursery, chance, server.url)
+            work.prepare()
+            seconds = work.victim.seconds(*work.command)
+            for _ in range(rounds):
+                kill_once(work, nursery, chance, seconds)
+        finally:
+            server.stop()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("count", [2, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_the_server_is_killed(stage: str, count: int, nursery: Nursery, swift: Path) -> None:
+    chance = random.Random(f"{stage} {count} server")
+    for directory, rounds in lives(swift, count):
+        server = serving(directory)
+        with Proxy(server.address[1]) as road:
+            work = STAGES[stage](directory, nursery, chance, road.url)
+            work.prepare()
+            seconds = work.victim.seconds(*work.command)
+            work.died = False
+            for _ in range(rounds):
+                work.prepare()
+                child = nursery.start(work.command, work.victim.directory)
+                time.sleep(chance.uniform(0, 1.1 * seconds))
+                server.stop(signal.SIGKILL)
+                road.hang_up()
+                road.unplugged = True
+                assert sound.check(work.nas).items() <= work.held.items()
+                server = serving(directory)
+                road.target, road.unplugged = server.address[1], False
+                ended = child.wait()
+                assert ended.code == 0, ended
+                work.check()
         server.stop()
+
+
+def lives(directory: Path, count: int) -> Iterator[tuple[Path, int]]:
+    """So many rounds, in several directories, for what lives long holds much; each with how many take place in it."""
+    for start in range(0, count, LIFE):
+        home = directory / str(start)
+        yield home, min(LIFE, count - start)
+        shutil.rmtree(home)
+
+
+def serving(directory: Path) -> Server:
+    (directory / "nas").mkdir(parents=True, exist_ok=True)
+    return Server(directory, directory / "nas", "--auth", "none", "--i-know")
 
 
 def kill_once(work: Shared, nursery: Nursery, chance: random.Random, seconds: float) -> bool:
