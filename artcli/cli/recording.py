@@ -65,11 +65,18 @@ def named(run: str | None) -> str:
 def recorded_in(console: Console, repository: Repository, run: str | None, no_record: bool) -> str | None:
     """The id of the run in which something is to be recorded: the one that an option names, else the active one.
 
-    An active run of another repository is none, which is said. Raises `NotFoundError` (`no-such-run`) for an option.
+    An active run of another repository is none, which is said. Raises `NotFoundError` (`no-such-run`) for an option,
+    `UsageError` (`only-a-view`) for one of another place.
     """
+    from artcli.catalog.view import only_a_view
     from artcli.flows.runs.choose import choose
 
     if no_record or active.is_disabled() or not (run or active.active_run()):
+        return None
+    if console.url is not None:
+        if run:
+            raise only_a_view()
+        console.warn(f"not recorded in run '{active.active_run()}' (ART_RUN_ID): another place is only looked at")
         return None
     try:
         return choose(repository, named(run), console.project).id

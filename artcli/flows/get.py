@@ -17,6 +17,7 @@ from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Version
 from artcli.catalog.manifest import DIRECTORY, Entry, PageSource, Root
 from artcli.catalog.repository import Repository
+from artcli.catalog.view import View
 from artcli.errors import ConflictError, NotFoundError, UsageError
 from artcli.files import clock
 from artcli.files.seen import Seen, kind_of, stat_of
@@ -31,6 +32,7 @@ from artcli.flows.references.bring import Unbrought
 from artcli.flows.references.known import Known
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared
+from artcli.flows.target import pages_of
 from artcli.flows.use import Bringing, Plan
 from artcli.progress import Progress, Silent
 from artcli.threads import worker_count
@@ -107,7 +109,7 @@ def _get_folder(
     target, pages = _target(repository, request, version, path)
     work = Bringing(
         repository, directory, pages, target, origin=Origin(version, path or b""),
-        exact=request.sync, switch=request.sync, dry_run=request.dry_run, workers=request.workers, progress=progress,
+        exact=request.sync, switch=request.sync, remember=not isinstance(repository, View), dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
     plan = work.run()
     return Got(version, directory, plan, work.rescued, work.unbrought, work.shared, None, 0.0)
@@ -115,10 +117,11 @@ def _get_folder(
 
 def _target(repository: Repository, request: Request, version: Version, path: bytes | None) -> tuple[Root, PageSource]:
     """The manifest to bring, and where its pages are."""
+    there = pages_of(repository, version)
     if path is None and not request.only and not request.flat:
-        return version.root, repository.store
-    entries: Iterable[Entry] = part.lifted(part.selected(repository.store, version, request.only, path), path)
-    pages = Overlay(repository.store)
+        return version.root, there
+    entries: Iterable[Entry] = part.lifted(part.selected(there, version, request.only, path), path)
+    pages = Overlay(there)
     root = manifest.build(pages, _flat(entries, request.ref) if request.flat else entries)
     if not root.entries:
         message = f"{version.ref} has nothing that matches {', '.join(request.only)}"

@@ -6,6 +6,7 @@ from artcli.catalog import manifest
 from artcli.catalog.catalog import Version
 from artcli.catalog.manifest import PageSource, Root
 from artcli.catalog.repository import Repository
+from artcli.catalog.view import View
 from artcli.errors import NotFoundError
 from artcli.flows.overlay import Overlay
 from artcli.flows.part import Part, selected
@@ -30,3 +31,12 @@ def target_of(repository: Repository, version: Version, part: Part) -> tuple[Roo
         what = named or f"path that matches {', '.join(part.only)}"
         raise NotFoundError("no-such-path", f"{version.ref} has no {what}", hint=f"art ls {version.ref}")
     return root, pages
+
+
+def pages_of(repository: Repository, version: Version) -> PageSource:
+    """Where the manifest of the version is read: of a place that is far away, its pages come here first, together."""
+    if not isinstance(repository, View) or not repository.store.asks_together:
+        return repository.store
+    from artcli.flows.transfer import kept_pages
+
+    return kept_pages(repository, version.root.page)

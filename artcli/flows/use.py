@@ -179,6 +179,7 @@ class Bringing:
         part: Part = ALL,
         exact: bool = False,
         switch: bool = True,
+        remember: bool = True,
         dry_run: bool = False,
         workers: int | None = None,
         progress: Progress | None = None,
@@ -186,7 +187,8 @@ class Bringing:
         """`target` is `part` of a version; unless `exact`, other paths are left alone.
 
         `exact`: remove what does not belong. Without `switch` nothing is removed at all, not even what the directory
-        has of another version, and what it held before is not asked for."""
+        has of another version, and what it held before is not asked for. `remember`: that of a new directory is
+        remembered what it holds, so that it is logged, or switched, without being read."""
         self.repository = repository
         self.store = repository.store
         self.root = root
@@ -198,6 +200,7 @@ class Bringing:
         self.part = part
         self.exact = exact
         self.switch = switch
+        self.remember = remember
         self.dry_run = dry_run
         self.progress = progress or Silent()
         self.workers = workers or worker_count()
@@ -219,7 +222,7 @@ class Bringing:
     def run(self) -> Plan:
         """Plan and, unless it is a dry run, carry it out."""
         with StatCache(self.repository.path / "cache") as cache, self.known:
-            known = cache if self.switch or not self.root.is_dir() else None
+            known = cache if self.switch or (self.remember and not self.root.is_dir()) else None
             if not self.root.is_dir():
                 base, plan = self.nothing, Plan(self.target.entries, self.target.size, 0, (), (), frozenset(), ())
             else:

@@ -131,3 +131,37 @@ def test_a_repository_is_repaired_from_a_remote(word: str, url: str, machines: M
     assert machines.car("fsck", "--repair", "--from", url if word == "url" else word).code == 0
     assert machines.car("verify", "dataset:v1").code == 0
     assert machines.car("fsck", "--repair", "--from", "/nowhere").code == 0, "nothing is damaged, so nobody is asked"
+
+
+# --- copies
+
+
+def test_a_version_is_copied_from_there(url: str, art: Art, machines: Machines) -> None:
+    made = art("-C", url, "get", "dataset:v1", "data")
+    assert (made.code, made.lines) == (0, [str(art.directory / "data")])
+    assert {path.name: path.read_bytes() for path in (art.directory / "data").iterdir()} == {
+        "a": b"a" * 5000,
+        "b": b"bytes of b",
+    }
+    assert art("-C", url, "get", "dataset:v0/a", "one").code == 0
+    assert (art.directory / "one").read_bytes() == b"a" * 5000
+    assert art("-C", url, "get", "dataset:v1", "some", "--only", "b").code == 0
+    assert os.listdir(art.directory / "some") == ["b"]
+    assert not (art.directory / ".art").exists()
+
+
+def test_what_is_in_the_way_of_a_copy_stays(url: str, art: Art) -> None:
+    (art.directory / "data").mkdir()
+    (art.directory / "data" / "mine").write_bytes(b"of the user's")
+    assert art("-C", url, "get", "dataset:v1", "data", "--json").error["code"] == "destination-not-empty"
+    for option in ("--overwrite", "--sync"):
+        assert art("-C", url, "get", "dataset:v1", "data", option, "--json").error["code"] == "only-a-view"
+    assert [path.read_bytes() for path in (art.directory / "data").iterdir()] == [b"of the user's"]
+
+
+def test_a_copy_from_there_is_recorded_in_no_run(url: str, art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert art("-C", url, "get", "dataset:v1", "data", "--run", "x", "--json").error["code"] == "only-a-view"
+    monkeypatch.setenv("ART_RUN_ID", "x")
+    made = art("-C", url, "get", "dataset:v1", "data")
+    assert made.code == 0
+    assert "not recorded in run 'x'" in made.err

@@ -237,7 +237,7 @@ def machine(swift: Path, name: str, url: str) -> Art:
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_small_files_over_http(count: int, served: Proxy, swift: Path) -> None:
+def test_small_files_over_http(count: int, served: Proxy, swift: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted on the wire, with all heads and whatever is asked besides."""
     car, laptop = machine(swift, "car", served.url), machine(swift, "laptop", served.url)
     trees.plant(car.directory / "data", small_files(count))
@@ -254,6 +254,10 @@ def test_small_files_over_http(count: int, served: Proxy, swift: Path) -> None:
     served.forget()
     assert laptop("fetch").code == 0
     assert len(served.requests) == 1, served.requests
+    served.forget()
+    monkeypatch.setenv("ART_CACHE_DIR", str(swift / "cache"))
+    assert laptop("-C", served.url, "get", "d", "copy").code == 0
+    assert len(served.requests) <= SOME_DOZENS, served.requests
 
 
 @pytest.mark.parametrize("size", [4 * MIB, pytest.param(60 * MIB, marks=pytest.mark.soak)])

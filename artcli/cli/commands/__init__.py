@@ -84,7 +84,7 @@ COMMON = (
 )  # fmt: skip
 """What `art` alone lists."""
 
-THROUGH_A_URL = frozenset({"audit", "cat", "du", "fsck", "gc", "help", "log", "ls", "show", "verify"})
+THROUGH_A_URL = frozenset({"audit", "cat", "du", "fsck", "gc", "get", "help", "log", "ls", "show", "verify"})
 """Those that work on another place: `art -C URL ls`."""
 
 ELSEWHERE: Mapping[str, str] = {

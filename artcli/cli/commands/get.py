@@ -12,6 +12,7 @@ from artcli.cli import brought, recording
 from artcli.cli.console import Console
 from artcli.cli.items import files
 from artcli.cli.recording import NoRecord, Role, RunOption
+from artcli.errors import UsageError
 from artcli.flows import get
 from artcli.flows.get import Request
 from artcli.flows.runs import edges, pins
@@ -22,6 +23,7 @@ art get dataset:v0 ./data                    # in a new or empty directory
 art get dataset:v0/classes.txt ./names.txt   # one file
 art get dataset:v0 ./images --only '*.jpg' --flat
 art get dataset:v0 ./data --sync -y          # make a directory equal, and remove what does not belong
+art -C https://nas:8123 get dataset:v0       # from another place, without a repository of one's own
 """
 
 GOT = brought.schema("got")
@@ -44,9 +46,12 @@ def command(
 ) -> None:
     """Copy a version, verified, and print where; the copy is yours: `art status` does not know of it.
 
-    With --overwrite and --sync, files of yours whose bytes no version holds are moved aside, never destroyed.
+    With --overwrite and --sync, files of yours whose bytes no version holds are moved aside, never destroyed. That
+    takes a repository of your own: through -C URL there is only get into a new or empty directory.
     """
     console: Console = ctx.obj
+    if console.url is not None and (sync or overwrite):
+        raise _nowhere_aside()
     repository = console.repository()
     active = None if dry_run else recording.recorded_in(console, repository, run, no_record)
     request = Request(
@@ -69,6 +74,14 @@ def command(
         edges.use(repository, active, [got.version], role)
     brought.tell(console, got, dry_run)
     brought.print_paths(console, GOT, [got], dry_run)
+
+
+def _nowhere_aside() -> UsageError:
+    return UsageError(
+        "only-a-view", "through -C URL a version is copied into a new or empty directory",
+        facts=["files in its way would be moved aside into a repository of your own, and here is none"],
+        hint="art help only-a-view",
+    )  # fmt: skip
 
 
 def _ask(console: Console, planned: get.Got) -> None:

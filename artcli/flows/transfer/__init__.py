@@ -11,7 +11,7 @@ on. The same command begins again, makes the same packs, and finds those there t
 """
 
 from artcli.flows.transfer.copying import Price
-from artcli.flows.transfer.pull import fetch, keep_manifest, pull
+from artcli.flows.transfer.pull import fetch, keep_manifest, kept_pages, pull
 from artcli.flows.transfer.push import copy, push
 from artcli.flows.transfer.rebase import Rebased, Standing
 from artcli.flows.transfer.request import ALL, Request, Transferred
@@ -26,6 +26,7 @@ __all__ = [
     "copy",
     "fetch",
     "keep_manifest",
+    "kept_pages",
     "pull",
     "push",
 ]

@@ -11,14 +11,16 @@ in the repository's own store is whole, with all below it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
 from artcli.catalog.fold import LIVE, OF_A_PLACE
+from artcli.catalog.kept import Kept
 from artcli.catalog.place import Place, kept_of
 from artcli.catalog.repository import Make, Repository
+from artcli.catalog.view import View
 from artcli.content import Digest
 from artcli.flows.transfer.cargo import Needed, everything, needs, shared
 from artcli.flows.transfer.copying import Copying, Price
@@ -77,18 +79,32 @@ def keep_manifest(repository: Repository, page: Digest) -> None:
     A directory that holds the version can be compared with it then, wherever it is taken. Raises as `Store.get`.
     """
     authority = repository.follower.authority
-    if authority is None:
-        return
-    kept, own = kept_of(repository.path, authority.place), repository.store
+    if authority is not None:
+        own = repository.store
+        _keep_manifest(kept_of(repository.path, authority.place), own, page, own.missing)
+
+
+def kept_pages(view: View, page: Digest) -> Store:
+    """Where the manifest with this root page is read: beside the mirror of the place that is looked into, brought there
+    by a question for each level of its pages. Raises as `Store.get`.
+    """
+    _keep_manifest(view.seen.kept, view.store, page, set)
+    return view.seen.kept.store()
+
+
+def _keep_manifest(
+    kept: Kept, source: Store, page: Digest, afar: Callable[[Iterable[Digest]], set[Digest]]
+) -> None:
+    """`afar`: which of some pages are not on this machine unless they are kept."""
     store = kept.store()
 
     def lacking(digests: Sequence[Digest]) -> set[Digest]:
-        return own.missing(store.missing(digests))
+        return afar(store.missing(digests))
 
     if not lacking([page]):
         return  # what is kept is kept whole
     with store.writer() as writer:
-        with Copying(own, lacking, writer, Silent(), workers=WORKERS, files=False) as copying:
+        with Copying(source, lacking, writer, Silent(), workers=WORKERS, files=False) as copying:
             copying.plan(Needed([page], []))
         kept.keep(writer.flush())
 
