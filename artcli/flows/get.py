@@ -109,7 +109,8 @@ def _get_folder(
     target, pages = _target(repository, request, version, path)
     work = Bringing(
         repository, directory, pages, target, origin=Origin(version, path or b""),
-        exact=request.sync, switch=request.sync, remember=not isinstance(repository, View), dry_run=request.dry_run, workers=request.workers, progress=progress,
+        exact=request.sync, switch=request.sync, remember=not isinstance(repository, View),
+        dry_run=request.dry_run, workers=request.workers, progress=progress,
     )  # fmt: skip
     plan = work.run()
     return Got(version, directory, plan, work.rescued, work.unbrought, work.shared, None, 0.0)

@@ -92,9 +92,7 @@ def kept_pages(view: View, page: Digest) -> Store:
     return view.seen.kept.store()
 
 
-def _keep_manifest(
-    kept: Kept, source: Store, page: Digest, afar: Callable[[Iterable[Digest]], set[Digest]]
-) -> None:
+def _keep_manifest(kept: Kept, source: Store, page: Digest, afar: Callable[[Iterable[Digest]], set[Digest]]) -> None:
     """`afar`: which of some pages are not on this machine unless they are kept."""
     store = kept.store()
 
