@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from artcli.buckets import shared_credentials
 from artcli.buckets.bucket import KEY, Item, Missing, check_key
 from artcli.buckets.retry import joined, unreachable
 from artcli.content import Buffer
@@ -204,6 +203,8 @@ def open_store(scheme: str, container: str, prefix: str, timeout: str, stall: st
     from datetime import timedelta
 
     import obstore.store
+
+    from artcli.buckets import shared_credentials
 
     told = shared_credentials.found() if scheme == "s3" else {}
     endpoint = next((value for name in ENDPOINTS[scheme] if (value := os.environ.get(name))), None)
