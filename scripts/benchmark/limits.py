@@ -65,6 +65,7 @@ TIMES = (  # work, column, compared with the fastest of, at most this many times
     ("push-delta", "wall", ("restic",), 0.4),
     ("clone", "wall", ("restic",), 0.5),
     ("http-push", "wall", ("restic",), 0.6),
+    ("http-get", "wall", ("restic",), 0.6),
     ("http-clone", "wall", ("restic",), 0.6),
     *((f"run-{step}", "wall", (rival,), 1.0) for step in RECORDING for rival in ("wandb", "trackio")),
 )

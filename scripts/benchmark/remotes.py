@@ -2,8 +2,9 @@
 
 Each tool has added the same files to a store of its own before the clock runs; then it brings them to an empty place
 (`art push`, `restic copy`), brings the next version there, and somebody else brings the files back from that place
-alone (`art clone` and `art use`, `restic restore` with an empty cache). Over HTTP art is served by `art serve`, restic
-by `rclone serve restic`; what goes over the wire is counted by a relay between art and its server.
+alone (`art clone` and `art use`, over HTTP also `art -C URL get`; `restic restore` with an empty cache). Over HTTP art
+is served by `art serve`, restic by `rclone serve restic`; what goes over the wire is counted by a relay between art and
+its server.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from benchmark.works import Bench
 
 DIRECTORY = ("push", "push-delta", "clone", "clone-full")
-HTTP = ("http-push", "http-clone", "wire", "server", "server-16")
+HTTP = ("http-push", "http-get", "http-clone", "wire", "server", "server-16")
 SCENES = {"directory": DIRECTORY, "http": HTTP}
 CLIENTS = {"full": 16, "small": 4, "tiny": 2}
 FETCHED = {"full": 2 << 30, "small": 256 << 20, "tiny": 1 << 20}
@@ -97,6 +99,10 @@ class Sharer(ABC):
     def bring(self, url: str, source: Path, tag: str, out: Path) -> tuple[Command, Path]:
         """The command that brings the files of a version from there, on a machine that has nothing."""
 
+    def get(self, url: str, source: Path, tag: str, out: Path) -> tuple[Command, Path]:
+        """As `bring`, where nothing but the files is wanted."""
+        return self.bring(url, source, tag, out)
+
     @abstractmethod
     def whole(self, url: str, out: Path) -> tuple[Command, Path]:
         """The command that makes a store of one's own of all that is there."""
@@ -133,6 +139,10 @@ class ArtSharer(Sharer):
     def bring(self, url: str, source: Path, tag: str, out: Path) -> tuple[Command, Path]:
         art = self.tool.program
         return f"{art} clone {url} copy && cd copy && {art} use {source.stem}:{tag} --root ../{source.name}", out
+
+    def get(self, url: str, source: Path, tag: str, out: Path) -> tuple[Command, Path]:
+        words = ["-C", url, "get", f"{source.stem}:{tag}", str(out / source.name)]
+        return ["env", f"ART_CACHE_DIR={out / '.cache'}", self.tool.program, *words], out
 
     def whole(self, url: str, out: Path) -> tuple[Command, Path]:
         return [self.tool.program, "clone", "--full", url, "copy"], out
@@ -255,7 +265,8 @@ def _pushed(bench: Bench, work: str, one: Sharer, url: str) -> Row:
 
 def _brought(bench: Bench, work: str, one: Sharer, url: str, source: Path) -> Row:
     out = one.out()
-    row = bench.measure(work, one.tool, *one.bring(url, source, "v0", out), env=one.env)
+    how = one.get if work == "http-get" else one.bring
+    row = bench.measure(work, one.tool, *how(url, source, "v0", out), env=one.env)
     return {**row, "differs": difference(source, one.restored(source, out))}
 
 
@@ -272,12 +283,13 @@ def _http(bench: Bench, sharers: Sequence[Sharer]) -> None:
             one.begin(one.url(port))
             return _pushed(bench, "http-push", one, one.url(port))
 
-    def clone(one: Sharer, number: int) -> Row:
+    def bring(work: str, one: Sharer, number: int) -> Row:
         with _served(bench, one, fresh=False) as (port, _):
-            return _brought(bench, "http-clone", one, one.url(port), source)
+            return _brought(bench, work, one, one.url(port), source)
 
     bench.rounds("http-push", sharers, push, needed=True)
-    bench.rounds("http-clone", sharers, clone)
+    for work in ("http-get", "http-clone"):
+        bench.rounds(work, sharers, partial(bring, work))
     for one in sharers:
         if isinstance(one, ArtSharer):
             _of_art_alone(bench, one, source)
