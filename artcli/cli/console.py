@@ -204,8 +204,7 @@ class Console:
 
     @property
     def _special(self) -> bool:
-        flags = self.flags
-        return bool(flags.json or flags.field or flags.format or flags.quiet)
+        return self.flags.want_items or self.quiet
 
     def _each(self, schema: Schema, items: Iterable[Item], end: str) -> None:
         flags = self.flags

@@ -222,6 +222,21 @@ def scalar(item: Item, path: str, schema: Schema, *, strict: bool = True) -> str
     return for_program(value, "object" if rest else schema.field(first).kind)
 
 
+def check_fields(field: str | None, template: str | None, schemas: Sequence[Schema]) -> None:
+    """Refuse a `--field` or `--format` with fields that no item of these kinds has.
+
+    Raises `UsageError` (`unknown-field`, `bad-format`; `bad-usage` where there are no items).
+    """
+    if not schemas:
+        raise UsageError("bad-usage", "--field and --format ask for fields of items, and this prints none")
+    names = dict.fromkeys(name for schema in schemas for name in schema.names)
+    anything = Schema("", [Field(name) for name in names], [], "")
+    if field is not None:
+        _check(field, anything)
+    elif template is not None:
+        Template(template, anything)
+
+
 def _check(path: str, schema: Schema) -> None:
     first = path.partition(".")[0]
     if first in schema.names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from artcli.cli.commands import COMMANDS, COMMON, GROUPS
 from artcli.cli.formatting import Schema
 from artcli.cli.options import describe_global_options
-from artcli.cli.parser import Command, Group, load, module_of
+from artcli.cli.parser import Command, Group, load, module_of, schemas_in
 from artcli.settings import SETTINGS, TYPES
 
 TOPICS_FOLDER = Path(__file__).parent / "topics"
@@ -154,8 +155,11 @@ def _option(parameter: Any) -> dict[str, Any]:
 
 
 def schemas(name: str) -> list[Schema]:
-    """The kinds of items that a command prints."""
-    return [value for value in vars(module_of(name)).values() if isinstance(value, Schema)]
+    """The kinds of items that a command prints, or the commands of a group."""
+    module = module_of(name)
+    members = [sys.modules[function.__module__] for function in getattr(module, "SUBCOMMANDS", {}).values()]
+    found = [schema for one in (module, *members) for schema in schemas_in(one)]
+    return list({schema.title: schema for schema in found}.values())
 
 
 def _summary(command: Any) -> str:

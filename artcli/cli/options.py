@@ -34,6 +34,11 @@ class Flags:
         self.page = True
         self.yes = False
 
+    @property
+    def want_items(self) -> bool:
+        """Whether fields are asked for, and not what stands for them on a terminal: a drawing, bytes, a page."""
+        return self.json or self.field is not None or self.format is not None
+
 
 Change = Callable[[Flags, Any], None]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
@@ -19,7 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from artcli.cli.commands import COMMANDS, ELSEWHERE
-from artcli.cli.options import global_options
+from artcli.cli.options import Flags, global_options
 from artcli.errors import UsageError
 
 HELP_NAMES = ["-h", "--help"]
@@ -30,6 +31,8 @@ class Command(TyperCommand):
     """A command that also takes the global options, and shows its examples first."""
 
     examples = ""
+    home = ""
+    """The module of its function, which has the schemas of what it prints."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         self._take_global_options()
@@ -66,7 +69,17 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         ctx.obj.begin(str(ctx.command_path).split()[1])
+        self._check_fields(ctx.obj.flags)
         return super().invoke(ctx)
+
+    def _check_fields(self, flags: Flags) -> None:
+        """A field that is misspelt is told before anything is done."""
+        module = sys.modules[self.home]
+        if (flags.field is None and flags.format is None) or getattr(module, "COLUMNS_VARY", False):
+            return
+        from artcli.cli.formatting import check_fields
+
+        check_fields(flags.field, flags.format, schemas_in(module))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from artcli.cli.help import write_command
@@ -167,8 +180,15 @@ def _command(name: str, function: Callable[..., None], examples: str) -> Command
     app.command(name, cls=Command)(function)
     command = typer.main.get_command(app)
     assert isinstance(command, Command)
-    command.examples = examples
+    command.examples, command.home = examples, function.__module__
     return command
+
+
+def schemas_in(module: ModuleType) -> list[Any]:
+    """The kinds of items that commands of this file print (`formatting.Schema`)."""
+    from artcli.cli.formatting import Schema
+
+    return [value for value in vars(module).values() if isinstance(value, Schema)]
 
 
 def _starting(examples: str, start: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from artcli.catalog.runs import resolve
 from artcli.catalog.runs.register import Run
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field
+from artcli.cli.formatting import Field, Schema
 from artcli.flows.runs.active import active_run
 from artcli.flows.runs.listing import Row
 
@@ -34,6 +34,21 @@ RUN_FIELDS = [
     Field("used", "words", "name:vN of its inputs"),
     Field("logged", "words", "name:vN of its outputs"),
 ]
+CARD = Schema(
+    "run-card",
+    fields=[
+        *RUN_FIELDS,
+        Field("start", "object", "what was recorded by itself: command, host, git, packages, …"),
+        Field("metrics", "object", "of each metric: kind, values, step, least, greatest, mean, last"),
+        Field("system", "object", "the same of samples of the machine"),
+        Field("files", "object", "sizes of its files by path"),
+        Field("resumes", "count", "how often it was taken up again"),
+        Field("fact", help="id of the fact that began it"),
+        Field("page", help="its address, if the remote is a server; there once the run is pushed"),
+    ],
+    columns=["id", "name", "state"],
+    key="id",
+)
 _READ = ("config", "summary")
 
 

@@ -12,27 +12,12 @@ from artcli.catalog.runs.series import HISTORY, series
 from artcli.cli.cards import card
 from artcli.cli.charts import sparkline
 from artcli.cli.console import Console
-from artcli.cli.formatting import Field, Schema, for_person, for_program
-from artcli.cli.run_items import RUN_FIELDS, RunItem, named
+from artcli.cli.formatting import for_person, for_program
+from artcli.cli.run_items import CARD, RunItem, named
 from artcli.flows.runs import address, origin, pictures
 from artcli.flows.runs.listing import rows
 from artcli.wording import duration
 
-RUN = Schema(
-    "run-card",
-    fields=[
-        *RUN_FIELDS,
-        Field("start", "object", "what was recorded by itself: command, host, git, packages, …"),
-        Field("metrics", "object", "of each metric: kind, values, step, least, greatest, mean, last"),
-        Field("system", "object", "the same of samples of the machine"),
-        Field("files", "object", "sizes of its files by path"),
-        Field("resumes", "count", "how often it was taken up again"),
-        Field("fact", help="id of the fact that began it"),
-        Field("page", help="its address, if the remote is a server; there once the run is pushed"),
-    ],
-    columns=["id", "name", "state"],
-    key="id",
-)
 _SHOWN = 20
 """Files and packages that a card lists."""
 _WIDTH = 40
@@ -70,7 +55,7 @@ def show_run(
         return _card(console, page, item, charts)
 
     with console.pager():
-        console.record(RUN, item, text=text)
+        console.record(CARD, item, text=text)
 
 
 def _card(console: Console, page: address.Page | None, item: Mapping[str, Any], charts: Mapping[str, str]) -> str:

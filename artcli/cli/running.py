@@ -282,7 +282,7 @@ def finish(
 
 
 def values_of(console: Console, kind: str, pairs: Sequence[str], word: str | None, schema: Schema) -> None:
-    """Set keys of a run's config or summary; print all of them if none are given."""
+    """Set keys of a run's config or summary, in silence but for those who want items; else print all of them."""
     import time
 
     if active.is_disabled():
@@ -294,7 +294,10 @@ def values_of(console: Console, kind: str, pairs: Sequence[str], word: str | Non
 
         given = values.pairs(pairs)
         voice = Voice(recording.folder(console), run, console.project)
-        voice.set(kind, mask.settings(given) if kind == "config" else given, time.time())
+        kept = mask.settings(given) if kind == "config" else given
+        voice.set(kind, kept, time.time())
+        if console.flags.want_items:
+            console.rows(schema, ({"key": key, "value": value} for key, value in kept.items()))
         return
     from artcli.catalog.runs.view import view
     from artcli.flows.runs.choose import choose

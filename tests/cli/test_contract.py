@@ -11,6 +11,7 @@ import pytest
 from artcli.cli import commands, help
 from artcli.cli.commands import COMMANDS, COMMON
 from artcli.settings import SETTINGS
+from tests.cli.shelf import with_dataset
 from tests.cli.slugs import slugs
 from tests.kit.command_line import Art
 
@@ -127,3 +128,53 @@ def test_help_for_what_is_not_there(art: Art) -> None:
     assert art("help", "config", "nonsense").code == 5
     assert "hint: art help no-such-version" in art("help", "nosuchversion").err
     assert "hint: art help -a" in art("help", "nosuchslug").err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "log-artifact other data", "use dataset:v0", "get dataset:v0 copy", "edit dataset --note new", "undo",
+        "alias dataset:v0 best", "tag dataset:v0 night", "rm dataset:v0 --yes", "run start", "init other",
+        "config set jobs 1", "log-artifact other data -n", "log-metrics a=1 --run one", "run config lr=1 --run one",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("asked", [("--field", "nonsense"), ("--format", "{nonsense}"), ("--format", "{")])
+def test_a_misspelt_field_is_told_before_anything_is_done(art: Art, line: str, asked: tuple[str, str]) -> None:
+    with_dataset(art, {"a": b"a"})
+    art("run", "start", "--name", "one")
+    before, files = art("log", "--json").out, sorted(art.directory.rglob("*"))
+    result = art(*line.split(), *asked)
+    assert (result.code, result.out) == (2, "")
+    assert "hint: art help formatting" in result.err
+    assert art("log", "--json").out == before
+    assert sorted(path for path in art.directory.rglob("*") if "cache" not in path.parts) == [
+        path for path in files if "cache" not in path.parts
+    ]
+
+
+@pytest.mark.parametrize("line", ["log dataset --graph", "run logs -1", "help refs"])
+@pytest.mark.parametrize("asked", [("--field", "ref"), ("--format", "{ref}")])
+def test_what_has_no_fields_says_so(art: Art, line: str, asked: tuple[str, str]) -> None:
+    with_dataset(art, {"a": b"a"})
+    art("run", "start", "--name", "one")
+    result = art(*line.split(), *asked)
+    assert (result.code, result.out) == (2, "")
+
+
+def test_drawings_have_the_fields_of_what_they_draw(art: Art) -> None:
+    with_dataset(art, {"a.txt": b"one\n"})
+    (art.directory / "data" / "a.txt").write_bytes(b"two\n")
+    art("log-artifact", "dataset", "data")
+    assert art("diff", "dataset:v0", "dataset:v1", "--content", "--format", "{status} {path}").out == "M a.txt\n"
+    assert "+two" in art("diff", "dataset:v0", "dataset:v1", "--content", "--field", "diff").out
+    for name in ("red", "blue"):
+        art("run", "start", "--name", name)
+        art("log-metrics", "loss=1", "--run", name)
+    assert art("compare", "red", "blue", "--plot", "loss", "--format", "{name} {metric}").lines == [
+        "red loss", "blue loss",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"help"}))
+def test_the_fields_of_what_a_command_prints_are_listed(art: Art, name: str) -> None:
+    assert f"\nart {name}: " in art("help", "formatting").out

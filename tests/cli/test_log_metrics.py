@@ -100,6 +100,23 @@ def test_rows_from_standard_input(art: Art, monkeypatch: pytest.MonkeyPatch) -> 
     assert rows(art, run) == [(0, {"loss": 0.5}), (10, {"loss": 0.4}), (10, {"loss": 0.3})]
 
 
+def test_what_was_logged_is_told_where_json_is_wanted(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    art("init")
+    monkeypatch.setenv("ART_RUN_ID", run := art("run", "start").out.strip())
+    said = {"schema": "art.metrics-logged/1", "run": run, "rows": 1, "dropped": 0, "files": []}
+    assert art("log-metrics", "loss=1", "--step", "5", "--json").json == said
+    assert art("log-metrics", "loss=1", "--step", "3", "--json").json == {**said, "rows": 0, "dropped": 1}
+    (art.directory / "rows.jsonl").write_text('{"loss": 1}\n{"loss": 2, "_step": 0}\nnonsense\n{"loss": 3}\n')
+    result = art("log-metrics", "--jsonl", "rows.jsonl", "--file", "rows.jsonl", "--json")
+    assert (result.code, result.json) == (3, {**said, "rows": 2, "dropped": 1, "files": ["files/rows.jsonl"]})
+    assert art("log-metrics", "loss=4").out == art("log-metrics", "loss=4", "-q").out == ""
+    for kind in ("config", "summary"):
+        document = art("run", kind, "a=1", "token=x", "--json").json
+        assert document["schema"] == "art.run-values/1"
+        assert document["items"][0] == {"key": "a", "value": 1}
+        assert art("run", kind, "a=2").out == ""
+
+
 def test_rows_from_a_file_that_is_none(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     started(art, monkeypatch)
     for word in ("nowhere.jsonl", "."):

@@ -14,6 +14,9 @@ def test_reproduce(art: Art) -> None:
     assert "\n  -- python train.py\n" in result.out
     assert "commit bbbbbbbbbbbb is not in" in result.err
     assert art("reproduce", "run:train-2", "--script").out == result.out
+    document = art("reproduce", "run:train-2", "--json").json
+    assert (document["schema"], document["script"]) == ("art.recipe/1", result.out)
+    assert any(text.startswith("commit bbbbbbbbbbbb is not in") for text in document["missing"])
     assert art("reproduce", "run:train-2", "--run").err.count("commit bbbbbbbbbbbb is not in") == 1
     assert art("reproduce", "run:train-2", "--check", "--json").error["code"] == "cannot-reproduce"
     assert art("reproduce", "dataset:v0", "--json").error["code"] == "no-run-made-it"

@@ -44,7 +44,7 @@ def command(
     opened = cat.find(repository, refs, console.project, cat.span(wanted) if wanted else None)
     for note in dict.fromkeys(item.note for item in opened if item.note):
         console.say(note)
-    if console.flags.json or console.flags.field or console.flags.format is not None:
+    if console.flags.want_items:
         console.rows(FILE, map(_item, opened))
         return
     for item in opened:

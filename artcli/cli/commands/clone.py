@@ -15,6 +15,7 @@ from artcli.cli import bundled, transferred
 from artcli.cli.cloning import begun
 from artcli.cli.commands.remote import Url
 from artcli.cli.console import Console
+from artcli.cli.transferred import TRANSFER as TRANSFER
 from artcli.flows import remotes
 from artcli.flows.meant import given
 from artcli.flows.transfer import Request, fetch, pull

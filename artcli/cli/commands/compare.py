@@ -27,6 +27,7 @@ art compare sunny-smoke-1 lucky-bird-2 --metrics 'val/*'
 art compare -1 -2 --plot loss
 """
 
+COLUMNS_VARY = True  # with what is asked
 LINES = Schema(
     "comparison",
     fields=[
@@ -71,7 +72,7 @@ def command(
     found, lines = compare(repository, ids, metrics)
     if plot:
         drawn = {metric: _charts(repository, found, metric) for metric in plot}
-        if console.flags.json:
+        if console.flags.want_items:
             console.rows(CHARTS, _chart_items(found, drawn))
             return
         with console.pager():

@@ -10,6 +10,7 @@ import typer
 from artcli.catalog import resolve
 from artcli.cli import sizes, transferred
 from artcli.cli.console import Console
+from artcli.cli.transferred import TRANSFER as TRANSFER
 from artcli.cli.transferred import DryRun, Most
 from artcli.errors import UsageError
 from artcli.flows import remotes

@@ -98,7 +98,7 @@ def _split(console: Console, words: list[str]) -> tuple[list[str], list[bytes]]:
 
 def _show(console: Console, store: Store, comparison: Comparison, statistics: Statistics, view: str) -> None:
     changes = statistics.counted(comparison.changes())
-    if view == "content" and not console.flags.json:
+    if view == "content" and not console.flags.want_items:
         for change in changes:
             for line in textdiff.unified(store, comparison, change):
                 console.line(_colored(console, line))

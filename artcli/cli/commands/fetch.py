@@ -10,6 +10,7 @@ from artcli.catalog.place import Place
 from artcli.catalog.repository import Repository
 from artcli.cli import transferred
 from artcli.cli.console import Console
+from artcli.cli.transferred import TRANSFER as TRANSFER
 from artcli.flows import transfer
 from artcli.flows.transfer import Request, Transferred
 from artcli.progress import Progress

@@ -14,6 +14,8 @@ from artcli.catalog.remotes import Remotes
 from artcli.catalog.view import only_a_view
 from artcli.cli import examined
 from artcli.cli.console import Console
+from artcli.cli.examined import FSCK as FSCK
+from artcli.cli.examined import SUMMARY as SUMMARY
 from artcli.cli.through import view
 from artcli.errors import IntegrityError, UsageError
 from artcli.flows.fsck import Away, Examination, Level, Options, locate, repair

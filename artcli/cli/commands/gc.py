@@ -13,6 +13,7 @@ from artcli.catalog.fold import TRASH
 from artcli.catalog.runs.register import Register
 from artcli.catalog.view import View
 from artcli.cli import collected
+from artcli.cli.collected import GC as GC
 from artcli.cli.console import Console
 from artcli.errors import UsageError
 from artcli.flows.collect import Request, collect

@@ -48,9 +48,11 @@ def command(
     if len(words) > 1:
         raise UsageError("bad-usage", "one name or reference at most", hint="art log --help")
     if graph:
-        if since or author or type or oneline or console.flags.json:
+        if since or author or type or oneline or console.flags.want_items:
             message = "--graph goes with NAME, REF or RUN and -n only"
-            raise UsageError("bad-usage", message, hint="art graph --explode --json" if console.flags.json else None)
+            raise UsageError(
+                "bad-usage", message, hint="art graph --explode --json" if console.flags.want_items else None
+            )
         _draw(console, words[0] if words else None, limit)
         return
     repository = console.repository()
@@ -62,8 +64,7 @@ def command(
     read = Reader(repository, console.warn).value
     items = map(event_item, history.history(catalog, about, console.project, wanted, read=read))
     with console.pager():
-        flags = console.flags
-        if oneline or not console.for_person or flags.json or flags.field or flags.format is not None or flags.quiet:
+        if oneline or not console.for_person or console.flags.want_items or console.quiet:
             console.rows(EVENTS, items)
             return
         for item in items:

@@ -12,6 +12,7 @@ import typer
 from artcli.cli import logged as logged_as
 from artcli.cli import recording, sources, values
 from artcli.cli.console import Console
+from artcli.cli.logged import LOGGED as LOGGED
 from artcli.cli.pushing import Push, push_after
 from artcli.cli.recording import NoRecord, RunOption
 from artcli.cli.referring import MaxObjects, NoChecksum, Referring, referred

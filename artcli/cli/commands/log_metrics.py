@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time as clock
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from artcli.cli import recording, values
 from artcli.cli.console import Console
+from artcli.cli.formatting import Field, Schema
 from artcli.cli.recording import RunOption
 from artcli.errors import NotFoundError, PartialError, UsageError
 from artcli.flows.runs import active
 from artcli.flows.runs.metrics import Voice
+
+if TYPE_CHECKING:
+    from artcli.flows.runs.stream import Streamed
 
 EXAMPLES = """
 art log-metrics loss=0.31 val/mAP=.52         # a row of the run that ART_RUN_ID names; rows count by themselves
@@ -21,6 +25,18 @@ art log-metrics loss=0.29 --step 100
 art log-metrics --file model.npy              # keep a file with the run
 printf '{"loss": 0.28}\\n{"loss": 0.27}\\n' | art log-metrics --jsonl -
 """
+
+SAID = Schema(
+    "metrics-logged",
+    fields=[
+        Field("run", help="as it was named: an id, a name"),
+        Field("rows", "count", "rows that were logged, or parts of one"),
+        Field("dropped", "count", "rows whose step was over"),
+        Field("files", "words", "paths of files that were kept with the run"),
+    ],
+    columns=["run", "rows", "dropped", "files"],
+    key="run",
+)
 
 
 def command(
@@ -51,7 +67,8 @@ def command(
         raise UsageError("nothing-to-log", "say what to log", hint="art log-metrics loss=0.3")
     if active.is_disabled():
         return
-    voice = Voice(recording.folder(console), recording.named(run), console.settings.text("project"))
+    folder, word = recording.folder(console), recording.named(run)
+    voice = Voice(folder, word, console.settings.text("project"))
     at = clock.time() if time is None else _moment(time)
     row = {key: values.metric(text) for key, text in map(recording.pair, pairs or ())}
     files: dict[str, bytes | Path] = {}
@@ -64,12 +81,19 @@ def command(
         from artcli.flows.runs.pictures import kept
 
         files.update(kept(file))
-    if row and not voice.row(row, at, step, files):
+    is_late = bool(row) and not voice.row(row, at, step, files)
+    if is_late:
         console.warn(f"step {step} is over: its row is dropped; rows come in the order of their steps")
     elif files and not row:
         voice.keep(files)
-    if jsonl is not None:
-        _stream(console, voice, jsonl)
+    streamed = _stream(console, voice, jsonl) if jsonl is not None else None
+    if console.flags.want_items:  # else nothing: what is called ten thousand times is silent
+        rows, dropped = (streamed.rows, streamed.dropped) if streamed else (0, 0)
+        item = {"run": word, "rows": rows + (bool(row) and not is_late), "dropped": dropped + is_late}
+        console.record(SAID, {**item, "files": sorted(files)})
+    if streamed and streamed.bad:
+        message = f"lines left out, being no rows (JSON objects): {streamed.bad:,}, line {streamed.first:,} the first"
+        raise PartialError("lines-left-out", message)
 
 
 def _moment(text: str) -> float:
@@ -81,7 +105,7 @@ def _moment(text: str) -> float:
         return moments.parse(text)
 
 
-def _stream(console: Console, voice: Voice, path: Path) -> None:
+def _stream(console: Console, voice: Voice, path: Path) -> Streamed:
     from artcli.flows.runs.stream import stream
 
     if str(path) == "-":
@@ -96,6 +120,4 @@ def _stream(console: Console, voice: Voice, path: Path) -> None:
             raise NotFoundError("no-such-path", f"no such file: {str(path)!r}", hint="art log-metrics --help") from None
     if found.dropped:
         console.warn(f"rows dropped, their steps being over: {found.dropped:,}")
-    if found.bad:
-        message = f"lines left out, being no rows (JSON objects): {found.bad:,}, line {found.first:,} the first"
-        raise PartialError("lines-left-out", message)
+    return found

@@ -6,6 +6,7 @@ import typer
 
 from artcli.cli import bundled, transferred
 from artcli.cli.console import Console
+from artcli.cli.transferred import TRANSFER as TRANSFER
 from artcli.cli.transferred import AcceptRollback, DryRun, LimitRate, Most, Words
 from artcli.flows.transfer import pull
 

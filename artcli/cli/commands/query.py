@@ -24,6 +24,7 @@ art query "select actor, count(*) from audit group by actor" --csv
 art query --schema                        # tables and their columns
 """
 
+COLUMNS_VARY = True  # with what is asked
 TABLES = Schema(
     "query-tables",
     fields=[Field("table"), Field("columns", "words"), Field("about")],

@@ -36,6 +36,16 @@ COMPARED = Schema(
     columns=["section", "key", "state", "old", "new"],
     key="key",
 )
+SCRIPT = Schema(
+    "recipe",
+    fields=[
+        Field("run", help="id of the run that it does again"),
+        Field("script", help="for sh"),
+        Field("missing", "object", "what is not here: a commit, an input, a package"),
+    ],
+    columns=["script"],
+    key="script",
+)
 AGAIN = Schema("run-again", fields=[Field("run", help="id of the new run"), Field("of")], columns=["run"], key="run")
 
 
@@ -75,7 +85,11 @@ def command(
         if different:
             raise typer.Exit(1)
     else:
-        console.raw(script(found, known, str(repository.path.absolute())))
+        text = script(found, known, str(repository.path.absolute()))
+        if console.flags.want_items:
+            console.record(SCRIPT, {"run": id, "script": text, "missing": [obstacle.text for obstacle in known]})
+        else:
+            console.raw(text)
 
 
 def _run_of(console: Console, what: str) -> str:

@@ -26,6 +26,7 @@ art runs --state crashed,failed -q                         # ids only
 """
 
 COLUMNS = ["id", "name", "state", "job_type", "time", "duration", "tags"]
+COLUMNS_VARY = True  # with what is asked
 RUNS = Schema("runs", fields=RUN_FIELDS, columns=COLUMNS, key="id")
 GROUPS = Schema(
     "run-groups",

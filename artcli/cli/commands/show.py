@@ -13,6 +13,7 @@ from artcli.cli import cards, run_words
 from artcli.cli.console import Console
 from artcli.cli.formatting import Field, Schema
 from artcli.cli.items import EVENTS, VERSION_FIELDS, event_item, version_item
+from artcli.cli.run_items import CARD as CARD
 from artcli.errors import NotFoundError, UsageError
 from artcli.flows import history, ls
 from artcli.flows.lineage.made import Made, made

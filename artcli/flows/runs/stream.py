@@ -20,8 +20,10 @@ Row = tuple[dict[str, Any], "int | None", float]
 
 
 class Streamed(NamedTuple):
-    """What could not be logged."""
+    """What came of a stream."""
 
+    rows: int
+    """Rows that were logged."""
     dropped: int
     """Rows whose step was over."""
     bad: int
@@ -32,7 +34,7 @@ class Streamed(NamedTuple):
 
 def stream(voice: Voice, descriptor: int) -> Streamed:
     """Log what is read from `descriptor` to its end."""
-    dropped = bad = before = 0
+    logged = dropped = bad = before = 0
     first = None
     for lines in _lines(descriptor):
         rows = []
@@ -43,8 +45,9 @@ def stream(voice: Voice, descriptor: int) -> Streamed:
                 bad, first = bad + 1, first or number
         before += len(lines)
         if rows:
-            dropped += voice.rows(rows)
-    return Streamed(dropped, bad, first)
+            late = voice.rows(rows)
+            logged, dropped = logged + len(rows) - late, dropped + late
+    return Streamed(logged, dropped, bad, first)
 
 
 def _lines(descriptor: int) -> Iterator[list[bytes]]:
