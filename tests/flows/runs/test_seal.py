@@ -312,7 +312,7 @@ def test_reading_needs_no_lock(repository: Repository, monkeypatch: pytest.Monke
     def read_only(*_: object, **__: object) -> Iterator[None]:
         raise PermissionError(13, "read-only file system")
 
-    for name in ("artcli.catalog.runs.spool.flocked", "artcli.catalog.lock.held"):
+    for name in ("artcli.catalog.runs.spool.flocked", "artcli.lock.held"):
         monkeypatch.setattr(name, read_only)
     assert settle(repository) == []
     assert numbers(repository) == [1]
