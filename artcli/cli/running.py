@@ -258,8 +258,11 @@ def finish(
     console: Console, word: str | None, exit_code: int | None, failed: bool, aborted: bool, summary: Sequence[str]
 ) -> dict[str, Any] | None:
     """End a run; its item, or None where nothing is recorded."""
+    import time
+
     from artcli.flows.runs.choose import choose
     from artcli.flows.runs.ending import outcome_of
+    from artcli.flows.runs.metrics import Voice
     from artcli.flows.runs.recorder import Recorder
 
     if active.is_disabled():
@@ -273,10 +276,15 @@ def finish(
         raise ConflictError(
             "run-over", f"run '{run.name}' is over: {run.outcome}", hint=f"art run start --resume {run.id}"
         )  # fmt: skip
+    pairs = (recording.pair(word, hint="art run finish --summary loss=0.3") for word in summary)
+    said = {key: values.metric(text) for key, text in pairs}
+    if run.outcome == outcome and exit_code in (None, run.exit):  # it ended so already, and when it did is known
+        if said:
+            Voice(repository.path, run.id, console.project).set("summary", said, time.time())
+        return item(console, run.id)
     recorder = Recorder.attach(repository, run.id)
-    if summary:
-        said = (recording.pair(word, hint="art run finish --summary loss=0.3") for word in summary)
-        recorder.set("summary", {key: values.metric(text) for key, text in said})
+    if said:
+        recorder.set("summary", said)
     recorder.finish(outcome, exit_code)
     return item(console, run.id)
 

@@ -15,6 +15,7 @@ from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal
 from artcli.catalog.runs.records import LIMIT
 from artcli.catalog.runs.register import Register, Run
+from artcli.cli import formatting
 from artcli.errors import UsageError
 from artcli.flows.runs.metrics import Voice
 from artcli.flows.runs.recorder import Beginning, Recorder
@@ -80,6 +81,21 @@ def test_a_run_ends_once(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
     assert art("run", "start", "--resume", run).err.split()[1:] == ["goes", "on"]
     assert art("run", "finish").code == 0
     assert known(art, run).outcome == "finished"
+
+
+def test_what_comes_after_the_end_changes_neither_end_nor_duration(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = started(art, monkeypatch)
+    art("log-metrics", "a=1")
+    art("run", "finish", "--exit-code", "0")
+    ended, began = art("run", "show", run, "--json").json, known(art, run).time
+    assert ended["exit"] == 0
+    assert art("run", "finish", "--summary", "best=3").code == 0
+    late = str(formatting.seconds(began) + 1000)
+    assert art("log-metrics", "a=2", "--time", late).code == 0
+    found = art("run", "show", run, "--json").json
+    assert found["summary"] == {"a": 2, "best": 3}
+    assert [found[key] for key in ("exit", "finished")] == [ended[key] for key in ("exit", "finished")]
+    assert found["duration"] == pytest.approx(ended["duration"], abs=0.5)
 
 
 def test_a_lower_step_is_dropped_and_said(art: Art, monkeypatch: pytest.MonkeyPatch) -> None:

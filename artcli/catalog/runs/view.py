@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from artcli.catalog import texts
+from artcli.catalog import moments, texts
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal, records
 from artcli.catalog.runs.cache import cache_of
@@ -92,8 +92,18 @@ class RunView:
 
     @property
     def duration(self) -> float:
-        """Seconds that it ran, as far as was heard; the time between an end and a resumption is not counted."""
-        return float(self._row[6])
+        """Seconds that it ran, as far as was heard, without the time between an end and a resumption, and after it.
+
+        What is said of a run that is over, such as a metric that came out later, makes it no longer.
+        """
+        spent = float(self._row[6])
+        if self.run.finished is None or self.heard is None:
+            return spent
+        try:
+            ended = moments.seconds(self.run.finished)
+        except ValueError:
+            return spent  # a fact of another program
+        return max(0.0, spent - max(0.0, self.heard - ended))
 
     @property
     def start(self) -> dict[str, Any]:
@@ -127,7 +137,7 @@ class RunView:
         said.config = {key: [value] for key, value in self.config.items()}
         logged = {key.partition(".")[0] for key in said.metrics} | set(said.metrics)
         said.summary = {key: [value, key in logged] for key, value in self.summary.items()}
-        said.rows, said.spent = self.rows, self.duration
+        said.rows, said.spent = self.rows, float(self._row[6])
         return said
 
     @cached_property
