@@ -72,7 +72,7 @@ class Sharing:
 
     def is_link(self, path: bytes, inode: int) -> bool:
         """Whether the file of this inode was linked at `path`."""
-        return _name(path, inode) in self._links
+        return bool(self._links) and _name(path, inode) in self._links
 
     def _count(self, done: _Done) -> None:
         linked = len(done.links)

@@ -7,6 +7,7 @@ compared. Since cuts depend on the entries alone, equal stretches come to equal 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from artcli.catalog.manifest.entry import Entry, PageSource, Root
@@ -119,9 +120,11 @@ class _Cursor:
     def drain(self) -> Iterator[Entry]:
         """Go past the item and give its entries."""
         last = self._page.paths[self._at]
-        while (item := self.item) is not None and self.floor < last:
-            if isinstance(item, Entry):
-                yield item
-                self.step()
+        while self.item is not None and self.floor < last:
+            page, at = self._page, self._at
+            if isinstance(page, Leaf):
+                end = bisect_right(page.paths, last, at)
+                self.step(end - at)
+                yield from page.items[at:end]
             else:
                 self.enter()
