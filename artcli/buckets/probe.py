@@ -31,6 +31,10 @@ def probe(bucket: Bucket) -> list[str]:
     keys = [FOLDER + os.urandom(16).hex() for _ in range(2)]
     try:
         return [*_second_writer(bucket, keys[0]), *_race(bucket, keys[1])]
+    except FileNotFoundError:
+        if isinstance(bucket, DiskBucket) and bucket.root.is_dir():
+            return probe(bucket)  # somebody else's trial has ended, and took the folder away
+        raise
     finally:
         _tidy(bucket, keys)
 

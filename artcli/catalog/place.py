@@ -15,6 +15,7 @@ from pathlib import Path
 from artcli import lock
 from artcli.buckets.bucket import Bucket
 from artcli.buckets.disk import DiskBucket
+from artcli.buckets.probe import FOLDER as PROBES
 from artcli.catalog import mirror, repository
 from artcli.catalog.afresh import indexes_after
 from artcli.catalog.catalog import Catalog
@@ -38,7 +39,7 @@ def open_place(path: Path, bucket: Bucket) -> Place:
 
     Raises `IntegrityError` (`damaged-config`, `newer-format`), `ArtError` (`newer-art-needed`).
     """
-    if not any(True for _ in bucket.list("")):
+    if all(item.key.startswith(PROBES) for item in bucket.list("")):
         if isinstance(bucket, DiskBucket):
             bucket.lay_out(SHARED)
         bucket.add(CONFIG, encode_config(os.urandom(16).hex()))

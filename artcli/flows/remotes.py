@@ -13,6 +13,7 @@ from artcli.buckets.limited import Meter
 from artcli.buckets.memory import MemoryBucket
 from artcli.buckets.probe import FOLDER as PROBES
 from artcli.buckets.probe import ProvenBucket
+from artcli.buckets.scratch import TEMPORARY
 from artcli.buckets.urls import Access, directory, normal, open_bucket, settled
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
@@ -52,19 +53,30 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
 
 
 def _begun(url: str, how: Access) -> tuple[Bucket, str | None]:
-    """The bucket of a place, or of what may become one; with the id of the place, if that is known already."""
+    """The bucket of a place, or of what may become one; with the id of the place, if that is known already.
+
+    What is found where there was no place a moment ago may be one that another command has begun meanwhile.
+    """
     path = directory(url)
     if path is None:
         bucket = open_bucket(url, access=how)
         place = _place_in(bucket)
         if place is None and any(not item.key.startswith(PROBES) for item in bucket.list("")):
-            raise ConflictError("not-a-place", f"a place is made where nothing is, and something is at {url}")
+            place = _place_in(bucket)
+            if place is None:
+                raise ConflictError("not-a-place", f"a place is made where nothing is, and something is at {url}")
         return bucket, place
     if not path.parent.is_dir():
         raise _unreachable(url, "there is no such directory")
-    if not _is_place(path) and any(not found.is_dir() for found in path.rglob("*")):
+    if not _is_place(path) and _holds_files(path) and not _is_place(path):
         raise ConflictError("not-a-place", f"a place is made in an empty directory, and this is none: {path}")
     return open_bucket(url, create=True), None
+
+
+def _holds_files(path: Path) -> bool:
+    """Whether there are files below, other than of those who are making a place there, or were when the power went."""
+    making = {str(path / TEMPORARY), str(path / PROBES.rstrip("/"))}
+    return any(files for folder, _, files in os.walk(path) if folder not in making)
 
 
 def _opened(repository: Repository, bucket: Bucket, place: str | None) -> Place:

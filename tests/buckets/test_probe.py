@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -68,6 +71,24 @@ def test_what_is_safe_passes_and_nothing_is_left(tmp_path: Path, s3: Callable[[]
         assert probe(bucket) == []
         assert list(bucket.list("")) == []
     assert not (tmp_path / "probe").exists()
+
+
+def test_another_trial_in_the_same_directory_ends(tmp_path: Path) -> None:
+    """It takes the folder away, while this one is about to write there."""
+    ended = threading.Event()
+
+    def end_trials() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                os.rmdir(tmp_path / FOLDER)
+
+    other = threading.Thread(target=end_trials)
+    other.start()
+    try:
+        assert [probe(DiskBucket(tmp_path)) for _ in range(100)] == [[]] * 100
+    finally:
+        ended.set()
+        other.join()
 
 
 @pytest.mark.parametrize(

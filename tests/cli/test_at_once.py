@@ -74,6 +74,14 @@ def test_remotes(art: Art) -> None:
     assert sum(item["authority"] for item in art("remote", "ls", "--json").json["items"]) == 1
 
 
+def test_a_place_that_all_of_them_make(art: Art) -> None:
+    assert art("init").code == 0
+    names = [f"nas{number}" for number in range(COUNT)]
+    done = at_once(art, [("remote", "add", name, "../nas") for name in names])
+    assert [code for code, _ in done] == [0] * COUNT, done
+    assert len({item["place"] for item in art("remote", "ls", "--json").json["items"]}) == 1
+
+
 def test_tokens(art: Art) -> None:
     said = answer(200, json.dumps({"api": 1, "art": "9.9", "scope": "write"}).encode())
     with saying([said]) as server:

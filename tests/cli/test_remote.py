@@ -269,6 +269,8 @@ def test_what_is_no_place(machines: Machines) -> None:
     assert refused("-", machines.nas) == "bad-remote-name"
     assert not machines.nas.exists()
     (machines.nas / "packs" / "00").mkdir(parents=True)  # the power went when the place was being made
+    (machines.nas / "tmp").mkdir()
+    (machines.nas / "tmp" / "1a2b").write_text("the beginning of a config")
     machines.share()
     assert refused("nas", machines.nas) == "remote-exists"
 
