@@ -34,7 +34,8 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
     `single_writer`: the user's word that nobody else writes there; else the place must show that it is safe for many.
 
     Raises as `Remotes.add` and `open_bucket`, `NetworkError` (`remote-unreachable`), `ConflictError` (`not-a-place`)
-    where something else is, (`unsafe-place`), and as `Place.fetch`. A start that was cut off is completed.
+    where something else is, (`unsafe-place`); and as `Place.fetch`: it is a remote then. A start that was cut off is
+    completed.
     """
     Remotes(repository.path).check_new(name)
     url = settled(url)
@@ -46,7 +47,15 @@ def add(repository: Repository, name: str, url: str, *, single_writer: bool = Fa
             raise ConflictError("not-a-place", f"that is this repository itself: {url}")
         remote = Remote(name, url, place.log.place)
         Remotes(repository.path).add(remote)
-        place.fetch()
+        try:
+            place.fetch()
+        except ArtError as error:
+            error.facts = (
+                *error.facts,
+                f"'{name}' is a remote now, but what it holds could not be learned",
+                f"to try again: art fetch {name}; to forget it: art remote rm {name}",
+            )
+            raise
     finally:
         place.close()
     return remote

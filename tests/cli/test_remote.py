@@ -275,6 +275,26 @@ def test_what_is_no_place(machines: Machines) -> None:
     assert refused("nas", machines.nas) == "remote-exists"
 
 
+def test_what_is_there_cannot_be_learned(machines: Machines) -> None:
+    """The remote is known all the same, as one that git cannot fetch from is, and that is said."""
+    log(machines.laptop, a=b"a" * 5000)
+    first = machines.laptop.directory / ".art/log/0000000/0000000000"
+    sound = first.read_bytes()
+    first.chmod(0o644)
+    first.write_bytes(sound[:-9])
+    refused = machines.car("remote", "add", "laptop", str(machines.laptop.directory), "--json")
+    assert (refused.code, refused.error["code"]) == (7, "damaged-log")
+    assert refused.error["facts"][-2:] == [
+        "'laptop' is a remote now, but what it holds could not be learned",
+        "to try again: art fetch laptop; to forget it: art remote rm laptop",
+    ]
+    assert machines.car("remote", "ls", "-q").lines == ["laptop"]
+    assert machines.car("fetch", "laptop").code == 7
+    first.write_bytes(sound)
+    assert machines.car("fetch", "laptop").code == 0
+    assert machines.car("ls", "-q").lines == ["dataset"]
+
+
 def test_a_working_repository_is_a_place_too(machines: Machines) -> None:
     log(machines.laptop, a=b"a" * 5000)
     assert machines.car("remote", "add", "laptop", str(machines.laptop.directory)).code == 0
