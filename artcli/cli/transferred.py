@@ -166,11 +166,8 @@ def tell_rebased(console: Console, found: Rebased) -> None:
 
 
 def _receipt(remote: Remote, done: Transferred, verb: str) -> str:
-    what = f"{verb} {remote.name}"
+    what = f"{'would have ' if done.dry_run else ''}{verb} {remote.name}"
     if not (done.chunks or done.facts):
         return f"{what}: nothing new"
     said = f"{what}: {formatting.counted(done.facts, 'change')}, {formatting.size(done.stored)}"
-    if not done.dry_run:
-        return said
-    took = f", about {duration(done.seconds)}" if done.seconds else ""
-    return f"would have {said}{took}"
+    return f"{said}, about {duration(done.seconds)}" if done.dry_run and done.seconds else said

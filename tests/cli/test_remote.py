@@ -81,6 +81,8 @@ def test_only_what_is_lacking_travels(machines: Machines) -> None:
     log(car, a=os.urandom(300_000))
     assert car("push", "--json").json_lines[-1]["stored"] > 300_000
     assert car("push").err == "pushed to nas: nothing new\n"
+    assert car("push", "-n").err == "would have pushed to nas: nothing new\n"
+    assert car("pull", "-n").err == "would have pulled from nas: nothing new\n"
     log(car, b=b"b" * 3000)
     last = car("push", "--json").json_lines[-1]
     assert last["stored"] < 3000
