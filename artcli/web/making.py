@@ -29,6 +29,8 @@ TOGETHER = 512 * 1024
 STEP = 16 * 1024 * 1024
 """Bytes that are reserved at once for a body of which nobody has said how long it is."""
 ARCHIVES = ("application/x-tar", "application/tar")
+OF_A_VERSION = ("base", "type", "alias", "tag", "run", "description")
+"""What a query may say of the version that is to be made."""
 
 
 async def put(call: Call) -> Response:
@@ -46,6 +48,7 @@ async def put(call: Call) -> Response:
 
 
 def _wanted(call: Call) -> tuple[Wish, bytes, bool]:
+    paths.check_options(call.request, "format", *OF_A_VERSION)
     found = paths.named(call.rest)
     if found.ref != f"{found.project}/{found.name}":
         raise Refused(400, "bad-path", "a version gets its number when it is made: /files/<project>/<name>[/<path>]")
@@ -53,11 +56,18 @@ def _wanted(call: Call) -> tuple[Wish, bytes, bool]:
     kind = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
     if form not in (None, "tar"):
         raise Refused(400, "bad-archive", "an archive that comes in is a tar")
+    _check_plain(call.request)
     is_archive = form == "tar" or (not found.path and kind in ARCHIVES)
     if is_archive == bool(found.path):
         raise Refused(400, "bad-path", "a file has a path in the version, an archive (?format=tar) has none")
     _check_project(call, found.project)
     return uploads.wish(found.project, found.name, call.request, call.bearer), found.path, is_archive
+
+
+def _check_plain(request: Request) -> None:
+    """Refuse (415) a form, whose parts and their heads would be kept as if they were the file."""
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise Refused(415, "bad-form", "the body is the file itself, not a form", hint="curl -T FILE URL")
 
 
 def _check_project(call: Call, project: str) -> None:
@@ -130,6 +140,7 @@ def _told(version: Version, *, created: bool, again: bool = False) -> Response:
 
 async def begin(call: Call) -> Response:
     """POST /drafts: what version is to be made."""
+    paths.check_options(call.request, "project", "name", *OF_A_VERSION)
     project, name = paths.option(call.request, "project"), paths.option(call.request, "name")
     if not project or not name:
         raise Refused(400, "bad-query", "a draft is of a project and a name: ?project=…&name=…")
@@ -149,11 +160,13 @@ async def about(call: Call) -> Response:
         raise Refused(404, "no-such-path", "there is nothing under this path")
     draft = await run_in_threadpool(_drafts(call).get, id, call.bearer)
     files = await run_in_threadpool(lambda: [_come(file) for file in draft.files()])
-    return _draft_told(draft, 200, files=files)
+    return _draft_told(draft, 200, files=files, committed=draft.version is not None)
 
 
 async def add(call: Call) -> Response:
     """PUT /drafts/<id>/<path>: one file, whole."""
+    paths.check_options(call.request, "executable")
+    _check_plain(call.request)
     id, _, rest = call.rest.partition("/")
     path = paths.decoded(rest)
     paths.check_path(path)
@@ -176,7 +189,8 @@ async def add(call: Call) -> Response:
 
 
 async def commit(call: Call) -> Response:
-    """POST /drafts/<id>/commit: a version of what has come."""
+    """POST /drafts/<id>/commit: a version of what has come; what it is called was said when the draft began."""
+    paths.check_options(call.request)
     id, _, word = call.rest.partition("/")
     if word != "commit":
         raise Refused(404, "no-such-path", "there is nothing under this path")

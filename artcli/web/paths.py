@@ -72,6 +72,14 @@ def option(request: Request, name: str) -> str | None:
     return values[0] if values else None
 
 
+def check_options(request: Request, *known: str) -> None:
+    """Raise `Refused` (400) if the query has a name that is none of these: what is misspelt would mean nothing."""
+    for name in request.query_params:
+        if name not in known:
+            told = f"possible: {', '.join(known)}" if known else "nothing is said in the query here"
+            raise Refused(400, "bad-query", f"'{name[:64]}' means nothing to this request; {told}")
+
+
 def options(request: Request, name: str) -> list[str]:
     """All values of a name in the query."""
     values = request.query_params.getlist(name)

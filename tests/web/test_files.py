@@ -304,6 +304,13 @@ def test_requests_that_cannot_be_meant(server: Server) -> None:
     ]:  # fmt: skip
         refused = server("PUT", path, b"x")
         assert refused.status == status, (path, refused.body)
+    for path in ("/files/car/shots/a?bse=latest", "/drafts?project=car&name=shots&aliases=a"):
+        refused = server("POST", path, b"x")
+        assert (refused.status, refused.slug) == (400, "bad-query")
+        assert "base, type, alias, tag, run, description" in refused.json["detail"]
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert server("POST", "/files/car/shots/a", b"--x\r\n\r\ndata\r\n--x--\r\n", form).slug == "bad-form"
+    assert server("GET", "/files/car/shots").status == 404
     assert server("PUT", "/files/car/shots/a", b"x", {"Idempotency-Key": "a" * 201}).status == 400
     assert server("DELETE", "/files/car/data/small").status == 405
 
@@ -371,8 +378,11 @@ def test_many_files_one_by_one(serve: Serve, shelf: Art) -> None:
     assert [file["path"] for file in come] == [*(f"images/{number}.jpg" for number in range(5)), "run.sh"]
     assert server("PUT", f"{path}/images/0.jpg", b"anew" * 1000).status == 201
     assert server("GET", "/files/car/shots").status == 404
+    assert server("POST", f"{path}/commit?alias=late").slug == "bad-query"
+    assert not server("GET", path).json["committed"]
     made = server("POST", f"{path}/commit")
     assert (made.status, made.json["version"], made.json["entries"]) == (201, "shots:v0", 6)
+    assert server("GET", path).json["committed"]
     assert server("GET", "/files/car/shots:trip/images/0.jpg").body == b"anew" * 1000
     again = server("POST", f"{path}/commit")
     assert (again.status, again.json["version"]) == (200, "shots:v0")
