@@ -1,13 +1,15 @@
 """`Api`: what was recorded, asked from anywhere: artifacts, runs, and what runs said.
 
-Runs whose process is gone come to their end in the log when it is made, as with every command of the shell; else it
-changes no run's record.
+Runs whose process is gone come to their end in the log when it is made, as with every command of the shell; else a
+run's record changes by its `update` and `delete` alone.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,17 @@ from artcli.catalog.runs import liveness
 from artcli.catalog.runs import resolve as run_resolve
 from artcli.catalog.runs.register import Register
 from artcli.catalog.runs.register import Run as Known
+from artcli.catalog.runs.said import UNSET
 from artcli.catalog.runs.view import RunView, files, rows, view, views
 from artcli.errors import NotFoundError
-from artcli.flows.runs import kept, listing
+from artcli.flows.runs import address, changes, kept, listing, mask
+from artcli.flows.runs.metrics import Voice
 from artcli.flows.runs.seal import settle
-from artcli.sdk import mongo, place, sharing
+from artcli.sdk import mongo, naming, place, sharing
 from artcli.sdk.artifact import LoggedArtifact
 from artcli.sdk.current import current
 from artcli.sdk.exchange import check_type, find
+from artcli.sdk.values import plain
 
 
 class Api:
@@ -105,6 +110,8 @@ class RunRecord:
         """`path`: the `.art` folder of its repository."""
         self._path = path
         self._id = id
+        self._own: dict[str, Any] = {}
+        """What was asked for and may be changed, or was set, until `update`."""
         if seen is not None:
             self.__dict__["_view"] = seen
 
@@ -117,8 +124,9 @@ class RunRecord:
         return self._view.run
 
     def load(self, force: bool = True) -> RunRecord:
-        """Forget what was read."""
+        """Forget what was read, and what was set since the last `update`."""
         self.__dict__.pop("_view", None)
+        self._own = {}
         return self
 
     @property
@@ -127,7 +135,11 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        return self._known.name
+        return str(self._own.get("name", self._known.name))
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._own["name"] = name
 
     display_name = name
 
@@ -145,8 +157,8 @@ class RunRecord:
 
     @property
     def url(self) -> str | None:
-        """The address of its page, if one is served."""
-        return None
+        """The address of its page, if the remote is a server; the page is there once the run is pushed."""
+        return address.of(self._path, self.project, self._id)
 
     @property
     def job_type(self) -> str | None:
@@ -158,11 +170,24 @@ class RunRecord:
 
     @property
     def notes(self) -> str | None:
-        return self._view.notes
+        if "notes" not in self._own:
+            self._own["notes"] = self._view.notes
+        return self._own["notes"]  # type: ignore[no-any-return]
+
+    @notes.setter
+    def notes(self, notes: str | None) -> None:
+        self._own["notes"] = notes
 
     @property
     def tags(self) -> list[str]:
-        return list(self._view.tags)
+        """Its tags; `update` writes what was put into the list."""
+        if "tags" not in self._own:
+            self._own["tags"] = list(self._view.tags)
+        return self._own["tags"]  # type: ignore[no-any-return]
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._own["tags"] = list(tags)
 
     @property
     def created_at(self) -> str:
@@ -182,14 +207,47 @@ class RunRecord:
 
     @property
     def config(self) -> dict[str, Any]:
-        return self._view.config
+        """Its settings; `update` writes what was set."""
+        if "config" not in self._own:
+            self._own["config"] = deepcopy(self._view.config)
+        return self._own["config"]  # type: ignore[no-any-return]
 
     @property
     def summary(self) -> RecordedSummary:
-        """The last value of each metric, or as `define_metric` says, and what the program set."""
-        return RecordedSummary(self._view.summary)
+        """The last value of each metric, or as `define_metric` says, and what was set; `update` writes that."""
+        if "summary" not in self._own:
+            self._own["summary"] = RecordedSummary(deepcopy(self._view.summary), self.update)
+        return self._own["summary"]  # type: ignore[no-any-return]
 
     summary_metrics = summary
+
+    def update(self) -> None:
+        """Put into the log what was set: name, notes, tags, config, summary.
+
+        Raises `UsageError` (`bad-run-name`, `bad-tag`, `unfit-value`), TypeError for a value that JSON cannot hold.
+        """
+        repository, seen, own = place.fresh(self._path), self._view, self._own
+        notes = own["notes"] or "" if "notes" in own else None
+        changes.edit(repository, seen.run, changes.Edits(name=own.get("name"), notes=notes))
+        tags = list(map(naming.tag, own.get("tags", seen.tags)))
+        changes.set_tags(repository, seen.run, tags)
+        changes.set_tags(repository, seen.run, [tag for tag in seen.tags if tag not in tags], remove=True)
+        voice = Voice(self._path, self._id)
+        for kind, before in (("config", seen.config), ("summary", seen.summary)):
+            if news := _news(before, own.get(kind, before)):
+                voice.set(kind, mask.settings(news) if kind == "config" else news, time.time())
+        self.load()
+
+    def delete(self, delete_artifacts: bool = False) -> None:
+        """Send it to the trash, perhaps with what it logged, from where `art restore` brings it back.
+
+        Raises `ConflictError` (`run-running`; of artifacts `protected-alias`).
+        """
+        logged = self.logged_artifacts() if delete_artifacts else []
+        changes.remove(place.fresh(self._path), [self._known])
+        for version in logged:
+            version.delete(delete_aliases=True)
+        self.load()
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -269,6 +327,15 @@ class RunRecord:
 class RecordedSummary(dict[str, Any]):
     """A summary that was read: a dictionary, of which W&B's own examples ask for `_json_dict`."""
 
+    def __init__(self, found: Mapping[str, Any], save: Callable[[], None]) -> None:
+        super().__init__(found)
+        self._save = save
+
+    def update(self, *values: Any, **more: Any) -> None:
+        """Set values, and write all that was set."""
+        super().update(*values, **more)
+        self._save()
+
     @property
     def _json_dict(self) -> dict[str, Any]:
         return dict(self)
@@ -303,6 +370,13 @@ class RunFile:
 
     def __repr__(self) -> str:
         return f"<File {self.name}>"
+
+
+def _news(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What was set, and under `UNSET` the keys that were taken away."""
+    news = {key: value for key, value in plain(now).items() if key not in before or before[key] != value}
+    gone = [key for key in before if key not in now]
+    return {**news, UNSET: gone} if gone else news
 
 
 def _values(row: listing.Row, key: str) -> Sequence[Any]:

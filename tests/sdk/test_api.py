@@ -89,6 +89,44 @@ def test_a_run_as_it_was(api: wandb.Api) -> None:
         api.run("p/nothing")
 
 
+def test_a_run_is_changed_when_it_is_over(api: wandb.Api) -> None:
+    run = api.run("p/r1")
+    run.config["lr"] = 0.5
+    run.config["model"]["depth"] = 7
+    run.tags.append("late one")
+    run.tags.remove("t")
+    run.name, run.notes = "renamed", "looked at again"
+    assert api.run("p/r1").config["lr"] == 0.01  # nothing is written before update
+    run.update()
+    run.summary["best"] = 3
+    run.summary["iou"] = {"car": 0.5}
+    run.summary.update({"other": 10})  # as W&B has it, this writes at once
+    for found in (run, api.run("p/renamed")):
+        assert (found.config["lr"], found.config["model"]) == (0.5, {"depth": 7})
+        assert (found.name, found.notes, found.tags) == ("renamed", "looked at again", ["late one", "t1"])
+        assert [found.summary[key] for key in ("best", "iou", "other")] == [3, {"car": 0.5}, 10]
+        assert found.state == "finished"
+    del run.summary["iou"]
+    run.notes = None
+    run.update()
+    assert "iou" not in api.run("p/renamed").summary
+    assert api.run("p/renamed").notes is None
+    assert api.run("p/r2").config["lr"] == 0.001
+    run.name = ""
+    with pytest.raises(wandb.UsageError):
+        run.update()
+
+
+def test_a_run_is_deleted(api: wandb.Api, place: Path) -> None:
+    with wandb.init(project="p", name="last") as made:
+        (place / "a.txt").write_text("a")
+        made.log_artifact("a.txt", name="a", type="dataset")
+    api.run("p/r0").delete()
+    api.run("p/last").delete(delete_artifacts=True)
+    assert [run.name for run in api.runs("p")] == ["r1", "r2"]
+    assert not api.artifact_exists("p/a:v0")
+
+
 def test_files_of_a_run(place: Path) -> None:
     (place / "notes.txt").write_text("hello")
     with wandb.init(project="p") as run:

@@ -36,6 +36,7 @@ import artcli
 api = artcli.Api(overrides={"project": "car"})
 best = api.artifact("model:best")
 print(best.version, best.logged_by().config["lr"], best.logged_by().summary["loss"])
+print("url", best.logged_by().url)
 """
 
 
@@ -113,7 +114,7 @@ def test_what_it_makes_is_at_home_when_it_ends(notebook: Notebook, home: Art, se
     assert home("ls", "model", "-p", "car", "-q").lines == ["model:v1", "model:v0"]
     assert home("show", "model:best", "-p", "car", "--field", "producer.config.lr").out == "0.1\n"
     asked = Notebook(notebook.folder.parent / "other", **notebook.environment)(ASKS)
-    assert (asked.returncode, asked.stdout) == (0, "v1 0.1 0.5\n"), asked.stderr
+    assert (asked.returncode, asked.stdout) == (0, f"v1 0.1 0.5\nurl {url}\n"), asked.stderr
     graph = home("graph", "model:best", "--explode", "-p", "car").out
     assert "dataset:v0" in graph
 
