@@ -84,10 +84,13 @@ class HttpLine:
     """To `url`, http or https, below which all paths are; `token` goes with every request."""
 
     def __init__(
-        self, url: str, token: str | None = None, meter: Meter | None = None, *, fingerprint: str = ""
+        self, url: str, token: str | None = None, meter: Meter | None = None, *, fingerprint: str = "", place: str = ""
     ) -> None:
-        """`fingerprint`: the SHA-256, in hex, of the one certificate that the server may have, whoever signed it."""
-        self.place = url
+        """`fingerprint`: the SHA-256, in hex, of the one certificate that the server may have, whoever signed it.
+
+        `place`: the address as the user knows it, if that is another.
+        """
+        self.place = place or url
         self._meter = meter or Meter()
         self._base = url.rstrip("/")
         self._headers = {"User-Agent": f"art/{__version__}", "Accept-Encoding": "identity"}
@@ -113,8 +116,8 @@ class HttpLine:
         return not self._meter.rate
 
     def _connections(self) -> urllib3.PoolManager:
-        proxy = _proxy_of(self.place)
-        is_plain = urlsplit(self.place).scheme == "http" and urlsplit(proxy).scheme in ("", "http")
+        proxy = _proxy_of(self._base)
+        is_plain = urlsplit(self._base).scheme == "http" and urlsplit(proxy).scheme in ("", "http")
         secured = None if is_plain else (os.environ.get("ART_CA", ""), self._fingerprint)
         return _pool(proxy, secured, os.getpid())
 

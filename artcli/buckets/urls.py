@@ -27,6 +27,7 @@ from artcli.buckets.retry import PATIENCE, RetryingBucket
 from artcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from artcli.buckets.line import HttpLine
     from artcli.buckets.ssh import SshLine
 
 REPOSITORY = ".art"
@@ -71,19 +72,31 @@ def _far(url: str, access: Access) -> Bucket:
     if kind == "ssh":
         from artcli.buckets.http import HttpBucket
 
-        line = _ssh_line(url, os.environ.get("ART_SSH"), os.environ.get("ART_SSH_COMMAND"))
-        line.meter = access.meter or line.meter
-        return HttpBucket(line)
-    from artcli.buckets.line import HttpLine
-    from artcli.buckets.static import WebBucket
-
-    token = access.token or token_for(url)
+        pipe = _ssh_line(url, os.environ.get("ART_SSH"), os.environ.get("ART_SSH_COMMAND"))
+        pipe.meter = access.meter or pipe.meter
+        return HttpBucket(pipe)
+    line = http_line(url, access.token, access.meter)
     if kind == lan.SCHEME:
         from artcli.buckets.http import HttpBucket
 
-        address, fingerprint = lan.resolve(url)
-        return HttpBucket(HttpLine(address, token, access.meter, fingerprint=fingerprint))
-    return WebBucket(HttpLine(url, token, access.meter))
+        return HttpBucket(line)
+    from artcli.buckets.static import WebBucket
+
+    return WebBucket(line)
+
+
+def http_line(url: str, token: str | None = None, meter: Meter | None = None) -> HttpLine:
+    """The way to the server at `url`, http, https or art+lan; `token`: instead of what is kept for it.
+
+    Raises as `lan.resolve`.
+    """
+    from artcli.buckets.line import HttpLine
+
+    token = token or token_for(url)
+    if scheme(url) != lan.SCHEME:
+        return HttpLine(url, token, meter)
+    address, fingerprint = lan.resolve(url)
+    return HttpLine(address, token, meter, fingerprint=fingerprint, place=url)
 
 
 @lru_cache(maxsize=4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from artcli.buckets import credentials
-from artcli.buckets.urls import normal, scheme
+from artcli.buckets import credentials, lan
+from artcli.buckets.urls import http_line, normal, scheme, settled
 from artcli.errors import NotFoundError, UsageError
 
 
@@ -22,9 +22,10 @@ class Login(NamedTuple):
 def login(url: str, token: str) -> Login:
     """Keep `token` for the server at `url`, and what lies below it, after the server has taken it.
 
-    Raises `UsageError` (`bad-url`, `bad-token`, `no-server`), `AuthError` (`login-needed`), `NetworkError`.
+    Of a server in the local network the certificate is pinned, so that the token goes to no other. Raises `UsageError`
+    (`bad-url`, `bad-token`, `no-server`), `AuthError` (`login-needed`), `NetworkError`.
     """
-    address = _server(url)
+    address = settled(_server(url))
     credentials.check(token)
     found = told(address, token)
     credentials.keep(address, token)
@@ -34,11 +35,10 @@ def login(url: str, token: str) -> Login:
 def told(url: str, token: str | None = None) -> Login:
     """What the server at `url` says to the token, or to the one that is kept; raises as `login`."""
     from artcli.buckets.http import HttpBucket
-    from artcli.buckets.line import HttpLine
 
     address = _server(url)
     try:
-        said = HttpBucket(HttpLine(address, token or credentials.token_for(address))).info()
+        said = HttpBucket(http_line(address, token)).info()
     except NotFoundError:
         return Login(address, None, None)  # a server of many repositories, at none of them
     return Login(address, said.get("scope"), said.get("art"))
@@ -59,7 +59,7 @@ def logout(url: str | None) -> list[str]:
 
 
 def _server(url: str) -> str:
-    if scheme(url) not in ("http", "https"):
+    if scheme(url) not in ("http", "https", lan.SCHEME):
         raise UsageError(
             "no-server", f"one logs in to a server: {normal(url)} is none",
             facts=["such as https://host:8080/name"], hint="art help no-server",

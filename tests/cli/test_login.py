@@ -71,7 +71,9 @@ def test_a_token_that_the_server_does_not_take_is_not_kept(art: Art) -> None:
         assert b"hunter2" not in result.raw_err
         assert not kept(art).exists()
     with saying([error(404, "no-such-path")]) as server:
-        assert art("login", server.url, "--token-stdin", stdin=TOKEN).code == 0
+        above = art("login", server.url, "--token-stdin", stdin=TOKEN)
+        assert (above.code, above.out) == (0, f"{server.url}\n")
+        assert "nobody has tried the token" in above.err
         assert art("whoami", server.url, "--field", "scope").out.strip() in ("", "null")
 
 

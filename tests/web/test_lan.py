@@ -78,6 +78,22 @@ def test_it_is_found_by_name_and_pinned(serve: Serve, art: Art, tmp_path: Path) 
     assert art("pull").code == 0
 
 
+def test_a_token_is_kept_for_it(serve: Serve, art: Art, tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    secret = art("token", "create", "car", "--scope", "write", "--at", "../place").out.encode()
+    server = serve("place", "--lan", "--host", "127.0.0.1", **{lan.INTERFACE: "127.0.0.1"})
+    pinned = join_line(server).rpartition(" ")[2]
+    art("init")
+    refused = art("remote", "add", "car", pinned)
+    assert (refused.code, refused.lines) == (4, [])
+    assert f"art login {pinned} --token-stdin" in refused.err
+    assert art("login", pinned.rpartition("/")[0], "--token-stdin", stdin=secret).lines == [pinned]
+    assert art("remote", "add", "car", pinned).code == art("fetch").code == 0
+    assert art("whoami", pinned, "--field", "scope").out == "write\n"
+    assert art("logout", pinned).lines == [pinned]
+    assert art("fetch").code == 4
+
+
 def test_who_announces_a_pin_must_have_the_key(serve: Serve, art: Art, tmp_path: Path) -> None:
     """Another server says that it is the car, with the car's fingerprint; its certificate is its own."""
     from artcli.web.certificates import fingerprint, write_certificate

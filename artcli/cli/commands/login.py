@@ -13,6 +13,7 @@ from artcli.errors import UsageError
 EXAMPLES = """
 art login                                                    # not needed for a directory
 art login https://nas:8080/jetracer --token-stdin < token    # for a server that wants one
+art login art+lan://car --token-stdin < token                # which may be found by its name
 """
 
 LOGIN = Schema(
@@ -47,8 +48,13 @@ def command(
     from artcli.flows import logins
 
     found = logins.login(url, _token(console, token_stdin))
-    scope = f": {found.scope}" if found.scope else ""
-    console.record(LOGIN, found._asdict(), receipt=f"logged in to {found.url}{scope}")
+    if found.scope is None:
+        receipt = (
+            f"kept for what is below {found.url}; nothing is at this address itself, so nobody has tried the token"
+        )
+    else:
+        receipt = f"logged in to {found.url}: {found.scope}"
+    console.record(LOGIN, found._asdict(), receipt=receipt)
 
 
 def _say_that_none_is_needed(console: Console) -> None:
@@ -58,7 +64,7 @@ def _say_that_none_is_needed(console: Console) -> None:
     from artcli.catalog.remotes import Remotes
 
     for remote in Remotes(console.settings.repository).all:
-        if remote.url.startswith(("http://", "https://")):
+        if remote.url.startswith(("http://", "https://", "art+lan://")):
             console.say(f"remote '{remote.name}', if it wants a token: art login {remote.url} --token-stdin")
         else:
             console.say(f"remote '{remote.name}' is at {remote.url}")
