@@ -102,13 +102,15 @@ class SshLine:
         said, code = self._pool.farewell()
         if code is None:
             return failure
-        last = said.splitlines()[-1] if said else f"ssh ended with {code}"
+        lines = said.splitlines() or [f"ssh ended with {code}"]
+        # art says what is wrong, and then what may be done about it over there
+        last = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
         if any(word in said for word in _NEVER):
             return AuthError("not-permitted", f"{self.place}: {last}", hint="art help not-permitted")
         if code == 127 or "command not found" in said:
             return NotFoundError("no-art", f"there is no art at {self.place}: {last}", hint="art help no-art")
         if "no repository" in said:
-            return NotFoundError("no-place", f"{self.place}: {last.removeprefix('error: ')}", hint="art help no-place")
+            return NotFoundError("no-place", f"{self.place}: {last}", hint="art help no-place")
         return unreachable(self.place, last, connected=not any(word in said for word in _NOT_YET))
 
 

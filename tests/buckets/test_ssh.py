@@ -74,6 +74,7 @@ def refusal(url: str) -> ArtError:
 def test_what_goes_wrong_is_said_as_ssh_says_it(ssh: Ssh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = ssh(tmp_path / "nowhere")
     assert (type(error := refusal(url)), error.slug) == (NotFoundError, "no-place")
+    assert error.message == f"{url}: there is no repository to serve at {tmp_path / 'nowhere'}"
     monkeypatch.setenv("ART_SSH_COMMAND", "no-such-art")
     error = refusal(url)
     assert error.slug == "no-art"
