@@ -68,8 +68,8 @@ def item(done: Brought, dry_run: bool) -> dict[str, Any]:
         "path": str(done.path),
         "ref": done.version.ref,
         "digest": done.version.digest,
-        "written": plan.write,
-        "size": plan.size,
+        "written": plan.write - len(done.unbrought),
+        "size": plan.size - sum(missing.size for missing in done.unbrought),
         "cloned": done.shared.cloned,
         "linked": done.shared.linked,
         "kept": plan.keep,
@@ -84,7 +84,7 @@ def item(done: Brought, dry_run: bool) -> dict[str, Any]:
 
 def tell(console: Console, done: Brought, dry_run: bool) -> None:
     """The receipt, and what the user should know besides."""
-    plan = done.plan
+    plan, told = done.plan, item(done, dry_run)
     if done.note:
         console.say(done.note)
     if done.rescued.paths:
@@ -92,7 +92,7 @@ def tell(console: Console, done: Brought, dry_run: bool) -> None:
     if done.shared.writable:
         console.say(f"{files(done.shared.writable)} not linked, for somebody may write the originals (chmod -R a-w)")
     verb = "would write" if dry_run else "wrote"
-    written = f"{verb} {plan.write:,} of {files(plan.write + plan.keep)}, {console.size(plan.size)}{_how(done)}"
+    written = f"{verb} {told['written']:,} of {files(plan.write + plan.keep)}, {console.size(told['size'])}{_how(done)}"
     removed = f"  {'would remove' if dry_run else 'removed'} {len(plan.remove):,}" if plan.remove else ""
     what = written if plan.write else "in place"
     console.say(f"{done.version.ref}  {what}{removed}  {done.seconds:.1f} s")
@@ -114,6 +114,6 @@ def print_paths(console: Console, what: Schema, done: Sequence[Brought], dry_run
 def _how(done: Brought) -> str:
     """How many files were made without a copy of their bytes, if any."""
     cloned, linked, _ = done.shared
-    counts = {"cloned": cloned, "linked": linked, "copied": done.plan.write - cloned - linked}
+    counts = {"cloned": cloned, "linked": linked, "copied": done.plan.write - len(done.unbrought) - cloned - linked}
     told = [f"{count:,} {word}" for word, count in counts.items() if count]
     return f" ({', '.join(told)})" if cloned or linked else ""

@@ -57,6 +57,8 @@ class Tally:
 
     def __init__(self, progress: Progress) -> None:
         self.entries = self.size = self.found = self.damaged = 0
+        self.elsewhere = 0
+        """References of a version: where their bytes are, nobody looked."""
         self._progress = progress
 
     def begin(self, version: Version, path: bytes | None) -> None:
@@ -154,6 +156,8 @@ def of_version(
                 large.append(entry)
             elif entry.data is None and entry.size and entry.kind <= EXECUTABLE:
                 small.setdefault(entry.digest, []).append(entry)
+            elif entry.kind == REFERENCE:
+                tally.elsewhere += 1
             else:
                 tally.looked(1, entry.size)  # in its page, which was verified when it was read
         yield from tally.told(_small(store, small, tally, workers))

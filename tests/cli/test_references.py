@@ -59,6 +59,9 @@ def test_it_is_brought(far: Art, web: WebSource) -> None:
 
 def test_what_has_changed_is_named_and_no_script_goes_on(far: Art, web: WebSource) -> None:
     web.files["/a.txt"] = b"ALPHA"
+    assert "wrote 1 of 2 files, 4 B" in far("use", "far", "--root", "there").err
+    assert "far:v0  0 files, 0 B" in (looked := far("verify", "far")).err
+    assert "all right; 2 files kept elsewhere not looked at" in looked.err
     used = far("use", "far", "--root", "here", "--json")
     assert (used.code, used.out, used.error["code"]) == (7, "", "source-changed")
     assert web.address("/a.txt") in used.error["message"]

@@ -51,7 +51,8 @@ def command(
         console.rows(DIFFERENCE, (difference._asdict() for difference in check.differences()))
     tally = check.tally
     looked = f"{check.name}  {files(tally.entries)}, {console.size(tally.size)}, {check.seconds:.1f} s"
-    console.say(f"{looked}  {f'{tally.found:,} differ' if tally.found else 'all right'}")
+    elsewhere = f"; {files(tally.elsewhere)} kept elsewhere not looked at" if tally.elsewhere else ""
+    console.say(f"{looked}  {f'{tally.found:,} differ' if tally.found else 'all right'}{elsewhere}")
     if tally.damaged:
         what = f"{files(tally.damaged)} of {check.version.ref} {'is' if tally.damaged == 1 else 'are'}"
         message = f"{what} damaged or missing in the repository"

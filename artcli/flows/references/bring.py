@@ -32,6 +32,8 @@ class Unbrought(NamedTuple):
 
     path: bytes
     error: ArtError
+    size: int = 0
+    """Bytes that it should have."""
 
 
 class Bringer:
@@ -58,7 +60,7 @@ class Bringer:
 
     def _settle(self, entry: Entry, error: ArtError | None) -> None:
         if error is not None:
-            self.unbrought.append(Unbrought(entry.path, error))
+            self.unbrought.append(Unbrought(entry.path, error, entry.size))
 
     def _create(self, entry: Entry, progress: Progress | None = None) -> ArtError | None:
         try:
