@@ -15,6 +15,7 @@ from artcli.catalog.manifest import Entry
 from artcli.catalog.repository import Repository
 from artcli.errors import IntegrityError, NotFoundError, UsageError
 from artcli.flows.references import reference
+from artcli.flows.target import pages_of
 
 R = TypeVar("R")
 
@@ -133,7 +134,9 @@ def files(repository: Repository, ref: str, project: str, query: Query, *, recur
     Raises `NotFoundError` (`no-such-path`, …).
     """
     found = resolve.version(repository.catalog, ref, project)
-    pages, version, path = repository.store, found.version, found.path or b""
+    version, path = found.version, found.path or b""
+    all_of_it = recursive and not path and query.limit is None
+    pages = pages_of(repository, version) if all_of_it else repository.store
     items = _below(pages, version, path, recursive)
     if path:
         first = next(items, None)

@@ -30,6 +30,8 @@ from tests.store.material import noise
 from tests.web.kit import Server
 
 SOME_DOZENS = 48
+LEVELS = 16
+"""Requests for the log, the indexes and each level of a manifest."""
 LATENCY, BANDWIDTH = 0.05, 10e6
 WORKERS = 4
 METADATA = 100
@@ -256,6 +258,9 @@ def test_small_files_over_http(count: int, served: Proxy, swift: Path, monkeypat
     assert len(served.requests) == 1, served.requests
     served.forget()
     monkeypatch.setenv("ART_CACHE_DIR", str(swift / "cache"))
+    assert len(laptop("-C", served.url, "ls", "d", "-R").lines) == count
+    assert len(served.requests) <= LEVELS, served.requests
+    served.forget()
     assert laptop("-C", served.url, "get", "d", "copy").code == 0
     assert len(served.requests) <= SOME_DOZENS, served.requests
 
