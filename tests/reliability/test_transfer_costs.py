@@ -258,7 +258,7 @@ def test_small_files_over_http(count: int, served: Proxy, swift: Path, monkeypat
     assert len(served.requests) == 1, served.requests
     served.forget()
     monkeypatch.setenv("ART_CACHE_DIR", str(swift / "cache"))
-    assert len(laptop("-C", served.url, "ls", "d", "-R").lines) == count
+    assert len(laptop("-C", served.url, "ls", "d:v0", "-R").lines) == count
     assert len(served.requests) <= LEVELS, served.requests
     served.forget()
     assert laptop("-C", served.url, "get", "d", "copy").code == 0
