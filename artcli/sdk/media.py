@@ -1,12 +1,14 @@
-"""`Image`: pictures with captions and boxes, from arrays, tensors, Pillow's images, figures and files.
+"""`Image`: pictures with captions, boxes and masks, from arrays, tensors, Pillow's images, figures and files.
 
 The picture is encoded when the object is made, so what becomes of the array is no matter. Logged, it is a file of the
 run below `media/images/` and a value of W&B's form in the row:
 
-    {"_type": "image-file", "path", "format", "size", "width", "height", "digest", "caption"?, "boxes"?}
-    {"_type": "images/separated", "filenames", "count", "format", "width", "height", "captions"?, "all_boxes"?}
+    {"_type": "image-file", "path", "format", "size", "width", "height", "digest", "caption"?, "boxes"?, "masks"?}
+    {"_type": "images/separated", "filenames", "count", "format", "width", "height", "captions"?, "all_boxes"?,
+     "all_masks"?}
 
-the second for a list. Boxes stand in the row itself, as in `flows.runs.pictures`.
+the second for a list. Boxes stand in the row itself, as in `flows.runs.pictures`; a mask is a grey PNG beside the
+picture, whose values are class ids: {name: {"_type": "mask", "path", "size", "digest", "class_labels"}}.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numbers
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artcli.flows.runs import pictures
 from artcli.sdk import png, saving
@@ -33,6 +35,15 @@ GRID, LINE = 8, 2
 POSITION = "a box has a position of middle, width and height, or of minX, maxX, minY and maxY"
 
 
+class Mask(NamedTuple):
+    """The class of each pixel of a picture."""
+
+    content: bytes
+    """A grey PNG."""
+    labels: dict[str, str]
+    """Names of classes, by id."""
+
+
 class Image(Media):
     """A picture to be logged.
 
@@ -41,10 +52,11 @@ class Image(Media):
     `Image`. Axes of one element are left out. Whole numbers are values up to 255; floats are values from 0 to 1 if none
     is above 1, and stretched if one is below 0. `boxes`: {name: {"box_data": [box …], "class_labels": {id: name}}}; a
     box has `position` (in fractions, or in pixels with `domain="pixel"`), `class_id`, perhaps `scores`, `box_caption`.
-    `classes`: [{"id", "name"} …].
+    `masks`: {name: {"mask_data": array of height × width of class ids up to 255, or "path": of a PNG of these,
+    "class_labels": {id: name}}}. `classes`: [{"id", "name"} …].
 
-    Raises ValueError for another shape or format, TypeError for boxes that are none, FileNotFoundError. Formats but PNG
-    need Pillow.
+    Raises ValueError for another shape or format, TypeError for boxes and masks that are none, FileNotFoundError.
+    Formats but PNG need Pillow.
     """
 
     SUFFIX = "image-file"
@@ -52,7 +64,7 @@ class Image(Media):
     def __init__(
         self, data_or_path: Any, mode: str | None = None, caption: str | None = None, grouping: int | None = None,
         classes: Sequence[Mapping[str, Any]] | None = None, boxes: Mapping[str, Any] | None = None,
-        file_type: str | None = None,
+        masks: Mapping[str, Any] | None = None, file_type: str | None = None,
     ) -> None:  # fmt: skip
         if file_type is not None and file_type not in FORMATS:
             raise ValueError(f"file_type is {', '.join(FORMATS)}, not {file_type!r}")
@@ -69,6 +81,7 @@ class Image(Media):
             self._content = _encoded(data_or_path, mode, self.format)
         names = {int(item["id"]): str(item["name"]) for item in classes or ()}
         self._boxes = _boxes(boxes, names) if boxes else None
+        self._masks = {str(name): _mask(group, names) for name, group in _groups(masks, "masks")} if masks else {}
 
     @property
     def image(self) -> Any:
@@ -80,8 +93,10 @@ class Image(Media):
         return found
 
     def keep(self, run: Run, key: str) -> dict[str, Any]:
-        value = self._value(key)
+        value, masks = self._value(key)
         saving.put(run._recording, value["path"], self._content)
+        for path, content in masks.items():
+            saving.put(run._recording, path, content)
         return value
 
     @classmethod
@@ -90,26 +105,35 @@ class Image(Media):
         found: dict[str, Any] = {"_type": "images/separated", "count": len(kept)}
         found |= {name: kept[0][name] for name in ("format", "width", "height") if name in kept[0]}
         found["filenames"] = [value["path"] for value in kept]
-        for plural, name in (("captions", "caption"), ("all_boxes", "boxes")):
+        for plural, name in (("captions", "caption"), ("all_boxes", "boxes"), ("all_masks", "masks")):
             if any(name in value for value in kept):
                 found[plural] = [value.get(name, "" if name == "caption" else None) for value in kept]
         return found
 
     def keep_in(self, artifact: Artifact) -> dict[str, Any]:
-        """The value of an artifact's file that stands for it; the picture is put beside."""
-        value = self._value("image")
+        """The value of an artifact's file that stands for it; the picture and its masks are put beside."""
+        value, masks = self._value("image")
         path = f"{pictures.IMAGES}/{value['digest'][:20]}.{self.format}"
-        with artifact.new_file(path, mode="wb") as file:
-            file.write(self._content)
+        for name, content in {path: self._content, **masks}.items():
+            with artifact.new_file(name, mode="wb") as file:
+                file.write(content)
         return {**value, "path": path}
 
-    def _value(self, key: str) -> dict[str, Any]:
+    def _value(self, key: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The value, and the masks that it names by path."""
         value = pictures.picture(key, self._content, self.format)
         if self._caption is not None:
             value["caption"] = self._caption
         if self._boxes is not None:
             value["boxes"] = self._boxes
-        return value
+        files = {}
+        for name, mask in self._masks.items():
+            kept = pictures.picture(f"{key}_{name}", mask.content, "png")
+            path = kept["path"].replace(pictures.IMAGES, f"{pictures.IMAGES}/mask", 1)
+            files[path] = mask.content
+            found = {"_type": "mask", "path": path, "size": kept["size"], "digest": kept["digest"]}
+            value.setdefault("masks", {})[name] = {**found, "class_labels": mask.labels}
+        return value, files
 
 
 def _encoded(data: Any, mode: str | None, format: str) -> bytes:
@@ -200,13 +224,51 @@ def _bytes(found: Any) -> Any:
     return found.clip(0, 255).astype(numpy.uint8)
 
 
-# --- boxes ---
+# --- boxes and masks ---
+
+
+def _groups(groups: Any, what: str) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(groups, Mapping):
+        raise ValueError(f"{what} are a dictionary of groups")
+    return groups.items()
 
 
 def _boxes(groups: Any, classes: Mapping[int, str]) -> dict[str, Any]:
-    if not isinstance(groups, Mapping):
-        raise ValueError("boxes are a dictionary of groups")
-    return {str(name): _group(group, classes) for name, group in groups.items()}
+    return {str(name): _group(group, classes) for name, group in _groups(groups, "boxes")}
+
+
+def _mask(group: Any, classes: Mapping[int, str]) -> Mask:
+    if not isinstance(group, Mapping) or ("mask_data" in group) == ("path" in group):
+        raise TypeError("a mask is a dictionary with mask_data or a path")
+    labels = group.get("class_labels")
+    if labels is not None:
+        _check_labels(labels)
+    if "path" in group:
+        content, ids = Path(group["path"]).read_bytes(), list(classes)
+    else:
+        content, ids = _mask_pixels(group["mask_data"])
+    if labels is None:
+        labels = {id: classes.get(id, f"class_{id}") for id in ids}
+    return Mask(content, plain(labels))
+
+
+def _mask_pixels(data: Any) -> tuple[bytes, list[int]]:
+    """A PNG of an array of class ids, and which they are."""
+    import numpy
+
+    found = numpy.asarray(data.detach().cpu().numpy() if hasattr(data, "detach") else data)
+    if found.ndim != 2 or 0 in found.shape:
+        raise TypeError("mask_data is an array of height × width")
+    if found.dtype.kind not in "biu" or int(found.min()) < 0 or int(found.max()) > 255:
+        raise TypeError("mask_data has whole numbers from 0 to 255: the id of a class for each pixel")
+    return png.encode(found.astype(numpy.uint8)[:, :, None]), numpy.unique(found).astype(int).tolist()
+
+
+def _check_labels(labels: Any) -> None:
+    if not isinstance(labels, Mapping) or not all(
+        isinstance(key, numbers.Number) and isinstance(word, str) for key, word in labels.items()
+    ):
+        raise TypeError("class labels are a dictionary from numbers to texts")
 
 
 def _group(group: Any, classes: Mapping[int, str]) -> dict[str, Any]:
@@ -219,8 +281,8 @@ def _group(group: Any, classes: Mapping[int, str]) -> dict[str, Any]:
     if labels is None:
         ids = sorted({int(box["class_id"]) for box in boxes if "class_id" in box})
         labels = {id: classes.get(id, f"class_{id}") for id in ids}
-    elif not all(isinstance(key, numbers.Number) and isinstance(word, str) for key, word in labels.items()):
-        raise TypeError("class labels are a dictionary from numbers to texts")
+    else:
+        _check_labels(labels)
     found: dict[str, Any] = plain({"box_data": boxes, "class_labels": labels})
     return found
 

@@ -128,6 +128,10 @@ def _other(value: Any, run: Run | None, key: str, unknown: Unknown | None) -> An
         found = f"{value.__module__}.{value.__qualname__}"
     elif isinstance(value, Iterable) and isinstance(value, Sequence):
         found = _list(list(value), run, key, unknown)
+    elif run is not None and hasattr(value, "savefig"):  # a figure of matplotlib's, or its pyplot: as it looks now
+        from artcli.sdk.media import Image
+
+        found = Image(value).keep(run, key)
     elif unknown is not None:
         found = unknown(value)
     else:

@@ -149,6 +149,58 @@ def test_boxes_that_are_none(box: dict[str, Any]) -> None:
         wandb.Image(GREY, boxes={"p": {"box_data": [box]}})
 
 
+class Figure:
+    """What a figure of matplotlib's can do."""
+
+    def savefig(self, into: io.BytesIO, format: str) -> None:
+        Pillow.fromarray(RGB).save(into, format)
+
+
+def test_a_figure_is_logged_as_it_looks() -> None:
+    with wandb.init(project="p") as run:
+        run.log({"chart": Figure()})
+        with pytest.raises(TypeError):
+            run.log({"chart": object()})
+    ((_, row),) = rows(run.id)
+    seen: Any = row["chart"]
+    assert (seen["_type"], seen["width"], seen["height"]) == ("image-file", 7, 5)
+
+
+def test_masks_are_files_beside_the_picture(place: Path) -> None:
+    ids = (GREY > 128).astype(numpy.int64)
+    Pillow.fromarray(ids.astype(numpy.uint8)).save(place / "truth.png")
+    masks = {
+        "predictions": {"mask_data": Tensor(ids), "class_labels": {0: "road", 1: "sky"}},
+        "ground_truth": {"path": "truth.png", "class_labels": {0: "road"}},
+        "unnamed": {"mask_data": ids},
+    }
+    with wandb.init(project="p") as run:
+        image = wandb.Image(RGB, masks=masks, classes=[{"id": 1, "name": "sky"}])
+        run.log({"seen": image, "many": [image, wandb.Image(RGB)]})
+    ((_, row),) = rows(run.id)
+    seen: Any = row["seen"]
+    assert seen["masks"]["predictions"]["class_labels"] == {"0": "road", "1": "sky"}
+    assert seen["masks"]["unnamed"]["class_labels"] == {"0": "class_0", "1": "sky"}
+    many: Any = row["many"]
+    assert (many["all_masks"][0].keys(), many["all_masks"][1]) == (masks.keys(), None)
+    record = wandb.Api().run(f"p/{run.id}")
+    for mask in seen["masks"].values():
+        content = record.file(mask["path"]).read()
+        assert numpy.asarray(Pillow.open(io.BytesIO(content))).tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {}, 5, {"mask_data": 3}, {"mask_data": RGB}, {"mask_data": GREY / 255}, {"mask_data": GREY.astype(int) + 256},
+        {"mask_data": GREY, "class_labels": [1]}, {"mask_data": GREY, "path": "a.png"},
+    ],
+)  # fmt: skip
+def test_masks_that_are_none(mask: Any) -> None:
+    with pytest.raises(TypeError):
+        wandb.Image(RGB, masks={"p": mask})
+
+
 def test_an_image_in_an_artifact() -> None:
     draft = wandb.Artifact("pictures", type="dataset")
     entry = draft.add(wandb.Image(RGB, caption="c"), "one")
