@@ -17,6 +17,8 @@ from artcli.cli.parser import Art
 from artcli.errors import ArtWarning
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+AGAIN = 0.01
+"""Seconds after which a signal is raised again that was dropped."""
 
 
 class Terminated(BaseException):
@@ -52,9 +54,11 @@ def main() -> None:
     """The `art` command."""
     _prepare_streams()
     signal.signal(signal.SIGTERM, _on_terminate)
+    sys.unraisablehook = _on_dropped
     try:
         code = run(sys.argv[1:])
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is done: Ctrl-C kills the interpreter's own end
+        signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:  # it came when all was said
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
@@ -122,6 +126,20 @@ def _stopped(console: Console, word: str, code: int) -> int:
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _on_dropped(dropped: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised while something is let go of (`__del__`): of a signal it is raised again."""
+    kind = dropped.exc_type
+    if kind not in (Terminated, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+
+    def again(number: int, frame: FrameType | None) -> None:
+        raise kind
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
 
 def _prepare_streams() -> None:

@@ -22,11 +22,18 @@ from tests.cli.conftest import Probe
 from tests.kit.command_line import Art
 
 WAITING = """
-import sys, time, types, typer
+import os, sys, time, types, typer
 from artcli.cli import commands, main
-def command(ctx: typer.Context) -> None:
+class Held:
+    def __init__(self, number: int) -> None:
+        self.number = number
+    def __del__(self) -> None:
+        os.kill(os.getpid(), self.number)
+def command(ctx: typer.Context, number: int = typer.Argument(0)) -> None:
     print("ready", flush=True)
     try:
+        if number:
+            Held(number)
         time.sleep(60)
     finally:
         print("tidied", flush=True)
@@ -34,7 +41,7 @@ module = types.ModuleType("artcli.cli.commands.wait")
 module.command = command
 sys.modules[module.__name__] = module
 commands.COMMANDS["wait"] = "wait"
-sys.argv[1:] = ["wait", "now"][:1]
+sys.argv.insert(1, "wait")
 main.main()
 """
 
@@ -193,6 +200,18 @@ def test_signals_let_the_work_be_tidied(art: Art, number: signal.Signals, code: 
         out, err = run.communicate(timeout=20)
     assert (run.returncode, out) == (code, b"tidied\n")
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_counts_that_comes_while_something_is_let_go_of(number: signal.Signals, code: int) -> None:
+    """What is raised there Python drops, and goes on."""
+    with process("-c", WAITING, str(int(number)), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        try:
+            out, err = run.communicate(timeout=20)
+        finally:
+            run.kill()
+    assert (run.returncode, out) == (code, b"ready\ntidied\n")
+    assert b"gnored" not in err
 
 
 def test_a_name_that_is_no_utf8_goes_out_as_its_bytes(art: Art, tmp_path: Path) -> None:
