@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from artcli.sdk.run import Run as Run
     from artcli.sdk.settings import Settings as Settings
     from artcli.sdk.summary import Summary
+    from artcli.sdk.table import Table as Table
     from artcli.sdk.values import Histogram as Histogram
 
     run: Run | None
@@ -49,6 +50,7 @@ _HOMES = {
     "Image": "artcli.sdk.media",
     "Run": "artcli.sdk.run",
     "Settings": "artcli.sdk.settings",
+    "Table": "artcli.sdk.table",
     "UsageError": "artcli.errors",
     "define_metric": "artcli.sdk.public",
     "finish": "artcli.sdk.public",
@@ -68,9 +70,9 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "UsageError", "config",
-    "define_metric", "errors", "finish", "init", "log", "log_artifact", "login", "run", "save", "summary", "unwatch",
-    "use_artifact", "watch",
+    "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "Table", "UsageError",
+    "config", "define_metric", "errors", "finish", "init", "log", "log_artifact", "login", "run", "save", "summary",
+    "unwatch", "use_artifact", "watch",
 ]  # fmt: skip
 
 

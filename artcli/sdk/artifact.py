@@ -7,6 +7,7 @@ What the log says of it is read once, when it is found; aliases, tags, descripti
 from __future__ import annotations
 
 import datetime
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -198,6 +199,23 @@ class LoggedArtifact:
         return self.manifest[os.fspath(name)]
 
     get_path = get_entry
+
+    def get(self, name: str) -> Any:
+        """What `add` put in under a name, a picture or a table; None if there is nothing by it."""
+        from artcli.sdk.media import Image
+        from artcli.sdk.table import Table
+
+        def read(path: str) -> bytes:
+            with self.open(path) as file:
+                return bytes(file.read())
+
+        kind: type[Image] | type[Table]
+        for kind in (Table, Image):
+            suffix = f".{kind.SUFFIX}.json"
+            entry = self._find(name if name.endswith(suffix) else name + suffix)
+            if entry is not None:
+                return kind.from_kept(json.loads(read(entry.path)), read)
+        return None
 
     def open(self, path: str | os.PathLike[str], mode: str = "rb", encoding: str | None = None) -> IO[Any]:
         """A file of it to read from, anywhere in it, without writing it to the disk; `mode`: rb or r.

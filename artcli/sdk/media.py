@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import numbers
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -118,6 +118,16 @@ class Image(Media):
             with artifact.new_file(name, mode="wb") as file:
                 file.write(content)
         return {**value, "path": path}
+
+    @classmethod
+    def from_kept(cls, value: Mapping[str, Any], read: Callable[[str], bytes]) -> Image:
+        """What `keep_in` gave this value for; `read` gives the content of a path."""
+        found = cls.__new__(cls)
+        found.format, found._content = str(value.get("format") or "png"), read(value["path"])
+        found._caption, found._boxes = value.get("caption"), value.get("boxes")
+        masks = value.get("masks") or {}
+        found._masks = {name: Mask(read(mask["path"]), mask["class_labels"]) for name, mask in masks.items()}
+        return found
 
     def _value(self, key: str) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The value, and the masks that it names by path."""

@@ -78,6 +78,10 @@ def plain(value: Any, run: Run | None = None, key: str = "", unknown: Unknown | 
         return {_name(name): plain(item, run, f"{key}.{name}", unknown) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | range):
         return _list(list(value), run, key, unknown)
+    if run is not None and hasattr(value, "iloc") and hasattr(value, "columns"):  # a DataFrame
+        from artcli.sdk.table import Table
+
+        return Table(dataframe=value).keep(run, key)
     if hasattr(value, "__array__") or hasattr(value, "detach"):
         return _array(value, run, key, unknown)
     return _other(value, run, key, unknown)

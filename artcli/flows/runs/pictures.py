@@ -70,7 +70,9 @@ def picture(name: str, content: bytes, format: str) -> dict[str, Any]:
 
 
 def told(value: Any) -> str | None:
-    """What is said of the value of a picture or of several, whose own words are a screen full; None of any other."""
+    """What is said of the value of pictures or of a table, whose own words are a screen full; None of any other."""
+    if isinstance(value, Mapping) and value.get("_type") == "table-file":
+        return f"table, {value.get('nrows')} rows × {value.get('ncols')} columns"
     if not isinstance(value, Mapping) or value.get("_type") not in ("image-file", "images/separated"):
         return None
     count = value.get("count", 1)
