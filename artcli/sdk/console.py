@@ -27,7 +27,8 @@ class Capture:
 
     def __init__(self, tell: Tell) -> None:
         """`tell(kind, data, size)` gets records of kind `console`."""
-        self._ears = [Ear(sys.stdout, "stdout", tell), Ear(sys.stderr, "stderr", tell)]
+        out, err = self._ears = [Ear(sys.stdout, "stdout", tell), Ear(sys.stderr, "stderr", tell)]
+        out.other, err.other = err, out
 
     def drain(self) -> None:
         """Hand on the lines that are whole."""
@@ -57,6 +58,8 @@ class Ear:
         self._beyond: list[str] = []
         self._beyond_size = self._lost = 0
         self._listens = False
+        self.other: Ear | None = None
+        """What it has heard was said before what comes here next, and is handed on before."""
         try:
             self._write = stream.write
             self._own = "write" in vars(stream)
@@ -68,6 +71,8 @@ class Ear:
     def _both(self, text: str) -> Any:
         written = self._write(text)
         if self._listens and isinstance(text, str):
+            if self.other is not None and self.other._size:
+                self.other.drain()
             with self._lock:
                 kept = text[: self._left]
                 self._text.append(kept)

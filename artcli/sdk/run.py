@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -296,7 +297,8 @@ class Run:
         if self._hears and error is not None and not isinstance(error, SystemExit):
             # it will be printed when the run is over; its log is where it is looked for
             text = "".join(traceback.format_exception(kind, error, trace))
-            self._recording.say("console", {"stream": "stderr", "text": text}, len(text))
+            told = {"stream": "stderr", "text": text}
+            self._recording.ending.append(partial(self._recording.say, "console", told, len(text)))
         self._end(*outcome_of(error))
 
     # --- within ---

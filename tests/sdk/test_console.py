@@ -56,6 +56,21 @@ def test_of_too_much_the_end_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     assert int(tail.split()[0]) + len(head) + len(rest) == 1_600_000 + 21
 
 
+def test_streams_are_heard_in_the_order_in_which_they_spoke(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    capture = Capture(heard)
+    for number in range(3):
+        print(f"step {number}")
+        print(f"warning {number}", file=sys.stderr)
+    print("no end", end="")
+    print("Error", file=sys.stderr)
+    capture.stop()
+    said = "".join(f"step {number}\nwarning {number}\n" for number in range(3))
+    assert heard.text == said + "no endError\n"
+
+
 @pytest.mark.parametrize("stream", [None, object(), "closed"])
 def test_streams_that_cannot_be_heard(stream: object, monkeypatch: pytest.MonkeyPatch) -> None:
     if stream == "closed":
