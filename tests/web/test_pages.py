@@ -115,6 +115,7 @@ def test_what_a_page_says(shelf: Shelf, serve: Serve, monkeypatch: pytest.Monkey
     listed = server("GET", urljoin(f"/p/car/runs/{run.run}", found.all("a")[0]["href"] or ""))
     assert listed.json["version"] == "laps:v0"
     (image,) = found.all("img")
+    assert (image["width"], image["height"], image["class"]) == ("8", "6", "tiny")
     seen = server("GET", urljoin(f"/p/car/runs/{run.run}", image["src"] or ""))
     assert (seen.status, seen.headers["content-type"], seen.body) == (200, "image/png", PNG)
     run.finish("failed", 3)

@@ -30,7 +30,7 @@ def chart(key: str, series: Series, across: Sequence[float], words: str) -> str:
     band = list(zip(xs, map(y, low), map(y, high), strict=True)) if low != high else []
     curve = list(zip(xs, map(y, series.last.tolist()), strict=True))
     last = f"{series.last[-1]:.6g}"
-    told = f"{bottom:.4g} … {top:.4g}" if known else "no numbers"
+    told = "no numbers" if not known else f"{bottom:.6g}" if bottom == top else f"{bottom:.6g} … {top:.6g}"
     return (
         f"<figure><figcaption><b>{text(key)}</b> {last}</figcaption>\n"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'

@@ -38,16 +38,18 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; ma
 dt { color: var(--dim); } dd { margin: 0; }
 .notes, td { white-space: pre-wrap; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem;
-  border-bottom: 1px solid var(--line); } th { width: 35%; font-weight: normal; }
+  border-bottom: 1px solid var(--line); }
+th { width: 35%; max-width: 45vw; overflow-wrap: break-word; font-weight: normal; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .75rem; }
 figure { margin: 0; padding: .75rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--box); }
 figcaption { font-size: .85rem; } figcaption b { color: var(--ink); }
 svg { display: block; width: 100%; height: 7rem; margin: .25rem 0; overflow: visible; }
 path { vector-effect: non-scaling-stroke; } .curve { fill: none; stroke: var(--mark); stroke-width: 1.5;
   stroke-linecap: round; stroke-linejoin: round; } .band { fill: var(--band); }
-img { display: block; max-width: 100%; margin: 0 auto; }
+img { display: block; max-width: 100%; height: auto; max-height: 30rem; margin: 0 auto .25rem; object-fit: contain; }
+.tiny { width: 100%; height: 10rem; image-rendering: pixelated; }
 pre { margin: 0; padding: .75rem; max-height: 70vh; overflow: auto; white-space: pre-wrap; background: var(--box);
-  border: 1px solid var(--line); border-radius: .5rem; }
+  border: 1px solid var(--line); border-radius: .5rem; display: flex; flex-direction: column-reverse; }
 """
 
 HEADERS = {

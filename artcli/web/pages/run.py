@@ -28,6 +28,8 @@ METRICS, SAMPLES = 40, 20
 ROWS = 200
 """Entries of a table, and versions."""
 PICTURES = 24
+TINY = 100
+"""Pixels of its longer side below which a picture is too small to be seen as it is."""
 LINES, CHARACTERS = 200, 60_000
 """Of the console's end."""
 NOTES, WORDS = 20_000, 1000
@@ -49,6 +51,9 @@ class Picture(NamedTuple):
     path: str
     """Among the files of the run."""
     caption: str
+    width: int
+    height: int
+    """Pixels, as the run says; 0 if it does not."""
 
 
 def title(run: Run) -> str:
@@ -161,7 +166,12 @@ def newest(seen: RunView) -> Iterator[Picture]:
             pairs = list(zip_longest(*(_list(value.get(name)) for name in ("filenames", "captions"))))
         for path, caption in pairs:
             if isinstance(path, str) and format_of(path):
-                yield Picture(key, steps.get(key, 0), path, str(caption or ""))
+                extent = _pixels(value.get("width")), _pixels(value.get("height"))
+                yield Picture(key, steps.get(key, 0), path, str(caption or ""), *extent)
+
+
+def _pixels(value: Any) -> int:
+    return int(value) if isinstance(value, int) and 0 < value < 100_000 else 0
 
 
 def _list(value: Any) -> list[Any]:
@@ -178,11 +188,18 @@ def _pictures(run: str, found: Sequence[Picture], command: str) -> str:
     for picture in found[:PICTURES]:
         address = f"./{quote(run, safe='')}/{quote(picture.path, errors='replace')}"
         words = f"<b>{text(picture.key)}</b> step {picture.step:,} {text(picture.caption)}"
-        figures.append(
-            f'<figure><img loading="lazy" src="{address}" alt="{text(picture.caption or picture.key)}">\n'
-            f"<figcaption>{words}</figcaption></figure>\n"
-        )
+        attributes = f'src="{address}" alt="{text(picture.caption or picture.key)}"{_extent(picture)}'
+        figures.append(f'<figure><img loading="lazy" {attributes}>\n<figcaption>{words}</figcaption></figure>\n')
     return _grid(figures, _more(found, PICTURES, "images", command))
+
+
+def _extent(picture: Picture) -> str:
+    """Attributes that keep its room free until it has come; what has few pixels is shown larger, each as a square."""
+    width, height = picture.width, picture.height
+    if not width or not height:
+        return ""
+    tiny = ' class="tiny"' if max(width, height) < TINY else ""
+    return f' width="{width}" height="{height}"{tiny}'
 
 
 def _grid(figures: Sequence[str], more: str) -> str:
@@ -220,7 +237,7 @@ def _console(repository: Repository, run: str) -> str:
     if not said:
         return ""
     told = f'<p class="dim">At most {LINES} lines; all: <code>art run logs {text(run)}</code></p>\n'
-    return f"{told}<pre>{lines(said[-CHARACTERS:])}</pre>"
+    return f"{told}<pre><span>{lines(said[-CHARACTERS:])}</span></pre>"
 
 
 def _more(found: Sequence[object], shown: int, what: str, command: str) -> str:
