@@ -6,7 +6,7 @@ cache, one for each place, and may be deleted at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,11 +80,14 @@ class View(Repository):
         self.seen.close()
 
 
-def only_a_view() -> UsageError:
-    """The error for what would write."""
+def only_a_view(possible: Iterable[str] = ()) -> UsageError:
+    """The error for what would write; `possible`: commands that work instead."""
     return UsageError(
         "only-a-view",
         "another place is only looked at through -C URL",
-        facts=["versions come there by art push, from a repository of your own"],
+        facts=[
+            *([f"possible: {', '.join(sorted(possible))}"] if possible else []),
+            "for all else: art clone URL; versions come there by art push, from a repository of your own",
+        ],
         hint="art help only-a-view",
     )

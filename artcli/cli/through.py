@@ -19,7 +19,7 @@ def looked_into(url: str | None, command: str) -> str | None:
     if url is None and _is_place(here):
         url = here.as_uri()
     if url is not None and command not in THROUGH_A_URL:
-        raise only_a_view()
+        raise only_a_view(THROUGH_A_URL)
     return url
 
 

@@ -166,7 +166,11 @@ def chosen(repository: Repository, name: str | None) -> Remote:
     for remote in remotes.all:
         if remote.place == remotes.authority:
             return remote
-    raise NotFoundError("no-remote", "which remote? none gives the version numbers", hint="art remote add NAME URL")
+    known = ", ".join(remote.name for remote in remotes.all)
+    raise NotFoundError(
+        "no-remote", "which remote? none gives the version numbers", facts=[f"remotes: {known}"] if known else [],
+        hint="art remote promote NAME" if known else "art remote add NAME URL",
+    )  # fmt: skip
 
 
 def address(path: Path) -> str | None:

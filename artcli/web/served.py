@@ -56,7 +56,9 @@ def folder_of(path: Path) -> Path:
             return folder
     if path.is_dir() and all(found.name in OWN for found in path.iterdir()):
         return path
-    raise NotFoundError("no-place", f"there is no repository to serve at {path}", hint="art init")
+    several = path.is_dir() and any(found.is_dir() for found in path.iterdir())
+    facts = ["if each folder of it is one: art serve --many, and tokens --at DIR/FOLDER"] if several else []
+    raise NotFoundError("no-place", f"there is no repository to serve at {path}", facts=facts, hint="art init")
 
 
 def _is_new(bucket: Bucket) -> bool:

@@ -137,7 +137,10 @@ def test_a_clone_with_the_bytes_of_some_artifacts(machines: Machines, art: Art) 
     (machines.car.directory / "m.bin").write_bytes(b"m" * 5000)
     machines.car("log-artifact", "model", "m.bin")
     machines.car("push")
-    assert art("clone", "nas", "copy", "--only", "mod*").code == 0
+    cloned = art("clone", "nas", "copy", "--only", "mod*", "--only", "model:v0")
+    assert cloned.code == 0
+    assert "no artifact has a name like 'model:v0'" in cloned.err
+    assert "mod*" not in cloned.err
     shutil.rmtree(machines.nas)
     copy = Art(art.directory / "copy")
     assert copy("use", "model:v0").code == 0
@@ -231,7 +234,8 @@ def test_a_full_clone_is_a_repository_of_its_own(machines: Machines, art: Art) -
 
 def test_remotes_are_named_listed_moved_and_forgotten(machines: Machines) -> None:
     car = machines.car
-    assert car("push", "--json").error["code"] == "no-remote"
+    none = car("push", "--json").error
+    assert (none["code"], none["hint"]) == ("no-remote", "art remote add NAME URL")
     machines.share()
     other = machines.nas.with_name("other")
     assert car("remote", "add", "usb", f"file://{other}").code == 0
@@ -250,6 +254,9 @@ def test_remotes_are_named_listed_moved_and_forgotten(machines: Machines) -> Non
     assert car("remote", "set-url", "nas", str(other), "--json").error["code"] == "another-place"
     assert car("remote", "set-url", "nas", str(moved)).code == 0
     assert car("push", "nas").err == "pushed to nas: nothing new\n"
+    assert car("remote", "rm", "usb", "--yes").code == 0
+    none = car("push", "--json").error
+    assert (none["code"], none["facts"], none["hint"]) == ("no-remote", ["remotes: nas"], "art remote promote NAME")
     assert car("remote", "rm", "nas").code == 2
     assert car("remote", "rm", "nas", "--yes").code == 0
     assert car("push", "nas", "--json").error["code"] == "no-such-remote"

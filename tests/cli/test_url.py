@@ -64,6 +64,7 @@ def test_what_cannot_work_there_says_so(url: str, art: Art) -> None:
     for command in sorted(set(COMMANDS) - THROUGH_A_URL):
         told = art("-C", url, *words.get(command, [command, "dataset"]), "--json")
         assert (told.code, told.out) == (2, ""), command
+    assert "possible: audit, cat, du, fsck, gc, get, help, log, ls, show, verify\n" in art("-C", url, "why", "x").err
 
 
 def test_the_word_for_it(url: str, art: Art) -> None:

@@ -171,7 +171,10 @@ def test_it_ends_at_a_signal_with_what_it_is_doing(serve: Serve, tmp_path: Path)
 
 def test_where_it_cannot_be(art: Art, tmp_path: Path) -> None:
     (tmp_path / "work" / "file").write_text("x")
-    assert art("serve", ".", "--json").error["code"] == "no-place"
+    (art.directory / "some").mkdir()
+    several = art("token", "create", "car", "--at", ".", "--json").error
+    assert several["code"] == art("serve", ".", "--json").error["code"] == "no-place"
+    assert "art serve --many" in several["facts"][0]
     assert art("serve", "--many", "nowhere", "--json").error["code"] == "no-place"
     art("init")
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -60,7 +60,7 @@ def command(
             console.progress() as progress,
         ):
             done = fetch(repository, place, progress)
-            request = Request(None if full else _versions(repository, only or []))
+            request = Request(None if full else _versions(console, repository, only or []))
             if request.versions is None or request.versions:
                 brought = pull(repository, place, request, progress)
                 chunks, stored = done.chunks + brought.chunks, done.stored + brought.stored
@@ -77,7 +77,11 @@ def _origin(path: Path, url: str) -> Remote:
         return remotes.add(repository, ORIGIN, url)
 
 
-def _versions(repository: Repository, globs: list[str]) -> frozenset[str]:
-    """The ids of all live versions of artifacts that match."""
-    versions = repository.catalog.versions()
+def _versions(console: Console, repository: Repository, globs: list[str]) -> frozenset[str]:
+    """The ids of all live versions of artifacts that match; a glob that none does is said."""
+    versions = list(repository.catalog.versions())
+    names = {version.name for version in versions}
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            console.warn(f"no artifact has a name like '{glob}': its bytes come when they are asked for")
     return frozenset(version.id for version in versions if any(fnmatchcase(version.name, glob) for glob in globs))
