@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from artcli.buckets.bucket import Bucket
 from artcli.catalog.catalog import Version
@@ -216,6 +216,13 @@ class TeamMachine(RuleBasedStateMachine):
         return f"{who} shows {observed(repository)}; the model is {self.team[who]}, {self.shown(who).summary()}"
 
     # --- what the team does ---
+
+    @initialize(logged=st.lists(st.tuples(members, names, plans), min_size=1, max_size=4))
+    def begin(self, logged: list[tuple[str, str, dict[str, int]]]) -> None:
+        """Most lives lack some of the rules, and without `log` there would be nothing to live with."""
+        for who, name, plan in logged:
+            self.log(who, name, plan)
+            self.push(who)
 
     @rule(who=members, name=names, plan=plans)
     def log(self, who: str, name: str, plan: dict[str, int]) -> None:
