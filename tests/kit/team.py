@@ -128,6 +128,9 @@ class TeamMachine(RuleBasedStateMachine):
         self.workers = {name: Worker(self.world, name) for name in TEAM}
         self.place: list[Deed] = []
         self.team = {name: Member([]) for name in TEAM}
+        self.last = ""
+        """The last entry of the place, be it of deeds or of gc, and who is known to have read it."""
+        self.readers: set[str] = set()
         self.crash: Crash | None = None
         self.numbers = 0
         self.history: list[str] = []
@@ -165,7 +168,12 @@ class TeamMachine(RuleBasedStateMachine):
         """
         before = self.team[who]
         done = before._replace(seen=len(after), here=before.here.union(brings))
-        if self._survives(who, run):
+        survived = self._survives(who, run)
+        last = max((item.key for item in self.world.shared.list("log/")), default="")
+        if last != self.last:
+            self.last, self.readers = last, set()
+        if survived:
+            self.readers.add(who)
             self.place, self.team[who] = after, done
             assert self._agrees(who, done), self._told(who)
             return
@@ -325,16 +333,14 @@ class TeamMachine(RuleBasedStateMachine):
     def bring_the_place_back_from_an_old_copy(self) -> None:
         """Whoever has seen more says so, and brings nothing there, until what was lost is there again."""
         shared = self.world.shared
-        lost = [item.key for item in shared.list("log/")][-1]
-        data = shared.get(lost)
-        shared.delete(lost)
+        data = shared.get(self.last)
+        shared.delete(self.last)
         left = list(shared.list(""))
-        for who, member in self.team.items():
-            if member.seen == len(self.place):
-                for command in (Machine.push, Machine.pull):
-                    assert self._refusal(who, command) == "remote-rolled-back"
+        for who in sorted(self.readers):
+            for command in (Machine.push, Machine.pull):
+                assert self._refusal(who, command) == "remote-rolled-back"
         assert list(shared.list("")) == left
-        shared.add(lost, data)
+        shared.add(self.last, data)
 
     def _refusal(self, who: str, command: Callable[[Machine], object]) -> str:
         try:
