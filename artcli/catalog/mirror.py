@@ -93,18 +93,34 @@ def _ask(remote: Log, numbers: Sequence[int]) -> list[bytes | None]:
     return found[: long[MOST_LONG]] if len(long) > MOST_LONG else found
 
 
+def has_news(remote: Log, head: Head) -> bool:
+    """Whether `remote` goes on after `head`, its last entry here: one question.
+
+    Raises `ConflictError` (`remote-rolled-back`) if it does not even reach that far.
+    """
+    numbers = [n for n in (head.n, head.n + 1) if n >= 0]
+    found = get_many(remote.bucket, [Piece(entry_key(n), 0, 1) for n in numbers])
+    if head.n >= 0 and found[0] is None:
+        raise _rolled_back(head)
+    return found[-1] is not None
+
+
 def check_reaches(remote: Log, head: Head) -> None:
     """Raise `ConflictError` (`remote-rolled-back`) unless `remote` still has the entry that was its last one here."""
     if head.n < 0:
         return
     entry = remote.read(head.n)
     if entry is None or entry.digest != head.digest:
-        raise ConflictError(
-            "remote-rolled-back",
-            f"the log of the remote no longer has entry {head.n} as it was seen here",
-            facts=["an old copy of it was put in place, or files were deleted there"],
-            hint="art help remote-rolled-back",
-        )
+        raise _rolled_back(head)
+
+
+def _rolled_back(head: Head) -> ConflictError:
+    return ConflictError(
+        "remote-rolled-back",
+        f"the log of the remote no longer has entry {head.n} as it was seen here",
+        facts=["an old copy of it was put in place, or files were deleted there"],
+        hint="art help remote-rolled-back",
+    )
 
 
 def check_ends(remote: Log, head: Head) -> None:

@@ -106,6 +106,10 @@ class Place:
             self.follower.follow()
         return self.follower.head.n - before.n
 
+    def has_news(self) -> bool:
+        """Whether there is an entry that is not in the mirror; raises as `mirror.has_news`."""
+        return mirror.has_news(self.log, self.follower.head)
+
     def check(self) -> None:
         """Raise `ConflictError` (`remote-rolled-back`) unless the log there still has all that was mirrored."""
         mirror.check_reaches(self.log, self.follower.head)

@@ -27,7 +27,7 @@ def rolled_back(machines: Machines) -> Machines:
 
 
 def test_it_is_refused(rolled_back: Machines) -> None:
-    for command in ("push", "pull"):
+    for command in ("push", "pull", "fetch", "sync"):
         told = rolled_back.laptop(command, "--json")
         assert (told.code, told.error["code"]) == (6, "remote-rolled-back")
     assert set(versions(rolled_back.laptop).values()) == {"dataset:v0", "dataset:v1"}

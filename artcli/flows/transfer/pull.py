@@ -37,14 +37,14 @@ WORKERS = 8
 def fetch(repository: Repository, place: Place, progress: Progress | None = None) -> Transferred:
     """Bring the log of `place` to its mirror, and pages and texts beside it; one request where there is no news.
 
-    Raises as `Place.fetch`.
+    Raises as `Place.fetch` and `Place.has_news`.
     """
     started = time.monotonic()
     told = progress or Silent()
     told.phase("fetching")
     standing = Standing(repository)
     with place.at_work(), repository.reading():
-        news = place.fetch()
+        news = place.fetch() if place.has_news() else 0
         if news or place.follower.head.n < 0:
             place.check_whole()  # without news one request is all that is asked
         facts, price = _keep(repository, place, told)
