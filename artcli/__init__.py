@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from artcli.sdk.config import Config as Config
     from artcli.sdk.draft import Artifact as Artifact
     from artcli.sdk.media import Image as Image
+    from artcli.sdk.public import alert as alert
     from artcli.sdk.public import define_metric as define_metric
     from artcli.sdk.public import finish as finish
     from artcli.sdk.public import log as log
     from artcli.sdk.public import log_artifact as log_artifact
+    from artcli.sdk.public import log_model as log_model
     from artcli.sdk.public import login as login
     from artcli.sdk.public import save as save
+    from artcli.sdk.public import termerror as termerror
+    from artcli.sdk.public import termlog as termlog
+    from artcli.sdk.public import termwarn as termwarn
     from artcli.sdk.public import unwatch as unwatch
     from artcli.sdk.public import use_artifact as use_artifact
+    from artcli.sdk.public import use_model as use_model
     from artcli.sdk.public import watch as watch
     from artcli.sdk.run import Run as Run
     from artcli.sdk.settings import Settings as Settings
@@ -52,15 +58,21 @@ _HOMES = {
     "Settings": "artcli.sdk.settings",
     "Table": "artcli.sdk.table",
     "UsageError": "artcli.errors",
+    "alert": "artcli.sdk.public",
     "define_metric": "artcli.sdk.public",
     "finish": "artcli.sdk.public",
     "init": "artcli.sdk.beginning",
     "log": "artcli.sdk.public",
     "log_artifact": "artcli.sdk.public",
+    "log_model": "artcli.sdk.public",
     "login": "artcli.sdk.public",
     "save": "artcli.sdk.public",
+    "termerror": "artcli.sdk.public",
+    "termlog": "artcli.sdk.public",
+    "termwarn": "artcli.sdk.public",
     "unwatch": "artcli.sdk.public",
     "use_artifact": "artcli.sdk.public",
+    "use_model": "artcli.sdk.public",
     "watch": "artcli.sdk.public",
 }
 _CURRENT = {
@@ -70,15 +82,16 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "Table", "UsageError",
-    "config", "define_metric", "errors", "finish", "init", "log", "log_artifact", "login", "run", "save", "summary",
-    "unwatch", "use_artifact", "watch",
+    "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "Table",
+    "UsageError", "alert", "config", "define_metric", "errors", "finish", "init", "log", "log_artifact",
+    "log_model", "login", "run", "save", "summary", "termerror", "termlog", "termwarn", "unwatch", "use_artifact",
+    "use_model", "watch",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"artcli has no {name!r}")
+        raise AttributeError(f"artcli has no {name!r}; `art help wandb` says what it has of W&B's names")
     from importlib import import_module
 
     if name in _CURRENT:

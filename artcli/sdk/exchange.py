@@ -135,6 +135,13 @@ def use_artifact(
     return record
 
 
+def use_model(run: Run, name: str) -> str:
+    """`Run.use_model`."""
+    model = run.use_artifact(name, type="model")
+    folder = str(model.download())
+    return os.path.join(folder, model.files()[0].path) if model.file_count == 1 else folder
+
+
 def use_reference(run: Run, uri: str, use_as: str | None) -> None:
     """`Run.use_reference`."""
     path = place.of_run(run)

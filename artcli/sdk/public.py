@@ -53,6 +53,21 @@ def use_artifact(artifact_or_name: Any, *args: Any, **kwargs: Any) -> Any:
     return active("use_artifact").use_artifact(artifact_or_name, *args, **kwargs)
 
 
+def log_model(path: str | Path, name: str | None = None, aliases: Any = None) -> None:
+    """`Run.log_model` of the current run."""
+    active("log_model").log_model(path, name, aliases)
+
+
+def use_model(name: str) -> str:
+    """`Run.use_model` of the current run."""
+    return active("use_model").use_model(name)
+
+
+def alert(title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:
+    """`Run.alert` of the current run."""
+    active("alert").alert(title, text, level, wait_duration)
+
+
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """End the current run; without one nothing happens."""
     run = current()
@@ -64,6 +79,17 @@ def login(*args: Any, **kwargs: Any) -> bool:
     """Nothing to log in to: runs are recorded on this machine. Says so, and returns True."""
     say("no login is needed: runs are recorded in the .art folder of this directory or above it")
     return True
+
+
+def termlog(string: str = "", newline: bool = True, repeat: bool = True) -> None:
+    """Say a line on stderr, once if `repeat` is false."""
+    if repeat or string not in _termed:
+        _termed.add(string)
+        say(string)
+
+
+termwarn = termerror = termlog
+_termed: set[str] = set()
 
 
 class Before:

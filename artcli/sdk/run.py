@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from artcli.sdk.metric import Axes, Metric, definition
 from artcli.sdk.settings import Settings
 from artcli.sdk.summary import Summary
 from artcli.sdk.values import SCALARS, plain
+from artcli.sdk.voice import say
 
 if TYPE_CHECKING:
     from artcli.sdk.recording import Recording
@@ -272,6 +273,30 @@ class Run:
 
         self._alive("use_artifact")
         return exchange.use_artifact(self, artifact_or_name, type, aliases, use_as)
+
+    def log_model(self, path: str | Path, name: str | None = None, aliases: Sequence[str] | str | None = None) -> None:
+        """Make a version of type `model` of a file or directory; raises as `log_artifact`."""
+        self.log_artifact(path, name, "model", aliases)
+
+    def use_model(self, name: str) -> str:
+        """Bring a model; returns where its file is, or the directory if it has several. Raises as `use_artifact`."""
+        from artcli.sdk import exchange
+
+        return exchange.use_model(self, name)
+
+    def log_code(
+        self, root: str | Path = ".", name: str | None = None,
+        include_fn: Callable[..., bool] | None = None, exclude_fn: Callable[..., bool] | None = None,
+    ) -> Any:  # fmt: skip
+        """Make a version of the Python files below `root`, or of what the functions want; None if there are none."""
+        from artcli.sdk import code
+
+        self._alive("log_code")
+        return code.log_code(self, root, name, include_fn, exclude_fn)
+
+    def alert(self, title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:
+        """Say it on stderr, which the run records; nobody is written to."""
+        say(f"alert: {title}: {text}")
 
     def use_reference(self, uri: str, use_as: str | None = None) -> None:
         """Note that the run used something that lies elsewhere, by its address."""

@@ -13,7 +13,7 @@ def test_every_public_name_can_be_had() -> None:
     for name in artcli.__all__:
         getattr(artcli, name)
     assert set(artcli.__all__) <= set(dir(artcli))
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="art help wandb"):
         artcli.nonsense  # noqa: B018
 
 
