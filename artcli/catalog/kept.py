@@ -49,8 +49,11 @@ class Kept:
         """Count on what was written, up to entry `mark`: indexes that were merged into new ones go."""
         for name in flushed.remove:
             self._bucket.delete(index_key(name))
-        if mark is None:
-            return
+        if mark is not None:
+            self.looked_at(mark)
+
+    def looked_at(self, mark: int) -> None:
+        """Nothing more is to be brought for the facts up to entry `mark`."""
         fresh = self._mark.with_name(f"{self._mark.name}.{os.getpid()}")
         fresh.write_text(str(mark))
         os.replace(fresh, self._mark)

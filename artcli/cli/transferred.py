@@ -169,5 +169,6 @@ def _receipt(remote: Remote, done: Transferred, verb: str) -> str:
     what = f"{'would have ' if done.dry_run else ''}{verb} {remote.name}"
     if not (done.chunks or done.facts):
         return f"{what}: nothing new"
-    said = f"{what}: {formatting.counted(done.facts, 'change')}, {formatting.size(done.stored)}"
+    changes = f"{formatting.counted(done.facts, 'change')}, " if done.facts else ""
+    said = f"{what}: {changes}{formatting.size(done.stored)}"
     return f"{said}, about {duration(done.seconds)}" if done.dry_run and done.seconds else said

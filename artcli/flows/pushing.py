@@ -57,9 +57,11 @@ def sync(path: Path, remote: str | None = None, progress: Progress | None = None
             settle(repository)  # what dead processes have left of their runs
         found = remotes.chosen(repository, remote)
         with closing(remotes.reach(repository, found)) as place:
+            looked_at = place.kept.mark
             pushed = push(repository, place, progress=told)
+            own = pushed.facts if place.kept.mark == looked_at else 0  # they come back, among others'
             fetched = fetch(repository, place, told)
-            fetched = fetched._replace(facts=max(0, fetched.facts - pushed.facts))  # its own come back
+            fetched = fetched._replace(facts=max(0, fetched.facts - own))
             rates.remember(path, found.place, pushed.stored, pushed.seconds)
     both = pushed.rebased, fetched.rebased
     rebased = Rebased([one for part in both for one in part.renumbered], [one for part in both for one in part.unmoved])

@@ -232,6 +232,23 @@ def test_a_full_clone_is_a_repository_of_its_own(machines: Machines, art: Art) -
     assert art("clone", str(copy.directory), "copy", "--json").error["code"] == "destination-not-empty"
 
 
+def test_a_fetch_tells_of_what_others_have_done(machines: Machines) -> None:
+    car, laptop = machines.car, machines.laptop
+    machines.share()
+    for number in (1, 2):
+        log(car, a=bytes([number]) * 5000)
+        assert car("push").code == 0
+        assert car("fetch").err == "fetched from nas: nothing new\n"
+    assert laptop("fetch", "--json").json_lines[-1]["facts"] > 0
+    log(laptop, b=b"b" * 5000)
+    log(car, c=b"c" * 5000)
+    assert laptop("push").code == 0
+    assert (told := car("sync", "--json").json)["pushed"] == told["fetched"] == 1
+    assert laptop("sync", "--json").json["fetched"] == 1
+    assert car("pull").err.startswith("pulled from nas: 73 B")  # and not "0 changes"
+    assert laptop("sync", "--json").json["fetched"] == 0
+
+
 def test_remotes_are_named_listed_moved_and_forgotten(machines: Machines) -> None:
     car = machines.car
     none = car("push", "--json").error

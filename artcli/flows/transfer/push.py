@@ -46,7 +46,10 @@ def push(repository: Repository, place: Place, request: Request = ALL, progress:
     with place.at_work(), repository.reading():
         standing = Standing(repository)
         unsettled = repository.follower.fold.unsettled if place.is_authority_of(repository) else None
-        done = _Push(repository, place, request, progress or Silent(), unsettled).run()
+        work = _Push(repository, place, request, progress or Silent(), unsettled)
+        done = work.run()
+        if done.facts and not request.dry_run and place.kept.mark == work.before:
+            place.kept.looked_at(work.before + 1)  # what was made here need not be looked at by the next fetch
     repository.refresh()
     return done._replace(rebased=standing.since(repository))
 
@@ -111,6 +114,8 @@ class _Push:
         self.progress = progress
         self.started = time.monotonic()
         self.copied = self.stored = 0
+        self.before = -1
+        """The entry of the place's log that ours, or the last of ours, follows."""
 
     def run(self) -> Transferred:
         self.progress.phase("comparing")
@@ -180,6 +185,7 @@ class _Push:
             if self.place.catalog.condemned() != standing:
                 raise _Moved
             self.repository.refresh()
+            self.before = self.place.follower.head.n
             return [*index_fact(flushed), *(event.fact for event in self._lacking())]
 
         try:
