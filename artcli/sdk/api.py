@@ -31,6 +31,9 @@ from artcli.sdk.current import current
 from artcli.sdk.exchange import check_type, find
 from artcli.sdk.values import plain
 
+CLOCK = ("_step", "_timestamp", "_runtime")
+"""Keys of a summary that nobody sets."""
+
 
 class Api:
     """Questions to the repository of the current run or of the working directory."""
@@ -214,9 +217,14 @@ class RunRecord:
 
     @property
     def summary(self) -> RecordedSummary:
-        """The last value of each metric, or as `define_metric` says, and what was set; `update` writes that."""
+        """The last value of each metric, or as `define_metric` says, and what was set; `update` writes that.
+
+        `_step` and `_timestamp` are those of what was said last, `_runtime` are seconds.
+        """
         if "summary" not in self._own:
-            self._own["summary"] = RecordedSummary(deepcopy(self._view.summary), self.update)
+            seen = self._view
+            clock = dict(zip(CLOCK, (seen.next_step - 1, seen.heard, seen.duration), strict=True))
+            self._own["summary"] = RecordedSummary({**deepcopy(seen.summary), **clock}, self.update)
         return self._own["summary"]  # type: ignore[no-any-return]
 
     summary_metrics = summary
@@ -234,7 +242,8 @@ class RunRecord:
         changes.set_tags(repository, seen.run, [tag for tag in seen.tags if tag not in tags], remove=True)
         voice = Voice(self._path, self._id)
         for kind, before in (("config", seen.config), ("summary", seen.summary)):
-            if news := _news(before, own.get(kind, before)):
+            now = own.get(kind, before)
+            if news := _news(before, {key: now[key] for key in now if kind == "config" or key not in CLOCK}):
                 voice.set(kind, mask.settings(news) if kind == "config" else news, time.time())
         self.load()
 
@@ -264,9 +273,9 @@ class RunRecord:
     ) -> Any:  # fmt: skip
         """At most `samples` rows, evenly chosen: a DataFrame where pandas is installed and wanted, else a list.
 
-        `keys`: only these, of rows that have them all.
+        `keys`: only these and `x_axis`, of rows that have them all.
         """
-        found = list(self.scan_history(list(keys) if keys else None))
+        found = list(self.scan_history(list(dict.fromkeys((x_axis, *keys))) if keys else None))
         if len(found) > samples > 0:
             found = [found[index * (len(found) - 1) // max(1, samples - 1)] for index in range(samples)]
         if not pandas:

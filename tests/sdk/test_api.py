@@ -83,6 +83,9 @@ def test_a_run_as_it_was(api: wandb.Api) -> None:
     assert "cwd" in run.metadata
     assert [row["loss"] for row in run.history(pandas=False)] == [0.01 * step for step in range(10)]
     assert [row["_step"] for row in run.history(samples=4, pandas=False)] == [0, 3, 6, 9]
+    assert run.history(keys=["other"], pandas=False)[:2] == [{"_step": 1, "other": 1}, {"_step": 3, "other": 3}]
+    assert run.history(keys=["loss"], x_axis="other", pandas=False)[0] == {"other": 1, "loss": 0.01}
+    assert (run.summary["_step"], run.summary["_runtime"] >= 0, run.summary["_timestamp"] > 1e9) == (9, True, True)
     assert list(run.scan_history(keys=["other"], min_step=2, max_step=6)) == [{"other": 3}, {"other": 5}]
     assert (run.used_artifacts(), run.logged_artifacts()) == ([], [])
     with pytest.raises(NotFoundError):
@@ -110,6 +113,7 @@ def test_a_run_is_changed_when_it_is_over(api: wandb.Api) -> None:
     run.notes = None
     run.update()
     assert "iou" not in api.run("p/renamed").summary
+    assert "_step" not in api.run("p/renamed")._view.summary
     assert api.run("p/renamed").notes is None
     assert api.run("p/r2").config["lr"] == 0.001
     run.name = ""
