@@ -46,8 +46,8 @@ class Quota:
     def take(self, size: int) -> None:
         """For `Room`."""
         with self._lock:
-            if not self._has_room(size):
-                raise Refused(507, "quota-used-up", "this place has no room for that", hint="art gc   (at the server)")
+            if lacking := self._lacking(size):
+                raise Refused(507, "quota-used-up", lacking, hint="art gc   (at the server)")
             self._coming += size
 
     def _done(self, size: int, *, added: bool) -> None:
@@ -55,19 +55,22 @@ class Quota:
             self._coming -= size
             self._used += size if added else 0
 
-    def _has_room(self, size: int) -> bool:
+    def _lacking(self, size: int) -> str | None:
+        """Why there is no room for so many bytes more; None: there is."""
         if isinstance(self._bucket, DiskBucket):
             status = os.statvfs(self._bucket.root)
             if status.f_bavail * status.f_frsize < size + self._coming + RESERVE:
-                return False
+                return "the server's disk is full"
         if self._most is None:
-            return True
+            return None
         wanted = size + self._coming
         if time.monotonic() - self._counted < FRESH and self._used + wanted <= self._most:
-            return True
+            return None
         self._used = sum(item.size for folder in COUNTED for item in self._bucket.list(folder))
         self._counted = time.monotonic()
-        return self._used + wanted <= self._most
+        if self._used + wanted <= self._most:
+            return None
+        return f"it may hold {self._most:,} bytes, and holds {self._used:,}; {wanted:,} more are too many"
 
 
 class Room:

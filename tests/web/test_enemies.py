@@ -304,7 +304,9 @@ def test_a_quota_is_asked_before_the_body(serve: Serve, tmp_path: Path) -> None:
     head = f"PUT /v1/o/{objects[3][0]} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(objects[3][1])}\r\n"
     heard = server.raw(f"{head}If-None-Match: *\r\nX-Art-B3: {objects[3][0][-64:]}\r\n\r\n".encode(), then=0.5)
     assert b" 507 " in heard.splitlines()[0], "no byte of the body was sent"
-    assert server("PUT", "/files/p/a/b", b"x" * 700_000).status == 507
+    full = server("PUT", "/files/p/a/b", b"x" * 700_000)
+    assert full.status == 507
+    assert full.json["detail"].startswith("it may hold 1,000,000 bytes, and holds 8")
     assert server("DELETE", f"/v1/o/{objects[0][0]}").status == 204
     assert server.put(objects[2][0], objects[2][1]).status == 201, "what was deleted makes room"
 
