@@ -20,7 +20,9 @@ from starlette.requests import Request
 from artcli.buckets.incoming import Incoming
 from artcli.catalog import manifest, resolve
 from artcli.catalog.catalog import Catalog, Version
+from artcli.catalog.fold import LIVE
 from artcli.catalog.manifest import DIRECTORY, EXECUTABLE, FILE, SYMLINK, Entry
+from artcli.catalog.runs.register import Register
 from artcli.content import digest_of
 from artcli.errors import NotFoundError
 from artcli.flows.drafting import Drafting
@@ -37,6 +39,14 @@ MOST_AT_ONCE = PIECE
 MOST_FOLDERS = 100_000
 REQUEST = "art.request"
 """Metadata of a version: which request made it, so that the same request makes no second one."""
+COMPRESSED = {
+    "gzip": b"\x1f\x8b",
+    "xz": b"\xfd7zXZ\0",
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "bzip2": b"BZh",
+    "zip": b"PK\x03\x04",
+}
+"""Archives that are no plain tar, by how they begin."""
 _KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 
@@ -89,6 +99,7 @@ class Upload:
         with desk.repository() as repository:
             repository.refresh()
             base = _base(repository.catalog, wanted)
+            _check_run(repository.catalog, wanted)
         self._base = f"{base.project}/{base.ref}" if base else None
         self.draft = Drafting(desk.served.path, base.root if base else None, bucket=desk.served.bucket)
         self.draft.repository.actor = bearer.name if bearer.name != "-" else None
@@ -118,6 +129,8 @@ class Upload:
 
     def add_tar(self, body: Incoming) -> None:
         """What is in a tar archive; raises `Refused` (422) for one that is damaged, or not to be trusted."""
+        if (how := _compressed(body)) is not None:
+            raise Refused(422, "damaged-archive", f"this is compressed ({how}): send a plain tar", hint="tar -cf")
         file = cast("IO[bytes]", _Careful(body))
         try:
             with tarfile.open(fileobj=file, mode="r:", errorlevel=2, encoding="utf-8") as archive:
@@ -190,6 +203,22 @@ def _base(catalog: Catalog, wanted: Wish) -> Version | None:
     if found.project != wanted.project:
         raise NotFoundError("no-such-artifact", f"no artifact '{found.name}' in project '{wanted.project}'")
     return found
+
+
+def _check_run(catalog: Catalog, wanted: Wish) -> None:
+    """Raise `Refused` (404) for a run that is not there: its line of descent would lead to nothing."""
+    if wanted.run is None:
+        return
+    found = Register(catalog.database).run(wanted.run)
+    if found is None or found.project != wanted.project or found.state != LIVE:
+        said = f"no run '{wanted.run[:64]}' in project '{wanted.project}': run= is the id of one that was pushed"
+        raise Refused(404, "no-such-run", said, hint="art push")
+
+
+def _compressed(body: Incoming) -> str | None:
+    """How an archive is compressed, which is to come as it is."""
+    start = bytes(body.read(0, 8))
+    return next((name for name, mark in COMPRESSED.items() if start.startswith(mark)), None)
 
 
 def _path(name: str) -> bytes:

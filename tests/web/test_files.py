@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -289,10 +290,21 @@ def _huge_header(tar: bytes) -> bytes:
 ])  # fmt: skip
 def test_archives_that_are_not_whole(broken: Callable[[bytes], bytes], server: Server) -> None:
     tar = archive(("a", b"x" * 600), ("b", b"y"))
+    told = server("PUT", "/files/car/shots?format=tar", gzip.compress(tar)).json["detail"]
+    assert told == "this is compressed (gzip): send a plain tar"
     refused = server("PUT", "/files/car/shots?format=tar", broken(tar))
     assert refused.status in (400, 422)
     assert refused.slug in ("damaged-archive", "nothing-to-log")
     assert server("GET", "/files/car/shots").status == 404
+
+
+def test_a_version_is_of_a_run_that_is_there(server: Server, shelf: Art) -> None:
+    run = shelf("run", "start", "--name", "trip").out.strip()
+    assert server("PUT", f"/files/car/shots/a?run={run}", b"x").json["version"] == "shots:v0"
+    assert shelf("show", "shots:v0", "--field", "producer.name").out == "trip\n"
+    assert server("PUT", "/files/car/shots/a?run=nobody", b"y").slug == "no-such-run"
+    assert server("PUT", f"/files/boat/shots/a?run={run}", b"y").slug == "no-such-run"
+    assert len(shelf("ls", "shots", "-q").lines) == 1
 
 
 def test_requests_that_cannot_be_meant(server: Server) -> None:
