@@ -145,3 +145,12 @@ def test_mistakes(repo: Art) -> None:
         assert "hint: " in result.err
         if "md" not in words:
             assert repo("diff", *words, "--json").error["code"] == slug
+
+
+def test_runs_are_compared(repo: Art) -> None:
+    for name in ("red", "blue"):
+        repo("run", "start", "--name", name)
+    result = repo("diff", "red", "blue")
+    assert (result.code, result.lines) == (5, [])
+    assert result.err.endswith("hint: art compare red blue\n")
+    assert "art compare" not in repo("diff", "red", "nothing").err

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import join
 from typing import Annotated, Any
 
 import typer
 
-from artcli.cli import differences
+from artcli.cli import differences, run_words
 from artcli.cli.console import Console
 from artcli.cli.differences import DIFFERENCES, METADATA, STAT, SUMMARY
-from artcli.errors import UsageError
+from artcli.errors import NotFoundError, UsageError
 from artcli.flows import compared, textdiff
 from artcli.flows.diff import Change, Comparison, Statistics, metadata
 from artcli.flows.texts import Reader
@@ -49,10 +50,15 @@ def command(
     view = _view(console, stat=stat, name_status=name_status, summary=summary, metadata=meta, content=content)
     repository = console.repository()
     names, paths = _split(console, words or [])
-    with console.progress() as progress:
-        a, b, notes = compared.sides(
-            repository, names, console.project, Path.cwd(), workers=console.jobs, progress=progress
-        )
+    try:
+        with console.progress() as progress:
+            a, b, notes = compared.sides(
+                repository, names, console.project, Path.cwd(), workers=console.jobs, progress=progress
+            )
+    except NotFoundError as error:
+        if names and all(run_words.meant(console, name) for name in names):
+            error.hint = join(["art", "compare", *names])
+        raise
     for note in notes:
         console.say(note)
     for problem in (*a.problems, *b.problems):
