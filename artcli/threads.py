@@ -5,6 +5,11 @@
 `concurrent.futures` alone costs 5 ms. All bound what they hold, all hand a failure, with its traceback, to whoever asks
 for the result, and none leaves a thread behind. The threads are daemons all the same, so that a generator kept alive by
 a traceback cannot hang the program's exit.
+
+A signal may be raised at any point of what the main thread does in Python. `Event`, `Semaphore` and `Condition` are
+written in Python: interrupted at the wrong point they keep their lock for ever, and with it the threads that are waited
+for. So these are spoken to by `SimpleQueue` and plain locks alone; and one that was begun, but not yet noted, takes no
+other's place.
 """
 
 from __future__ import annotations
@@ -13,7 +18,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -84,16 +90,17 @@ def ahead(
 def _ahead(function: Callable[[T], R], items: Iterator[T], workers: int, depth: int) -> Generator[R, None, None]:
     waiting: deque[_Call[T, R]] = deque()
     queue: SimpleQueue[_Call[T, R] | None] = SimpleQueue()
-    dropped = threading.Event()
+    dropped = False
     threads: list[threading.Thread] = []
     failure: BaseException | None = None
     exhausted = False
 
     def work() -> None:
         while (call := queue.get()) is not None:
-            if not dropped.is_set():
+            if not dropped:
                 call.run(function)
             del call  # its result must not live on while this thread waits for the next
+        queue.put(None)  # for the others
 
     try:
         while True:
@@ -116,7 +123,7 @@ def _ahead(function: Callable[[T], R], items: Iterator[T], workers: int, depth: 
         if failure is not None:
             raise failure
     finally:
-        dropped.set()
+        dropped = True
         _end(threads, queue)
         del failure
 
@@ -128,8 +135,7 @@ def _start(target: Callable[[], None], name: str) -> threading.Thread:
 
 
 def _end(threads: list[threading.Thread], queue: SimpleQueue[_Call[T, R] | None]) -> None:
-    for _ in threads:
-        queue.put(None)
+    queue.put(None)
     for thread in threads:
         if thread is not threading.current_thread():  # the garbage collector may close a generator from anywhere
             thread.join()
@@ -155,17 +161,19 @@ def aside(items: Iterator[T], *, depth: int) -> Iterator[T]:
 
 def _aside(items: Iterator[T], depth: int) -> Iterator[T]:
     queue: SimpleQueue[T | _Raised | None] = SimpleQueue()
-    room = threading.Semaphore(depth)
-    dropped = threading.Event()
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(depth):
+        room.put(None)
+    dropped = False
 
     def run() -> None:
         try:
-            room.acquire()
+            room.get()
             for item in items:
                 queue.put(item)
                 del item  # as in `ahead`
-                room.acquire()
-                if dropped.is_set():
+                room.get()
+                if dropped:
                     break
             queue.put(None)
         except BaseException as error:
@@ -178,10 +186,10 @@ def _aside(items: Iterator[T], depth: int) -> Iterator[T]:
                 raise item.error
             yield item
             del item
-            room.release()
+            room.put(None)
     finally:
-        dropped.set()
-        room.release()
+        dropped = True
+        room.put(None)
         if thread is not threading.current_thread():  # as in `_end`
             thread.join()
 
@@ -199,63 +207,54 @@ class Background:
             raise ValueError(f"not a depth and a number of workers: {depth}, {workers}")
         self._depth = depth
         self._workers = workers
-        self._jobs: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
-        self._threads: list[threading.Thread] = []
-        self._ending = False
         self._error: BaseException | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        """As many as jobs may be submitted now."""
+        for _ in range(self._depth):
+            self._room.put(None)
+        self._threads: list[threading.Thread] = []
 
     def submit(self, job: Callable[[], None]) -> None:
         """Queue `job`; waits while `depth` jobs are waiting. Raises an earlier job's error, if one failed."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._jobs) < self._depth or self._error is not None)
-            self._raise()
-            self._jobs.append(job)
-            self._changed.notify_all()
-            if len(self._threads) < self._workers:
-                self._threads.append(_start(self._work, "background"))
+        self._room.get()
+        if self._error is not None:
+            self._room.put(None)
+            raise self._error
+        self._jobs.put(job)
+        if len(self._threads) < self._workers:
+            self._threads.append(_start(self._work, "background"))
 
     def finish(self) -> None:
         """Wait until every job is done and the threads are gone; raises the first error."""
         self._join()
-        self._raise()
-
-    def abandon(self) -> None:
-        """Drop the jobs that wait, wait for those that run; errors are of no interest any more."""
-        with self._changed:
-            self._jobs.clear()
-        self._join()
-
-    def _join(self) -> None:
-        with self._changed:
-            threads, self._ending = self._threads, True
-            self._changed.notify_all()
-        for thread in threads:
-            thread.join()
-        with self._changed:
-            self._threads, self._ending = [], False
-
-    def _raise(self) -> None:
         if self._error is not None:
             raise self._error
 
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job()
-            except BaseException as error:
-                with self._changed:
-                    self._error = self._error or error
-                    self._jobs.clear()
-                    self._changed.notify_all()
-            del job
+    def abandon(self) -> None:
+        """Drop the jobs that wait, wait for those that run; errors are of no interest any more."""
+        with suppress(Empty):
+            while True:
+                self._jobs.get_nowait()
+        self._join()
 
-    def _next(self) -> Callable[[], None] | None:
-        """The next job, once there is one; None when the thread is to end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._ending)
-            if not self._jobs:
-                return None
-            job = self._jobs.popleft()
-            self._changed.notify_all()
-            return job
+    def _join(self) -> None:
+        self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._begin()
+
+    def _work(self) -> None:
+        jobs, room = self._jobs, self._room
+        while (job := jobs.get()) is not None:
+            room.put(None)
+            try:
+                if self._error is None:
+                    job()
+            except BaseException as error:
+                self._error = self._error or error
+            del job
+        jobs.put(None)  # for the others

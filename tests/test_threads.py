@@ -169,6 +169,46 @@ def test_ahead_refuses_nonsense(workers: int, depth: int | None) -> None:
         ahead(lambda number: number, [1], workers=workers, depth=depth)
 
 
+INTERRUPTED = """
+import itertools, random, signal, sys
+from artcli.threads import Background, ahead, aside
+
+def in_background():
+    background = Background(1, 2)
+    try:
+        for _ in itertools.count():
+            background.submit(lambda: None)
+    finally:
+        background.abandon()
+
+class Stop(BaseException):
+    pass
+
+def stop(number, frame):
+    raise Stop
+
+ways = {
+    "ahead": lambda: sum(ahead(lambda number: number, itertools.count(), workers=2)),
+    "aside": lambda: sum(aside(itertools.count(), depth=2)),
+    "background": in_background,
+}
+signal.signal(signal.SIGALRM, stop)
+sys.unraisablehook = lambda dropped: signal.setitimer(signal.ITIMER_REAL, 0.001)
+for number in range(int(sys.argv[2])):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.Random(number).uniform(0.0005, 0.003))
+        ways[sys.argv[1]]()
+    except Stop:
+        pass
+"""
+
+
+@pytest.mark.parametrize("way", ["ahead", "aside", "background"])
+def test_a_signal_at_any_point_ends_it(way: str) -> None:
+    """Ctrl-C or SIGTERM: whoever has begun threads is not left waiting for them."""
+    subprocess.run([sys.executable, "-c", INTERRUPTED, way, "700"], timeout=60, check=True)
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     for _ in range(1000):
         if condition():

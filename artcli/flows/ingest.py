@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from artcli import processes
@@ -114,7 +114,9 @@ class Ingest:
         self._buffers = Buffers(reader.BLOCK)
         self._cutter: Cutter | None = None
         # one thread reads: as many threads at work as there are workers pass Python's lock round less often
-        self._encoding = threading.Semaphore(max(1, workers - 1))
+        self._encoding: SimpleQueue[None] = SimpleQueue()
+        for _ in range(max(1, workers - 1)):
+            self._encoding.put(None)
         self._tuners: dict[bytes, Tuner] = {}
 
     def edits(self, changes: Iterable[Change]) -> Iterator[Edit]:
@@ -199,7 +201,7 @@ class Ingest:
     def _begin_cutter(self, seen: Seen) -> None:
         if self._cutter is None and self.workers > 1 and seen.stat.size >= LARGE and processes.are_possible():
             self._cutter = Cutter(2 * self.workers + SPARE)
-            self._encoding.release()
+            self._encoding.put(None)
 
     def _cut_jobs(self, seen: Seen, items: Iterable[Cut | End]) -> Iterator[_Job]:
         yield _Opened(seen)
@@ -218,8 +220,11 @@ class Ingest:
         if isinstance(job, _Small):
             return [self._small(change) if isinstance(change, Seen) else change for change in job.changes]
         if isinstance(job, _Cut):
-            with self._encoding:
+            self._encoding.get()
+            try:
                 return self._framed(job)
+            finally:
+                self._encoding.put(None)
         return job
 
     def _framed(self, job: _Cut) -> list[_Framed]:
@@ -281,7 +286,7 @@ class Ingest:
             if self._cutter is not None:
                 self._cutter.close()
                 self._cutter = None
-                self._encoding.acquire()
+                self._encoding.get()
 
     def _settle(self, item: object) -> Iterator[Edit]:
         if isinstance(item, _Ready):
