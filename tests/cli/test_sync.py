@@ -220,6 +220,7 @@ def test_a_power_cut_at_any_moment_is_harmless(car: Art, keep: Callable[..., Kee
 def test_a_directory_that_is_not_there_yet(car: Art, keep: Callable[..., Keeper]) -> None:
     keeper = keep("--log", "dataset=later", "--quiet-for", "0.2s", "--watch", "0.3s")
     until(lambda: "in step" in keeper.said())
+    assert f"dataset: there is no directory {car.directory / 'later'} yet" in keeper.said()
     (car.directory / "later").mkdir()
     time.sleep(1)
     (car.directory / "later" / "x").write_bytes(b"x")

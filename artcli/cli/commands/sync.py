@@ -84,6 +84,9 @@ def _watch(console: Console, path: Path, wanted: Wanted) -> None:
         assert done.version is not None
         console.say(f"{done.version.ref}  +{done.new_entries:,} of {done.root.entries:,} files")
 
+    for name, directory in wanted.logs:
+        if not directory.is_dir():
+            console.warn(f"{name}: there is no directory {directory.absolute()} yet; it is logged when there is one")
     try:
         console.say(f"in step from now on, every {duration(wanted.every)}; SIGTERM or Ctrl-C ends it")
         Keeper(path, wanted, Listener(synced, logged, console.warn)).run()
