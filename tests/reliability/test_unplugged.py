@@ -104,7 +104,7 @@ def test_pulled_out_while_a_push_writes(rounds: int, stick: Stick, nursery: Nurs
         stick.image = copy
         stick.plug_in()
         failed += ended.code != 0
-        assert ended.code in (0, 8), ended.err
+        assert ended.code in (0, 5, 8), ended.err  # 5: there was no place any more when it was first looked at
         assert "Traceback" not in ended.err
         assert "mistake in art itself" not in ended.err
         assert car.check() == held
