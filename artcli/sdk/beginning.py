@@ -162,6 +162,9 @@ def _join(outer: str, wish: Settings) -> Run:
     said = view(repository, outer).said
     about = about_run(repository, outer, said.next)
     live = Live(recorder, about, said, owns=False)
+    other = [field for field in ("project", "name") if getattr(wish, field) not in (None, getattr(about, field))]
+    if other:
+        say(f"run {about.name} of {about.project}, which art run began; the {' and '.join(other)} of init is not taken")
     for field in ("job_type", "group", "notes"):
         if getattr(wish, field) and not getattr(about, field):
             live.edit(field, getattr(wish, field))

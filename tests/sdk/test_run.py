@@ -330,7 +330,7 @@ def test_the_environment_says_what_init_does_not(monkeypatch: pytest.MonkeyPatch
         wandb.init(mode="bogus")
 
 
-def test_it_joins_the_run_of_art_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_joins_the_run_of_art_run_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     outer = wandb.init(name="outer", config={"lr": 5})
     outer.log({"outer": 1})
     outer.flush()
@@ -344,6 +344,7 @@ def test_it_joins_the_run_of_art_run_once(monkeypatch: pytest.MonkeyPatch) -> No
         assert dict(inner.config) == {"lr": 5, "epochs": 2}
         inner.log({"loss": 1})
     assert known(outer.id).outcome is None
+    assert "which art run began; the name of init is not taken" in capsys.readouterr().err
     with wandb.init(name="another") as another:
         assert another.id != outer.id
     outer.log({"outer": 2})
@@ -353,6 +354,7 @@ def test_it_joins_the_run_of_art_run_once(monkeypatch: pytest.MonkeyPatch) -> No
     beginning._joined.clear()
     with wandb.init() as late:
         late.log({"late": 3})
+    assert "not taken" not in capsys.readouterr().err
     assert not list((Path(".art") / "local" / "spool").iterdir())
     assert rows(outer.id)[:3] == [(0, {"outer": 1}), (1, {"loss": 1}), (2, {"outer": 2})]
     assert (rows(outer.id)[3], known(outer.id).outcome) == ((3, {"late": 3}), "finished")
