@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from artcli.buckets.limited import Meter
+from artcli.buckets.urls import directory
 from artcli.catalog import resolve
 from artcli.catalog.place import Place
 from artcli.catalog.remotes import Remote, Remotes
@@ -86,9 +87,11 @@ def carry(
             done = flow(repository, place, request, progress)
     finally:
         place.close()
+    held = sizes.parse(rate) if rate and directory(remote.url) is None else 0
     if dry_run:
-        done = done._replace(seconds=rates.seconds(repository.path, remote.place, done.stored))
-    else:
+        least = done.stored / held if held else 0.0
+        done = done._replace(seconds=max(least, rates.seconds(repository.path, remote.place, done.stored)))
+    elif not held:  # else it could be faster
         rates.remember(repository.path, remote.place, done.stored, done.seconds)
     tell(console, remote, done, verb)
 

@@ -92,11 +92,14 @@ def test_a_rate_is_kept_both_ways(machines: Machines, serve: Serve, tmp_path: Pa
     (tmp_path / "served").mkdir()
     join(serve("served").url, machines.car, machines.laptop)
     log(machines.car, a=os.urandom(600_000))
+    assert ", about 6.0 s\n" in machines.car("push", "-n", "--limit-rate", "100KB/s").err
     for art, verb in ((machines.car, "push"), (machines.laptop, "pull")):
         began = time.monotonic()
         assert art(verb, "--limit-rate", "500KB/s").code == 0
         assert time.monotonic() - began > 1.0
         assert art(verb, "--limit-rate", "fast", "--json").error["code"] == "bad-size"
+    log(machines.car, b=os.urandom(600_000))
+    assert "about" not in machines.car("push", "-n").err, "how fast it is when nothing holds it back is not known yet"
     assert machines.laptop("verify", "dataset:v0").code == 0
 
 
