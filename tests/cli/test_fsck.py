@@ -51,7 +51,7 @@ def test_damage(art: Art) -> None:
     result = art("fsck")
     assert result.code == 7
     assert result.out == (
-        f"pack\t{key}\t\tits bytes are not those it is named by; 1 of its 1 chunks are lost\n"
+        f"pack\t{key}\t\tits bytes are not those it is named by; 1 of its 1 chunks is lost\n"
         f"file\tx.bin\ta:v0\tchunk {chunk()} is lost\n"
     )
     assert result.err.splitlines()[1:] == [
@@ -81,7 +81,7 @@ def test_repair(art: Art) -> None:
     assert (result.code, result.lines[0].split("\t")[1]) == (0, key)
     assert [line for line in result.err.splitlines() if line.startswith("repaired")] == [
         f"repaired: {key}: 0 of its 1 chunks are in a new pack",
-        f"repaired: {art.directory.parent / 'copy' / '.art'}: 1 chunks taken from there",
+        f"repaired: {art.directory.parent / 'copy' / '.art'}: 1 chunk taken from there",
     ]
     assert art("fsck", "--full").code == 0
 

@@ -119,7 +119,7 @@ def test_a_damaged_chunk_touches_the_files_that_have_it(shop: Workshop) -> None:
     flip(shop.art / pack_key(row.pack), row.offset)
     found, summary = look(shop)
     assert found[0].what == "pack"
-    assert found[0].why == "its bytes are not those it is named by; 1 of its 35 chunks are lost"
+    assert found[0].why == "its bytes are not those it is named by; 1 of its 35 chunks is lost"
     assert touched(shop) == {
         ("a:v0", "file", b"3.bin"),
         ("a:v1", "file", b"3.bin"),

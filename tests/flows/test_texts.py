@@ -233,7 +233,7 @@ def test_damage_is_found_named_and_mended(shop: Shop, tmp_path: Path) -> None:
     assert len(shop.warnings.heard) == 2
     shop.repository.close()
     assert [done.how for done in repair(shop.art, donors=[tmp_path / "there"]) if done.what == "chunk"] == [
-        "1 chunks taken from there"
+        "1 chunk taken from there"
     ]
     shop.reopen()
     assert (look(shop), shop.said("a:v0")) == ([], (None, text))

@@ -56,7 +56,12 @@ class StoreState:
         for name, error in sorted(self.bad_indexes.items()):
             yield Finding("index", index_key(name), error.slug, _without_name(error, name))
         for pack, bad in sorted(self.bad_packs.items()):
-            of = f"; {len(bad.chunks)} of its {bad.listed} chunks are lost" if bad.chunks else "; its chunks are sound"
+            lost = len(bad.chunks)
+            of = (
+                f"; {lost} of its {bad.listed} chunks {'is' if lost == 1 else 'are'} lost"
+                if lost
+                else "; its chunks are sound"
+            )
             yield Finding("pack", pack_key(pack), bad.error.slug, _without_name(bad.error, pack.hex()) + of)
 
     @property

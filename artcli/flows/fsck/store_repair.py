@@ -204,7 +204,7 @@ class StoreRepair:
             flushed = writer.flush()
         self._commit(flushed.add, [])
         for directory, count in healing.given.items():
-            yield Mended("chunk", directory, f"{count} chunks taken from there")
+            yield Mended("chunk", directory, f"{count} {'chunk' if count == 1 else 'chunks'} taken from there")
 
 
 class _Healing:
