@@ -35,14 +35,14 @@ class Machine:
     def __init__(self, pid: int | None = None, directory: Path | None = None, root: Path = Path("/")) -> None:
         self._parts: list[Callable[[], Sample]] = []
         for make in (lambda: _System(pid, directory or Path.cwd()), _Nvidia, lambda: Jetson(root)):
-            with suppress(Exception):  # not installed, no such device, a driver of another age
+            with _left_out():  # not installed, no such device, a driver of another age
                 self._parts.append(make().sample)
 
     def sample(self) -> Sample:
         """What can be told now, rounded to what a chart can show."""
         found: Sample = {}
         for part in self._parts:
-            with suppress(Exception):  # a device that went away must not cost the other numbers
+            with _left_out():  # a device that went away must not cost the other numbers
                 found.update(part())
         return {name: round(float(value), 2) for name, value in found.items() if _is_number(value)}
 
@@ -50,6 +50,15 @@ class Machine:
 def _is_number(value: object) -> bool:
     """Drivers have been seen to say None and NaN where they know nothing."""
     return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _left_out() -> suppress:
+    """Where one number, or a kind of numbers, is asked for.
+
+    psutil and drivers raise whatever their age, the kernel and the container make of it (`psutil.Error`, `OSError`,
+    `RuntimeError`, `KeyError`, `NVMLError`, …), and no number is worth a run: what raises is not told.
+    """
+    return suppress(Exception)
 
 
 class _System:
@@ -61,26 +70,26 @@ class _System:
         self._psutil: Any = psutil
         self._directory = str(directory)
         self._process: Any = None
-        with suppress(Exception):  # it has ended already, or /proc is hidden
+        with _left_out():  # it has ended already, or /proc is hidden
             self._process = psutil.Process(pid)
         self._has_lists = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
         self._known: dict[int, Any] = {}
         self._most: float = 0.0
-        with suppress(Exception):
+        with _left_out():  # /proc is hidden
             self._most = limits.limits().get("memory") or psutil.virtual_memory().total
         self._network = self._disk = None
-        with suppress(Exception):  # a container without /proc/net, a kernel without /proc/diskstats
+        with _left_out():  # a container without /proc/net, a kernel without /proc/diskstats
             self._network = psutil.net_io_counters()
-        with suppress(Exception):
+        with _left_out():  # likewise
             self._disk = psutil.disk_io_counters()
-        with suppress(Exception):
-            psutil.cpu_percent()  # each asks for the time since it was asked last
+        with _left_out():
+            psutil.cpu_percent()  # it asks for the time since it was asked last, so the first time tells nothing
         self._family()
 
     def sample(self) -> Sample:
         found: Sample = {}
         for part in (self._processors, self._memory, self._space, self._sent, self._written, self._family):
-            with suppress(Exception):  # each may be hidden from us, and comes back with the next sample
+            with _left_out():  # each may be hidden from us, and comes back with the next sample
                 found.update(part())
         return found
 
@@ -163,7 +172,7 @@ class _Nvidia:
         pynvml.nvmlInit()
         self._cards: dict[int, Any] = {}
         for index in range(pynvml.nvmlDeviceGetCount()):
-            with suppress(Exception):  # one that is lost, or not ours, costs only itself
+            with _left_out():  # one that is lost, or not ours, costs only itself
                 self._cards[index] = pynvml.nvmlDeviceGetHandleByIndex(index)
 
     def sample(self) -> Sample:
@@ -171,15 +180,15 @@ class _Nvidia:
 
     def _ask(self, card: Any) -> Iterator[tuple[str, float]]:
         library = self._library
-        with suppress(Exception):  # each card knows only some of this
+        with _left_out():  # each card knows only some of this
             yield "gpu", library.nvmlDeviceGetUtilizationRates(card).gpu
-        with suppress(Exception):
+        with _left_out():
             memory = library.nvmlDeviceGetMemoryInfo(card)
             yield "memory", 100 * memory.used / memory.total
             yield "memoryAllocatedBytes", memory.used
-        with suppress(Exception):
+        with _left_out():
             yield "temp", library.nvmlDeviceGetTemperature(card, library.NVML_TEMPERATURE_GPU)
-        with suppress(Exception):
+        with _left_out():
             yield "powerWatts", library.nvmlDeviceGetPowerUsage(card) / 1000
 
 
