@@ -16,7 +16,7 @@ from artcli.catalog.catalog import Version
 from artcli.errors import UsageError
 
 FIELDS = ("metadata.KEY", "name", "type", "size")
-_CONDITION = re.compile(r"\s*([^=!<>]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*([^=!<>]+?)\s*(==|!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGTP]?)(I?)B?", re.IGNORECASE)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
@@ -51,11 +51,21 @@ def parse(text: str) -> Condition:
     if not found:
         raise _bad(text, "it has none of = != < > <= >=")
     field, order, value = found.groups()
+    if is_misspelt(order, value):
+        raise _bad(text, f"'{order}{value[0]}' is no comparison")
+    order = "=" if order == "==" else order
     if field == "size":
         value = str(_bytes(value, text))
     elif field not in ("name", "type") and not field.startswith("metadata."):
         raise _bad(text, f"there is no field '{field}'")
     return Condition(field, order, value)
+
+
+def is_misspelt(order: str, value: str) -> bool:
+    """Whether an order that there is not was meant: `a<<1`, `a=>1`."""
+    if order in ("=", "=="):
+        return value[:1] == ">" and _number(value[1:].strip()) is not None
+    return order != "!=" and value[:1] in ("<", ">", "=")
 
 
 def looked_up(metadata: Any, key: str) -> Any:

@@ -13,7 +13,7 @@ from tests.catalog.kit import add_version, init
 METADATA: dict[str, Any] = {
     "stage": "production", "lr": 0.1, "epochs": 10, "text": "10", "jit": True, "none": None, "places": ["table",
     "dusk"],
-    "train": {"lr": 1, "when": "2026-11-01"}, "a.b": "dotted", "empty": "", "=": "sign",
+    "train": {"lr": 1, "when": "2026-11-01"}, "a.b": "dotted", "empty": "", "=": "sign", "mark": "<unk>",
 }  # fmt: skip
 
 
@@ -26,7 +26,8 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
 @pytest.mark.parametrize(
     "text",
     [
-        "metadata.stage=production", "metadata.stage!=dev", " metadata.stage = production ", "metadata.stage>a",
+        "metadata.stage=production", "metadata.stage==production", "metadata.stage!=dev", "metadata.mark=<unk>",
+        " metadata.stage = production ", "metadata.stage>a",
         "metadata.lr=0.1", "metadata.lr=1e-1", "metadata.lr<1", "metadata.lr<=.5", "metadata.epochs>=10",
         "metadata.epochs>9",
         "metadata.text=10.0", "metadata.text>9", "metadata.jit=true", "metadata.places=dusk", "metadata.places!=night",
@@ -58,7 +59,23 @@ def test_what_does_not(version: Version, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "metadata.stage", "stage=production", "=x", "digest=a", "size=big", "size=-1", "metadata=1", "names=a", "!=1"],
+    [
+        "",
+        "metadata.stage",
+        "stage=production",
+        "=x",
+        "digest=a",
+        "size=big",
+        "size=-1",
+        "metadata=1",
+        "names=a",
+        "!=1",
+        "metadata.a<<1",
+        "metadata.a>>1",
+        "metadata.a=>1",
+        "metadata.a=> .5",
+        "metadata.a<==1",
+    ],
 )
 def test_what_is_no_condition(text: str) -> None:
     with pytest.raises(UsageError) as caught:

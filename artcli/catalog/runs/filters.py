@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from artcli.catalog.conditions import compare
+from artcli.catalog.conditions import compare, is_misspelt
 from artcli.errors import UsageError
 
 Values = Callable[[str], Sequence[Any]]
@@ -37,7 +37,7 @@ def condition(text: str) -> Filter:
     found = _CONDITION.fullmatch(text)
     if not found:
         raise _bad(text, "it has none of = != < > <= >=")
-    return _condition(*found.groups())
+    return _condition(text, *found.groups())
 
 
 def expression(text: str) -> Filter:
@@ -103,7 +103,7 @@ class _Reader:
         if "key" not in token:
             raise _bad(self.text, "a condition is missing")
         self.at += 1
-        return _condition(token["key"].strip('"'), token["order"], _unquoted(token["value"]))
+        return _condition(self.text, token["key"].strip('"'), token["order"], _unquoted(token["value"]))
 
     def _take(self, kind: str, word: str) -> bool:
         there = self.tokens[self.at].get(kind, "").lower() == word
@@ -111,7 +111,9 @@ class _Reader:
         return there
 
 
-def _condition(key: str, order: str, value: str) -> Filter:
+def _condition(text: str, key: str, order: str, value: str) -> Filter:
+    if is_misspelt(order, value):
+        raise _bad(text, f"'{order}{value[0]}' is no comparison")
     if order == "!=":
         return lambda values: not any(compare("=", item, value) for item in values(key))
     sign = "=" if order == "==" else order

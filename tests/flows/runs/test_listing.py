@@ -72,7 +72,20 @@ def test_expressions(gauge: Gauge, text: str, found: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "lr", "lr=", "(lr=1", "lr=1)", "lr=1 lr=2", "and lr=1", "lr=1 or", "(" * 60 + "a=1" + ")" * 60]
+    "text",
+    [
+        "",
+        "lr",
+        "lr=",
+        "(lr=1",
+        "lr=1)",
+        "lr=1 lr=2",
+        "and lr=1",
+        "lr=1 or",
+        "(" * 60 + "a=1" + ")" * 60,
+        "lr<<1",
+        "lr=>1",
+    ],
 )
 def test_what_is_no_expression(text: str) -> None:
     with pytest.raises(UsageError, match="not a filter"):
