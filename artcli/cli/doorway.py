@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -85,7 +87,11 @@ def places(console: Console, wanted: Wanted, stack: ExitStack) -> Places:
 
 
 def guard(wanted: Wanted, served: Places) -> Guard:
-    """Whom it lets in; raises `UsageError` (`not-open`, `bad-serve`)."""
+    """Whom it lets in: with a file of tokens nobody without one.
+
+    Raises `UsageError` (`not-open`, `bad-serve`), `NotFoundError` (`no-such-path`), `IntegrityError`
+    (`damaged-tokens`).
+    """
     if wanted.auth not in ("token", "none"):
         raise _bad(f"--auth is token or none, not {wanted.auth!r}")
     if wanted.auth == "none":
@@ -96,7 +102,12 @@ def guard(wanted: Wanted, served: Places) -> Guard:
                 hint="art token create NAME",
             )
         return Open(here=wanted.is_here)
-    if not wanted.is_here and not _has_tokens(wanted, served):
+    if wanted.tokens is not None and not Tokens(_tokens_file(wanted, Path())).exist:
+        raise NotFoundError(
+            "no-such-path", f"there is no file of tokens {wanted.tokens}",
+            hint=f"art token create NAME --tokens {shlex.quote(wanted.tokens)}",
+        )  # fmt: skip
+    if not _has_tokens(wanted, served) and not wanted.is_here:
         raise UsageError(
             "not-open", f"a server that other machines reach, as {wanted.address} lets them, needs tokens",
             hint="art token create NAME",
@@ -105,7 +116,7 @@ def guard(wanted: Wanted, served: Places) -> Guard:
     def tokens_of(place: Served) -> Tokens:
         return Tokens(_tokens_file(wanted, place.path))
 
-    return ByToken(tokens_of, here=wanted.is_here)
+    return ByToken(tokens_of, here=wanted.is_here and wanted.tokens is None)
 
 
 def _has_tokens(wanted: Wanted, served: Places) -> bool:
@@ -139,7 +150,15 @@ def tls(wanted: Wanted, served: Places) -> Tls | None:
     for file in (wanted.certificate, wanted.key):
         if not Path(given(file)).is_file():
             raise NotFoundError("no-such-path", f"no file {file}")
-    return Tls(Path(given(wanted.certificate)), Path(given(wanted.key)))
+    found = Tls(Path(given(wanted.certificate)), Path(given(wanted.key)))
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*found, password=lambda: b"")  # and nobody is asked
+    except (ssl.SSLError, OSError) as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        why = f" ({reason.lower().replace('_', ' ')})" if reason else ""
+        names = f"{wanted.certificate}, {wanted.key}"
+        raise _bad(f"no certificate and its key, in PEM and without a password: {names}{why}") from None
+    return found
 
 
 def listening(wanted: Wanted) -> socket.socket:

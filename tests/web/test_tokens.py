@@ -248,6 +248,31 @@ def test_nobody_else_is_let_in_without_more(art: Art) -> None:
         assert art("serve", *words, "--port", 0, "--json").error["code"] == "bad-serve"
 
 
+def test_with_a_file_of_tokens_nobody_is_let_in_without_one(serve: Serve, art: Art) -> None:
+    """Also by a server that listens on this machine alone: a proxy may stand before it."""
+    art("init")
+    missing = art("serve", "--tokens", "no.json", "--port", 0, "--json").error
+    assert (missing["code"], missing["hint"]) == ("no-such-path", "art token create NAME --tokens no.json")
+    file = art.directory / "tokens.json"
+    file.write_text("no json")
+    assert art("serve", "--tokens", file, "--port", 0, "--json").error["code"] == "damaged-tokens"
+    file.unlink()
+    text = token(art, "a", "--tokens", str(file))
+    server = serve(art.directory, "--tokens", file)
+    assert [server("GET", "/v1/info", token=one).status for one in (text, "")] == [200, 401]
+    file.unlink()
+    assert server("GET", "/v1/info").status == 401
+
+
+def test_a_certificate_that_is_none_is_named(art: Art) -> None:
+    art("init")
+    for name in ("cert.pem", "key.pem"):
+        (art.directory / name).write_text("no PEM")
+    refused = art("serve", "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--port", 0, "--json").error
+    assert refused["code"] == "bad-serve"
+    assert "cert.pem, key.pem" in refused["message"]
+
+
 def test_everybody_is_let_in_who_wants_that(serve: Serve, art: Art) -> None:
     art("init")
     server = serve(art.directory, "--host", "0.0.0.0", "--auth", "none", "--i-know", "--insecure")
