@@ -15,13 +15,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from artcli import lock
-from artcli.catalog.following import boot_id
-from artcli.database import Connection, journal_of
+from artcli.catalog.following import BUSY, boot_id, connect
 
 R = TypeVar("R")
-
-BUSY = 60.0
-"""Seconds to wait for another process that writes."""
 
 
 class Derived:
@@ -65,7 +61,7 @@ class Derived:
 
     def _open_file(self) -> sqlite3.Connection:
         try:
-            database = _connect(self.path)
+            database = connect(self.path)
             if _stamp_of(database) == self.stamp:
                 return database
             database.close()
@@ -78,7 +74,7 @@ class Derived:
 
     def _make(self, path: Path | None) -> sqlite3.Connection:
         self.in_memory = path is None
-        database = _connect(path)
+        database = connect(path)
         with Alone(database):
             for statement in self.schema.split(";"):
                 database.execute(statement)
@@ -129,17 +125,3 @@ def _stamp_of(database: sqlite3.Connection) -> str | None:
     found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'stamp'").fetchone()
     row = database.execute("SELECT stamp FROM stamp").fetchone() if found else None
     return str(row[0]) if row else None
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False, factory=Connection
-    )
-    try:
-        database.execute(f"PRAGMA journal_mode = {journal_of(path)}")
-        # durable only where the boot id can tell that the machine has stopped meanwhile
-        database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
-    except sqlite3.DatabaseError:
-        database.close()
-        raise
-    return database

@@ -229,7 +229,7 @@ class Follower:
 
     def _open_file(self, mark: Head) -> None:
         try:
-            database = _connect(self.cache)
+            database = connect(self.cache)
             if self._believed(database):
                 self._use(database)
                 return
@@ -237,7 +237,7 @@ class Follower:
         except sqlite3.DatabaseError:
             pass  # torn or foreign: what follows replaces it
         self._replace_file(mark)
-        self._use(_connect(self.cache))
+        self._use(connect(self.cache))
 
     def _replace_file(self, mark: Head) -> None:
         """Fold the log into a new file, and only then let it take the place of the old one."""
@@ -245,7 +245,7 @@ class Follower:
         _remove(fresh)
         try:
             # no write-ahead log: all that this file is must go with its name
-            self._use(self._make(_connect(fresh, journal="MEMORY")))
+            self._use(self._make(connect(fresh, journal="MEMORY")))
             try:
                 self._read_on(mark)
             finally:
@@ -263,7 +263,7 @@ class Follower:
 
     def _use_memory(self) -> None:
         self.in_memory = True
-        self._use(self._make(_connect(None)))
+        self._use(self._make(connect(None)))
 
     def _believed(self, database: sqlite3.Connection) -> bool:
         """The file is of this format, place and boot, and its heads are entries that the logs still have."""
@@ -361,14 +361,16 @@ def _remove(path: Path, *, but_itself: bool = False) -> None:
             pass
 
 
-def _connect(path: Path | None, journal: str | None = None) -> sqlite3.Connection:
+def connect(path: Path | None, journal: str | None = None) -> sqlite3.Connection:
+    """A database that can be made anew, in autocommit mode; None: in memory. Raises `sqlite3.DatabaseError`."""
     database = sqlite3.connect(
         path or ":memory:", isolation_level=None, timeout=BUSY, check_same_thread=False, factory=Connection
     )
     try:
-        database.execute(f"PRAGMA journal_mode = {journal or journal_of(path)}")
-        # durable only where the boot id can tell that the machine has stopped meanwhile
+        # durable only where the boot id cannot tell that the machine has stopped meanwhile; first, for choosing the
+        # journal writes, too
         database.execute(f"PRAGMA synchronous = {'OFF' if boot_id() else 'NORMAL'}")
+        database.execute(f"PRAGMA journal_mode = {journal or journal_of(path)}")
     except sqlite3.DatabaseError:
         database.close()
         raise

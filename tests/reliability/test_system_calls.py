@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from artcli.catalog.following import boot_id
 from tests.kit import sound, trees
 from tests.kit.nursery import Nursery, environment
 from tests.kit.victim import NAME, Victim, some_tree
@@ -94,3 +95,18 @@ def test_fails(error: str, step: int, nursery: Nursery, swift: Path) -> None:
             trees.plant(victim.data, tree)
         k += step
     victim.must("log-artifact", NAME, "data")
+
+
+@pytest.mark.skipif(not boot_id(), reason="nothing tells that the machine has stopped meanwhile")
+def test_what_can_be_made_again_is_never_synced(nursery: Nursery, swift: Path) -> None:
+    """SQLite syncs by fdatasync, what is not to be lost by fsync. A sync takes ten milliseconds on a card, or more."""
+    victim = Victim(swift / "home", nursery)
+    victim.log(some_tree(random.Random(1)))
+    trace = swift / "synced"
+    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fsync,fdatasync"]
+    for arguments in (["clone", "home", "copy"], ["-C", "copy", "use", NAME], ["-C", "copy", "run", "--", "true"]):
+        command = [*strace, sys.executable, "-m", "artcli", *arguments]
+        subprocess.run(command, cwd=swift, env=environment(), capture_output=True, check=True)
+        calls = trace.read_text()
+        assert "fdatasync(" not in calls
+        assert "fsync(" in calls or arguments[0] != "clone"

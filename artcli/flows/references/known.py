@@ -90,8 +90,8 @@ class Known:
         if self._database is None:
             self._file.parent.mkdir(exist_ok=True)
             self._database = sqlite3.connect(self._file, factory=Connection, check_same_thread=False, timeout=30)
-            self._database.execute(f"PRAGMA journal_mode = {journal_of(self._file)}")
             self._database.execute("PRAGMA synchronous = OFF")
+            self._database.execute(f"PRAGMA journal_mode = {journal_of(self._file)}")
             self._database.execute(_SCHEMA)
         return self._database
 
