@@ -210,6 +210,9 @@ def _broken(place: str, error: Exception) -> NetworkError:
         return unreachable(place, _reason(error), connected=False)
     if isinstance(error, ReadTimeoutError):
         return unreachable(place, "it has been silent for too long")
+    if isinstance(error, SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        # or a bit has changed on the way, and the next try goes well
+        return unreachable(place, "what answers does not speak TLS: is it http:// there?", most=3)
     if isinstance(error, SSLError):
         return unreachable(place, "the encrypted line broke")
     return unreachable(place, "the line broke")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socketserver
 import ssl
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -261,6 +263,20 @@ def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(NetworkError) as raised:
             of(server.url)
         assert raised.value.slug == "bad-certificate"
+
+
+def test_a_server_that_speaks_no_tls_is_named() -> None:
+    class Plain(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(10)
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(NetworkError, match="is it http:// there") as raised:
+            patient(of(f"https://127.0.0.1:{server.server_address[1]}")).get("a")
+        server.shutdown()
+    assert raised.value.slug == "remote-unreachable"
 
 
 def test_a_proxy_is_used_where_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
