@@ -97,13 +97,18 @@ _Job = _Small | _Opened | _Cut | _Closed
 
 
 class Ingest:
-    """Reads what changed in a tree into `additions`, for a manifest that edits the one of `base`."""
+    """Reads what changed in a tree into `additions`, for a manifest that edits the one of `base`.
 
-    def __init__(self, additions: Additions, base: Root | None, *, workers: int, progress: Progress) -> None:
+    `before`: what the content is compared with to tell what is new; the base by default.
+    """
+
+    def __init__(
+        self, additions: Additions, base: Root | None, *, workers: int, progress: Progress, before: Root | None = None
+    ) -> None:
         keep_freed_memory()
         self.additions = additions
         self.base = base if base and base.entries else None
-        self._finder = _finder(additions, self.base)
+        self._finder = _finder(additions, before if before and before.entries else self.base)
         self.workers = workers
         self.progress = progress
         self.problems: list[Problem] = []
@@ -307,7 +312,7 @@ class Ingest:
                 yield item.path, None
 
     def _is_new(self, entry: Entry) -> bool:
-        """Whether the base does not have this small content at this path.
+        """Whether what was before does not have this small content at this path.
 
         It may have it at another one: what stands in an entry is in no index of digests, and to look for it would be
         to read every page of the base. So a small file that was moved counts as new.

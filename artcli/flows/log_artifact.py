@@ -205,14 +205,14 @@ class _Logging:
         page = scan.known_root.page if scan.known_root else None
         self.upon = [scan.known_root] if scan.known_root else []
         with expected.beside(self.progress, request.sources, request.rules, cache.path.parent, page) as progress:
-            ingest = self._ingest(additions, scan.known_root or self._newest_root(), progress)
+            ingest = self._ingest(additions, scan.known_root, progress, self._newest_root())
             edits = ingest.edits(scan)
             if scan.known_root:
                 return scan, manifest.apply(additions, scan.known_root, edits), ingest
             return scan, manifest.build(additions, (entry for _, entry in edits if entry is not None)), ingest
 
     def _newest_root(self) -> Root | None:
-        """What the content is compared with where the directory was not logged before."""
+        """What the content is compared with to tell what is new."""
         catalog = self.repository.catalog
         artifact = catalog.artifact(self.request.project, self.request.name)
         newest = catalog.latest(artifact.id) if artifact else None
@@ -228,7 +228,7 @@ class _Logging:
         self.upon = [version.root for version in self.bases]
         root = revise.base(self.repository.catalog, request.base, request.project, additions)
         root = revise.revise(additions, self.repository.catalog, root, request.changes, request.project)
-        ingest = self._ingest(additions, root, self.progress)
+        ingest = self._ingest(additions, root, self.progress, None)
         if request.stream is not None:
             root = revise.add(additions, root, request.stream[:1], ingest.stream(*request.stream))
         if request.sources:
@@ -240,8 +240,9 @@ class _Logging:
     def _scan_all(self) -> Scan[Root]:
         return Scan(self.request.sources, self.request.rules)
 
-    def _ingest(self, additions: Additions, base: Root | None, progress: Progress) -> Ingest:
-        return Ingest(additions, base, workers=self.request.workers or worker_count(), progress=progress)
+    def _ingest(self, additions: Additions, base: Root | None, progress: Progress, before: Root | None) -> Ingest:
+        workers = self.request.workers or worker_count()
+        return Ingest(additions, base, workers=workers, progress=progress, before=before)
 
     def _check(self, root: Root, problems: Sequence[Problem]) -> None:
         failed = [problem for problem in problems if problem.slug != "special-file"]

@@ -15,6 +15,7 @@ from artcli.catalog import manifest
 from artcli.content import digest_of
 from artcli.errors import ArtError
 from artcli.files import reader
+from artcli.files.ignore import Rules
 from artcli.files.seen import Stat
 from artcli.files.sources import Source
 from artcli.flows import ingest, use
@@ -246,6 +247,15 @@ def test_new_is_what_the_newest_version_has_not_from_wherever_it_is_logged(shop:
     version = log(shop, sources=[Source(os.fsencode(elsewhere))]).version
     assert version is not None
     assert (version.new_entries, version.entries) == (1, 6)
+
+
+def test_new_is_what_the_newest_version_has_not_whatever_the_directory_was_logged_as_since(shop: Workshop) -> None:
+    plant(shop.folder, {f"{folder}/{name}": noise(100, name) for folder in ("train", "val") for name in "abc"})
+    log(shop)
+    log(shop, name="part", rules=Rules(exclude=("val",)))
+    version = log(shop, new_version=True).version
+    assert version is not None
+    assert (version.new_entries, version.new_size, version.entries) == (0, 0, 6)
 
 
 def test_the_same_content_makes_no_version(shop: Workshop) -> None:
