@@ -12,7 +12,6 @@ from artcli.catalog.catalog import Catalog, Version
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.repository import Make, Repository
 from artcli.catalog.runs.register import Register
-from artcli.flows.runs import mask
 
 Drafts = Callable[[Catalog], list[Draft]]
 
@@ -25,6 +24,8 @@ def use(repository: Repository, run: str, versions: Iterable[Version], role: str
 
 def use_uri(repository: Repository, run: str, uri: str, role: str | None = None) -> None:
     """Record that the run used something that lies elsewhere."""
+    from artcli.flows.runs import mask  # its patterns take 5 ms, and most runs use versions alone
+
     uri = mask.text(uri)
 
     def drafts(catalog: Catalog) -> list[Draft]:
