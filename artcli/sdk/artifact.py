@@ -26,7 +26,7 @@ from artcli.sdk.entries import ArtifactEntry, Manifest, clean
 from artcli.sdk.voice import say
 
 if TYPE_CHECKING:
-    from artcli.sdk.api import RunRecord
+    from artcli.sdk.recorded import RunRecord
 
 
 class LoggedArtifact:
@@ -314,7 +314,7 @@ class LoggedArtifact:
         return self._runs(Register(self._fresh().follower.database).users(self.id))
 
     def _runs(self, found: Sequence[Any]) -> list[RunRecord]:
-        from artcli.sdk.api import RunRecord
+        from artcli.sdk.recorded import RunRecord
 
         return [RunRecord(self._path, run.id) for run in found]
 

@@ -57,7 +57,8 @@ def init(
     this project and job type on this machine, if it did not come to its end). `mode="disabled"`: nothing is recorded.
     `reinit`: what to do while a run is open: "return_previous" (default), "finish_previous" (default in a notebook) or
     True, "create_new".
-    `force`, `anonymous`, `save_code` mean nothing without a server.
+    `save_code=False`: the script is not kept, nor what was not committed. `force`, `anonymous` mean nothing without a
+    server.
 
     Raises `UsageError`, `ConflictError` (`run-exists`, `run-lives`), `NotFoundError` (`no-such-run`); `SpaceError`.
     """
@@ -74,7 +75,7 @@ def init(
         return previous
     given = Settings(
         entity=entity, project=project, dir=dir, id=id, name=name, notes=notes, tags=tags, group=group,
-        job_type=job_type, mode=mode, resume=resume,
+        job_type=job_type, mode=mode, resume=resume, disable_code=True if save_code is False else None,
     )  # fmt: skip
     wish = check(given.over(settings).over(from_environment()))
     own = parse(config, config_exclude_keys, config_include_keys)

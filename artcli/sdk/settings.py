@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from artcli.errors import UsageError
+from artcli.settings import TRUE
 
 _VARIABLES = {
     "project": ("ART_PROJECT", "WANDB_PROJECT"),
@@ -63,6 +64,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         value = next((environ[name] for name in names if environ.get(name)), None)
         if value is not None:
             found[key] = [word.strip() for word in value.split(",") if word.strip()] if key == "tags" else value
+    for key, name in (("disable_code", "WANDB_DISABLE_CODE"), ("disable_git", "WANDB_DISABLE_GIT")):
+        if environ.get(name, "").lower() in TRUE:
+            found[key] = True
     if environ.get("ART_DISABLED", environ.get("WANDB_DISABLED", "")).lower() in ("1", "true", "yes", "on"):
         found["mode"] = "disabled"
     return Settings(**found)

@@ -92,6 +92,21 @@ def test_a_run_as_it_was(api: wandb.Api) -> None:
         api.run("p/nothing")
 
 
+def test_samples_of_the_machine(place: Path) -> None:
+    with wandb.init(project="p") as run:
+        wandb.log({"loss": 1})
+        for number in range(3):
+            run._recording.say("system", {"cpu": number, **({"gpu": 5} if number else {})}, 100)
+    record = wandb.Api().run(f"p/{run.id}")
+    for stream in ("system", "events"):
+        found = record.history(stream=stream, pandas=False)
+        assert [sample["cpu"] for sample in found if sample["cpu"] < 3][-3:] == [0, 1, 2]
+        assert found[0]["_timestamp"] >= found[0]["_runtime"] >= 0
+    assert [sample["gpu"] for sample in record.history(stream="system", keys=["gpu"], pandas=False)][-2:] == [5, 5]
+    with pytest.raises(ValueError):
+        record.history(stream="nonsense")
+
+
 def test_a_run_is_changed_when_it_is_over(api: wandb.Api) -> None:
     run = api.run("p/r1")
     run.config["lr"] = 0.5

@@ -200,9 +200,13 @@ def test_the_example_of_the_readme_runs() -> None:
     assert rows(run.id)[-1] == (2, {"train/loss": 1 / 3, "epoch": 2})
 
 
-def test_code_is_not_kept_where_that_is_not_wanted(place: Path) -> None:
-    (place / "train.py").write_text("import artcli\nwith artcli.init(settings={'disable_code': True}): pass\n")
-    subprocess.run([sys.executable, "train.py"], check=True, capture_output=True, timeout=60)
+@pytest.mark.parametrize(
+    ("arguments", "variable"), [("settings={'disable_code': True}", ""), ("save_code=False", ""), ("", "true")]
+)
+def test_code_is_not_kept_where_that_is_not_wanted(place: Path, arguments: str, variable: str) -> None:
+    (place / "train.py").write_text(f"import artcli\nwith artcli.init({arguments}): pass\n")
+    environment = {**os.environ, "WANDB_DISABLE_CODE": variable}
+    subprocess.run([sys.executable, "train.py"], check=True, capture_output=True, timeout=60, env=environment)
     assert [record.data["path"] for record in said(runs()[0].id, "file")] == ["code/requirements.txt"]
 
 
