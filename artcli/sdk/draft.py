@@ -298,6 +298,15 @@ class Artifact(metaclass=abc.ABCMeta):  # noqa: B024  # for `register` alone
         if not self._draft().remove(clean(path)):
             raise FileNotFoundError(f"no such file or directory: {path}")
 
+    def save(self, project: str | None = None, settings: Any = None) -> None:
+        """Make the version, in the run that is open or in one of its own; of one that is logged, put in what was set.
+
+        Raises as `Run.log_artifact` and `LoggedArtifact.save`.
+        """
+        from artcli.sdk import exchange
+
+        exchange.save(self, project, settings)
+
     # --- within ---
 
     def _draft(self) -> Drafting:

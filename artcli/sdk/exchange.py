@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from artcli.catalog import resolve, spec
 from artcli.catalog.catalog import Catalog
@@ -17,6 +17,7 @@ from artcli.flows.log_artifact import Request
 from artcli.flows.runs import edges, pins
 from artcli.sdk import naming, place
 from artcli.sdk.artifact import LoggedArtifact
+from artcli.sdk.current import current
 from artcli.sdk.draft import TTL, Artifact, readable_name
 from artcli.sdk.voice import say
 
@@ -69,6 +70,19 @@ def commit(
     else:
         say(f"logged {record.name}, which was there already with this content")
     return record
+
+
+def save(draft: Artifact, project: str | None, settings: Any) -> None:
+    """`Artifact.save`."""
+    from artcli.sdk.beginning import init
+
+    if draft._record is not None:
+        draft._record.save()
+    elif (run := current()) is not None:
+        run.log_artifact(draft)
+    else:
+        with init(project=project, job_type="auto", settings=settings) as run:
+            run.log_artifact(draft)
 
 
 def _of_path(run: Run, given: str | os.PathLike[str], name: str | None, type: str | None) -> Artifact:

@@ -434,3 +434,21 @@ def test_a_file_of_another_artifact_is_taken_over(place: Path) -> None:
     assert made.get_entry("x/y.txt").ref is None
     assert made.get_entry("x/y.txt").digest == first.get_entry("a.txt").digest
     assert made._version.stored < 1000
+
+
+def test_a_draft_is_saved_in_a_run_or_in_one_of_its_own(place: Path) -> None:
+    for project in ("p", None):
+        draft = wandb.Artifact("notes", type="dataset")
+        with draft.new_file("a.txt") as file:
+            file.write(str(project))
+        if project:
+            draft.save(project)  # no run is open
+            assert draft.logged_by().job_type == "auto"
+            draft.description = "said later"
+            draft.save()
+            assert wandb.Api().artifact("p/notes").description == "said later"
+        else:
+            with wandb.init(project="q", job_type="load") as run:
+                draft.save()
+            assert draft.logged_by().id == run.id
+    assert wandb.run is None
