@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from artcli.sdk.public import log_artifact as log_artifact
     from artcli.sdk.public import log_model as log_model
     from artcli.sdk.public import login as login
+    from artcli.sdk.public import require as require
     from artcli.sdk.public import save as save
+    from artcli.sdk.public import setup as setup
+    from artcli.sdk.public import teardown as teardown
     from artcli.sdk.public import termerror as termerror
     from artcli.sdk.public import termlog as termlog
     from artcli.sdk.public import termwarn as termwarn
@@ -66,7 +69,10 @@ _HOMES = {
     "log_artifact": "artcli.sdk.public",
     "log_model": "artcli.sdk.public",
     "login": "artcli.sdk.public",
+    "require": "artcli.sdk.public",
     "save": "artcli.sdk.public",
+    "setup": "artcli.sdk.public",
+    "teardown": "artcli.sdk.public",
     "termerror": "artcli.sdk.public",
     "termlog": "artcli.sdk.public",
     "termwarn": "artcli.sdk.public",
@@ -84,8 +90,8 @@ _CURRENT = {
 __all__ = [
     "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "Table",
     "UsageError", "alert", "config", "define_metric", "errors", "finish", "init", "log", "log_artifact",
-    "log_model", "login", "run", "save", "summary", "termerror", "termlog", "termwarn", "unwatch", "use_artifact",
-    "use_model", "watch",
+    "log_model", "login", "require", "run", "save", "setup", "summary", "teardown", "termerror", "termlog",
+    "termwarn", "unwatch", "use_artifact", "use_model", "watch",
 ]  # fmt: skip
 
 

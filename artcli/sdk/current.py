@@ -58,10 +58,10 @@ def forget(run: Run) -> None:
         _unhook()
 
 
-def finish_all() -> None:
+def finish_all(exit_code: int = 0) -> None:
     """Finish what is open."""
     for run in list(_open):
-        run.finish()
+        run.finish(exit_code)
 
 
 def _hook() -> None:

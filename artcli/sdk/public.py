@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from artcli.sdk.config import Config
-from artcli.sdk.current import active, current
+from artcli.sdk.current import active, current, finish_all
 from artcli.sdk.metric import Metric
 from artcli.sdk.summary import Summary
 from artcli.sdk.voice import say
@@ -79,6 +79,19 @@ def login(*args: Any, **kwargs: Any) -> bool:
     """Nothing to log in to: runs are recorded on this machine. Says so, and returns True."""
     say("no login is needed: runs are recorded in the .art folder of this directory or above it")
     return True
+
+
+def require(*args: Any, **kwargs: Any) -> None:
+    """Nothing is to be asked for: what there is is on."""
+
+
+def setup(settings: Any = None) -> None:
+    """Nothing has to be set up."""
+
+
+def teardown(exit_code: int | None = None) -> None:
+    """End all runs of this process."""
+    finish_all(exit_code or 0)
 
 
 def termlog(string: str = "", newline: bool = True, repeat: bool = True) -> None:

@@ -38,7 +38,8 @@ class Run:
         self._recording = recording
         self._config = Config(self._set_config, outside)
         self._config._begin(config)
-        self._settings = settings
+        about = recording.about
+        self._settings = Settings(id=about.id, name=about.name, project=about.project).over(settings)
         self._summary = Summary(recording.summary, self._set_summary)
         self._axes = Axes()
         self._watched: list[Any] = []

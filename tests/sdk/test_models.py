@@ -50,6 +50,17 @@ def test_what_is_no_code_is_not_walked_through(place: Path) -> None:
     assert list(code._files(place)) == []
 
 
+def test_what_old_programs_ask_for_first_and_last() -> None:
+    wandb.require("core")
+    wandb.setup()
+    run = wandb.init(project="p", settings=wandb.Settings(silent=True))
+    assert (run.settings.run_id, run.settings.run_name, run.settings.project) == (run.id, run.name, "p")
+    assert run.settings.silent is True
+    wandb.teardown(exit_code=3)
+    assert wandb.run is None
+    assert wandb.Api().run(f"p/{run.id}").state == "failed"
+
+
 def test_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with wandb.init(project="p"):
         capsys.readouterr()
