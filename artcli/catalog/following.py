@@ -18,7 +18,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from artcli.catalog.facts import Fact
 from artcli.catalog.fold import Fold
 from artcli.catalog.log import GENESIS, Log, LogEntry
 from artcli.catalog.tables import TABLES_FORMAT
+from artcli.catalog.takeover import take_over
 from artcli.database import Connection, journal_of
 from artcli.errors import ArtError, IntegrityError, LockedError
 
@@ -50,13 +51,17 @@ START = Head(-1, GENESIS)
 class Follower:
     """A fold, its log, and the mark; `database` answers questions."""
 
-    def __init__(self, log: Log, cache: Path, seen: Path, authority: Log | None = None) -> None:
+    def __init__(
+        self, log: Log, cache: Path, seen: Path, authority: Log | None = None, *, aside: Path | None = None
+    ) -> None:
         """`cache`: the database file; `seen`: the file of the mark. Nothing is read before `follow`.
 
-        `authority`: the log whose facts come before those of `log` (see `fold`), as far as it was mirrored.
+        `authority`: the log whose facts come before those of `log` (see `fold`), as far as it was mirrored; `aside`:
+        the database file of a follower of that log alone, if there is one.
         """
         self.log = log
         self.authority = authority
+        self._aside = aside
         self.cache = cache.with_name(f"{cache.stem}-{TABLES_FORMAT}{cache.suffix}")
         self.seen = seen
         self.stamp = f"{log.place} {authority.place if authority else '-'} {boot_id()}"
@@ -161,8 +166,25 @@ class Follower:
         with _transaction(self.database):
             if not self.fold.fits(self._news()):
                 self.fold.clear()
+            if self.authority is not None and self.head == Head(*self.fold.head_of(self.authority.place)) == START:
+                self._take_over(self.authority)
             self.fold.follow(self._news())
             self.fold.follow(_watched(self.log.after(*self.head), mark))
+
+    def _take_over(self, authority: Log) -> None:
+        """Begin with what is folded of the authority's log in a file of its own, if that is to be believed."""
+        if self._aside is None:
+            return
+        alone = Follower(authority, self._aside, self.seen)
+        try:
+            with lock.held(alone.cache.with_suffix(".lock"), alone=True, wait=0):
+                if alone.cache.is_file():
+                    with closing(connect(alone.cache)) as there:
+                        there.execute("BEGIN")
+                        if alone._believed(there):
+                            take_over(self.database, there, authority.place)
+        except (sqlite3.DatabaseError, OSError, LockedError):
+            self.fold.clear()
 
     def _news(self) -> Iterator[LogEntry]:
         """What the authority's log has more than was folded of it."""

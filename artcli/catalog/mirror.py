@@ -58,6 +58,11 @@ def folder_of(path: Path, place: str) -> Path:
     return path / "mirrors" / place
 
 
+def cache_of(path: Path, place: str) -> Path:
+    """Where that repository keeps the fold of the mirror."""
+    return path / "cache" / f"place-{place}.db"
+
+
 def fetch(remote: Log, mirror: Log, head: Head) -> Head:
     """Copy what the log `remote` has after `head`, the last entry of `mirror`; returns what is the last one now.
 

@@ -67,7 +67,7 @@ class Place:
         self.log = Log(self.bucket, place, self.mirror.bucket)
         self.kept = kept_of(self.path, place)
         seen = self.path / "local" / "seen" / f"{place}.mirror"
-        self.follower = Follower(self.mirror, self.path / "cache" / f"place-{place}.db", seen)
+        self.follower = Follower(self.mirror, mirror.cache_of(self.path, place), seen)
         self.follower.follow()
         self._store: tuple[tuple[list[str], frozenset[Digest]], Store] | None = None
 

@@ -22,7 +22,7 @@ from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Draft, Fact
 from artcli.catalog.fold import check_required
 from artcli.catalog.log import ENTRY_SIZE, FORMAT, Log, decode, entry_key, newer_format
-from artcli.catalog.mirror import is_mirrored, mirror_of
+from artcli.catalog.mirror import cache_of, is_mirrored, mirror_of
 from artcli.catalog.opened import Opened
 from artcli.catalog.remotes import Remotes
 from artcli.content import Digest, bound_digest
@@ -59,9 +59,11 @@ class Repository:
         self.bucket: Bucket = bucket or DiskBucket(path, durable=SHARED)
         self.place = read_place(self.bucket)
         self.log = Log(self.bucket, self.place)
+        authority = _authority(path)
         self.follower = following.Follower(
-            self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place, _authority(path)
-        )
+            self.log, path / "cache" / "catalog.db", path / "local" / "seen" / self.place, authority,
+            aside=cache_of(path, authority.place) if authority else None,
+        )  # fmt: skip
         self.actor: str | None = None
         """Who makes the facts, where that is not who runs this program."""
         self.opened = Opened(path)

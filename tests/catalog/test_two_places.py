@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from artcli.catalog.facts import Fact
 from artcli.catalog.fold import Fold
 from artcli.catalog.following import START, Follower, Head
 from artcli.catalog.log import Log
+from artcli.lock import held
 from tests.catalog.kit import PROJECT, fact, version_data
 from tests.catalog.test_fold import tables
 
@@ -33,7 +37,14 @@ class Two:
         self.follower = self.open("catalog")
 
     def open(self, name: str) -> Follower:
-        found = Follower(self.own, self.folder / f"{name}.db", self.folder / f"{name}.seen", self.there)
+        aside = self.folder / "aside.db" if name == "taken" else None
+        found = Follower(self.own, self.folder / f"{name}.db", self.folder / f"{name}.seen", self.there, aside=aside)
+        found.follow()
+        return found
+
+    def aside(self) -> Follower:
+        """Of the authority's log alone."""
+        found = Follower(self.there, self.folder / "aside.db", self.folder / "aside.seen")
         found.follow()
         return found
 
@@ -142,7 +153,9 @@ def test_another_authority_is_another_fold(two: Two) -> None:
     alone.close()
 
 
-STEPS = st.lists(st.sampled_from(["here", "index", "elsewhere", "alias", "push", "push one", "follow"]), max_size=14)
+STEPS = st.lists(
+    st.sampled_from(["here", "index", "elsewhere", "run", "alias", "push", "push one", "follow", "aside"]), max_size=14
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -159,16 +172,76 @@ def test_step_by_step_or_all_at_once_is_the_same(steps: list[str]) -> None:
                 two.here(fact("alias", {"version": made[-1].id, "alias": "best", "from": None}))
             elif step == "index":
                 two.here(fact("index", {"add": [f"{number:064x}"]}))
+            elif step == "run":
+                two.elsewhere(
+                    fact("run", {"run": f"run{number}", "project": PROJECT, "name": "trip", "tags": ["night"]})
+                )
+            elif step == "aside":
+                two.aside().close()
             elif step.startswith("push"):
                 two.push(1 if step == "push one" else None)
             else:
                 two.follow()
         two.follow()
-        fresh = two.open("fresh")
-        assert _said(two.follower.fold) == _said(fresh.fold)
-        assert two.follower.fold.unsettled() == fresh.fold.unsettled() == [one.id for one in two.unpushed]
-        two.close()
-        fresh.close()
+        fresh, taken = two.open("fresh"), two.open("taken")
+        assert _said(two.follower.fold) == _said(fresh.fold) == _said(taken.fold)
+        assert two.follower.state == fresh.state == taken.state
+        for one in (two.follower, fresh, taken):
+            assert one.fold.unsettled() == [fact.id for fact in two.unpushed]
+            one.close()
+
+
+@pytest.fixture
+def folded(two: Two, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the facts that were folded since the authority's log was followed aside."""
+    two.elsewhere(*(version(f"{number}") for number in range(3)), fact("index", {"add": ["ef" * 32]}))
+    two.aside().close()
+    found: list[str] = []
+    apply = Fold._apply
+
+    def counted(fold: Fold, n: int, fact: Fact, own: bool) -> None:
+        found.append(fact.id)
+        apply(fold, n, fact, own)
+
+    monkeypatch.setattr(Fold, "_apply", counted)
+    return found
+
+
+def test_what_is_folded_aside_is_not_folded_again(two: Two, folded: list[str]) -> None:
+    ours, theirs = version("a"), version("b")
+    two.elsewhere(theirs)
+    two.here(ours)
+    folded.clear()
+    taken = two.open("taken")
+    assert folded == [theirs.id, ours.id]
+    assert sorted(numbers(Catalog(taken.database)).values()) == [0, 1, 2, 3, 4]
+    later = version("c")
+    two.elsewhere(later)
+    two.aside().close()
+    folded.clear()
+    taken.follow()  # what is ours comes after it now
+    assert folded == [ours.id]
+    assert numbers(Catalog(taken.database))[ours.id] == 5
+    taken.close()
+
+
+@pytest.mark.parametrize("what", ["torn", "foreign", "older", "held"])
+def test_what_is_not_to_be_believed_aside_is_not_taken(two: Two, folded: list[str], what: str) -> None:
+    (aside,) = two.folder.glob("aside-*.db")
+    if what == "torn":
+        data = aside.read_bytes()
+        aside.write_bytes(data[:5000] + os.urandom(len(data) - 5000))
+    elif what == "foreign":
+        with closing(sqlite3.connect(aside)) as database, database:
+            database.execute("UPDATE stamp SET stamp = 'of another boot'")
+    elif what == "older":
+        with closing(sqlite3.connect(aside)) as database, database:
+            database.execute("UPDATE heads SET n = 7")
+    with held(aside.with_suffix(".lock"), alone=True, wait=0) if what == "held" else nullcontext():
+        taken = two.open("taken")
+    assert len(folded) == 4
+    assert sorted(numbers(Catalog(taken.database)).values()) == [0, 1, 2]
+    taken.close()
 
 
 def _said(fold: Fold) -> object:
