@@ -9,11 +9,12 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from artcli.catalog import moments, texts
+from artcli.catalog import texts
 from artcli.catalog.repository import Repository
 from artcli.catalog.runs import journal, records
 from artcli.catalog.runs.cache import cache_of
@@ -100,8 +101,8 @@ class RunView:
         if self.run.finished is None or self.heard is None:
             return spent
         try:
-            ended = moments.seconds(self.run.finished)
-        except ValueError:
+            ended = datetime.fromisoformat(self.run.finished.replace("Z", "+00:00")).timestamp()
+        except (ValueError, OverflowError):
             return spent  # a fact of another program
         return max(0.0, spent - max(0.0, self.heard - ended))
 
