@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from artcli.errors import Error as Error
     from artcli.errors import UsageError as UsageError
     from artcli.sdk.api import Api as Api
+    from artcli.sdk.as_wandb import install_as_wandb as install_as_wandb
     from artcli.sdk.beginning import init as init
     from artcli.sdk.config import Config as Config
     from artcli.sdk.draft import Artifact as Artifact
@@ -65,6 +66,7 @@ _HOMES = {
     "define_metric": "artcli.sdk.public",
     "finish": "artcli.sdk.public",
     "init": "artcli.sdk.beginning",
+    "install_as_wandb": "artcli.sdk.as_wandb",
     "log": "artcli.sdk.public",
     "log_artifact": "artcli.sdk.public",
     "log_model": "artcli.sdk.public",
@@ -89,9 +91,9 @@ _CURRENT = {
 
 __all__ = [
     "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "Table",
-    "UsageError", "alert", "config", "define_metric", "errors", "finish", "init", "log", "log_artifact",
-    "log_model", "login", "require", "run", "save", "setup", "summary", "teardown", "termerror", "termlog",
-    "termwarn", "unwatch", "use_artifact", "use_model", "watch",
+    "UsageError", "alert", "config", "define_metric", "errors", "finish", "init", "install_as_wandb", "log",
+    "log_artifact", "log_model", "login", "require", "run", "save", "setup", "summary", "teardown", "termerror",
+    "termlog", "termwarn", "unwatch", "use_artifact", "use_model", "watch",
 ]  # fmt: skip
 
 

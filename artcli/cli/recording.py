@@ -46,6 +46,9 @@ SystemMetrics = Annotated[
     str, typer.Option("--system-metrics", metavar="TIME", help="between samples of the machine, or off")
 ]
 NoCapture = Annotated[bool, typer.Option("--no-capture", help="do not record what it writes")]
+AsWandb = Annotated[
+    bool, typer.Option("--as-wandb", help="what it imports as wandb is artcli, which its Python must have")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="fail if something cannot be recorded")]
 NoRecord = Annotated[bool, typer.Option("--no-record", help="do not record it in the active run")]
 Role = Annotated[str | None, typer.Option("--as", metavar="ROLE", help="what the run uses it for: train, test, …")]

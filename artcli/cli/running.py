@@ -42,7 +42,7 @@ class _NoCommand(ArtError):
 
 def run(
     console: Console, wanted: Callable[[], Wish], cmd: Sequence[str], uses: Sequence[str], uris: Sequence[str],
-    logs: Sequence[str], system_metrics: str, no_capture: bool, strict: bool,
+    logs: Sequence[str], system_metrics: str, no_capture: bool, strict: bool, as_wandb: bool,
 ) -> None:  # fmt: skip
     """Run a command; ends with its exit code, or as it ended."""
     from artcli.flows.runs import wrap
@@ -50,13 +50,15 @@ def run(
     behind = console.arguments[console.arguments.index("--") + 1 :]
     if not cmd or list(cmd) != behind:
         raise UsageError("no-command", "say behind -- what to run", hint="art run -- python train.py")
+    if as_wandb:
+        os.environ.update(active.with_wandb(os.environ))
     if active.is_disabled():
         _unrecorded(console, cmd)
     try:
         wish = wanted()
         job = wrap.Job(
             cmd, wish, Path.cwd(), [_used(word) for word in uses], uris, [_made(word) for word in logs],
-            _seconds(system_metrics), not no_capture, strict, workers=console.jobs,
+            _seconds(system_metrics), not no_capture, strict, as_wandb, workers=console.jobs,
         )  # fmt: skip
         repository = _opened(console, None if strict or uses else cmd)
         ended = wrap.wrap(repository, job, console.progress, lambda run: _began(console, run, beginning_of(wish)))

@@ -69,6 +69,7 @@ def command(
     no_capture: recording.NoCapture = False,
     git: recording.Git = True,
     env_allow: recording.EnvAllow = None,
+    as_wandb: recording.AsWandb = False,
     strict: recording.Strict = False,
 ) -> None:
     """Run a command and record it; or begin and end a run from a shell script.
@@ -79,7 +80,9 @@ def command(
     """
     console: Console = ctx.obj
     wanted = partial(running.wish, console, job_type, name, group, tag, message, config, resume, git, env_allow)
-    running.run(console, wanted, cmd or (), use or (), use_ref or (), log or (), system_metrics, no_capture, strict)
+    running.run(
+        console, wanted, cmd or (), use or (), use_ref or (), log or (), system_metrics, no_capture, strict, as_wandb
+    )  # fmt: skip
 
 
 def start(
@@ -122,9 +125,8 @@ def finish(
     """End a run, and print its id."""
     console: Console = ctx.obj
     item = running.finish(console, run, exit_code, failed, aborted, summary or ())
-    receipt = f"{item['name']}  {item['outcome']}" if item else ""
     if item:
-        console.record(RUN, item, receipt=receipt)
+        console.record(RUN, item, receipt=f"{item['name']}  {item['outcome']}")
 
 
 def config(ctx: typer.Context, pairs: Pairs = None, run: recording.RunOption = None) -> None:

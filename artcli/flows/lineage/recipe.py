@@ -77,6 +77,8 @@ class Recipe(NamedTuple):
     python: str | None
     packages: Sequence[str]
     """`name==version`, of that Python."""
+    as_wandb: bool
+    """In its Python `import wandb` meant this package."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def recipe(repository: Repository, run: str) -> Recipe:
         (str(name), kept) if name and kept is not None else None, seen.config,
         {str(key): str(value) for key, value in _mapping(asked.get("uses")).items()}, inputs, uris,
         [_mapping(item) for item in asked.get("logs") or ()], python.get("version"),
-        (packages or b"").decode("utf-8", "replace").splitlines(),
+        (packages or b"").decode("utf-8", "replace").splitlines(), asked.get("as_wandb") is True,
     )  # fmt: skip
 
 

@@ -120,6 +120,8 @@ def _command(found: Recipe) -> Iterator[str]:
         words.append(f"--job-type {quote(run.job_type)}")
     if run.group:
         words.append(f"--group {quote(run.group)}")
+    if found.as_wandb:
+        words.append("--as-wandb")
     if found.settings:
         words.append('-c "@$config"')
     words += [f"--use {quote(f'{ref}={variable}')}" for variable, ref in found.uses.items()]

@@ -22,6 +22,9 @@ RUN = "ART_RUN_ID"
 FOLDER = "ART_DIR"
 OVERRIDES = "ART_CONFIG_OVERRIDES"
 DISABLED = "ART_DISABLED"
+PATH = "PYTHONPATH"
+AS_WANDB = Path(__file__).parent / "as_wandb"
+"""A folder with nothing but a module `wandb`, which is this package under another name."""
 
 
 def active_run(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -51,6 +54,12 @@ def _overrides(environ: Mapping[str, str]) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def with_wandb(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variable that makes `import wandb` mean this package in a Python that has it."""
+    known = environ.get(PATH)
+    return {PATH: os.pathsep.join([str(AS_WANDB), *([known] if known else [])])}
 
 
 def environment(run: str, folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:

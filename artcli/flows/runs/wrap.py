@@ -84,6 +84,8 @@ class Job:
     """Hear what it says on its console."""
     strict: bool = False
     """Do not start it if the run cannot begin."""
+    as_wandb: bool = False
+    """`environ` lets `import wandb` mean this package, which is recorded."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     workers: int | None = None
 
@@ -212,7 +214,8 @@ class _Wrapping:
             pinned = f"{version.project}/{version.name}@{version.digest}"
             uses[variable] = f"{pinned}/{os.fsdecode(path)}" if path else pinned
         logs = [made._asdict() for made in self.job.logs]
-        return {"command": mask.arguments(self.job.argv), "uses": uses, "logs": logs}
+        asked = {"command": mask.arguments(self.job.argv), "uses": uses, "logs": logs}
+        return {**asked, "as_wandb": True} if self.job.as_wandb else asked
 
     # --- meanwhile ---
 
