@@ -2,7 +2,8 @@
 
 One place may be the authority: its log comes before the repository's own in the fold (see `fold`), so version numbers
 are those that it gives. The first remote that is added is; `promote` makes it another. It stays that when its remote is
-removed, for its mirror still tells what its versions are, and numbers never change because a name was forgotten.
+removed, for its mirror still tells what its versions are, and numbers never change because a name was forgotten; unless
+nothing was ever there.
 """
 
 from __future__ import annotations
@@ -84,11 +85,13 @@ class Remotes:
             self._remotes[remote.name] = remote
             self.authority = self.authority or remote.place
 
-    def remove(self, name: str) -> None:
-        """Forget where it is. Raises as `get`."""
+    def remove(self, name: str, *, wholly: bool = False) -> None:
+        """Forget where it is; `wholly`: also that it is the authority, if it is. Raises as `get`."""
         with self._changing():
-            self.get(name)
+            removed = self.get(name)
             del self._remotes[name]
+            if wholly and removed.place == self.authority:
+                self.authority = None
 
     def promote(self, name: str) -> None:
         """Make it the authority; raises as `get`."""

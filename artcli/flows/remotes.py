@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 from artcli.buckets.bucket import Bucket, Missing
@@ -17,6 +18,7 @@ from artcli.buckets.scratch import TEMPORARY
 from artcli.buckets.urls import Access, directory, normal, open_bucket, settled
 from artcli.catalog.catalog import Catalog
 from artcli.catalog.facts import Fact
+from artcli.catalog.following import START
 from artcli.catalog.log import GENESIS
 from artcli.catalog.mirror import forget
 from artcli.catalog.place import Place, open_place
@@ -121,12 +123,13 @@ def move(repository: Repository, name: str, url: str, *, single_writer: bool = F
 
 
 def remove(repository: Repository, name: str) -> None:
-    """Forget a remote, and what this machine has of it: but not of the authority, whose log gives the numbers, nor of
-    a place that another remote is. Raises `NotFoundError` (`no-such-remote`).
+    """Forget a remote, and what this machine has of it: but not of the authority, whose log gives the numbers if there
+    is any of it, nor of a place that another remote is. Raises `NotFoundError` (`no-such-remote`).
     """
     remotes = Remotes(repository.path)
     place = remotes.get(name).place
-    remotes.remove(name)
+    with closing(as_seen(repository, name)) as seen:
+        remotes.remove(name, wholly=seen.follower.head == START)
     if place not in {remotes.authority, *(remote.place for remote in remotes.all)}:
         forget(repository.path, place)
 

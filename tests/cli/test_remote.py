@@ -323,6 +323,23 @@ def test_what_is_there_cannot_be_learned(machines: Machines) -> None:
     assert machines.car("ls", "-q").lines == ["dataset"]
 
 
+def test_a_remote_of_which_nothing_came_gives_no_numbers_when_it_is_forgotten(machines: Machines) -> None:
+    car, other = machines.car, machines.nas.with_name("other")
+    for name in ("nas", "other"):
+        assert car("remote", "add", name, f"../{name}").code == 0
+    assert car("remote", "rm", "nas", "--yes").code == 0
+    asked = car("push", "--json")
+    assert (asked.code, asked.error["hint"]) == (5, "art remote promote NAME")
+    assert car("remote", "rm", "other", "--yes").code == 0
+    assert car("push", "--json").error["hint"] == "art remote add NAME URL"
+    assert car("remote", "add", "other", str(other), "--field", "authority").out == "true\n"
+    log(car, a=b"a" * 5000)
+    assert car("push").code == car("fsck").code == 0
+    assert car("remote", "rm", "other", "--yes").code == 0
+    assert car("remote", "add", "nas", str(machines.nas), "--field", "authority").out == "false\n"
+    assert car("fsck").code == 0
+
+
 def test_a_working_repository_is_a_place_too(machines: Machines) -> None:
     log(machines.laptop, a=b"a" * 5000)
     assert machines.car("remote", "add", "laptop", str(machines.laptop.directory)).code == 0
