@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from artcli.sdk.api import Api as Api
     from artcli.sdk.as_wandb import install_as_wandb as install_as_wandb
     from artcli.sdk.beginning import init as init
+    from artcli.sdk.clips import Audio as Audio
+    from artcli.sdk.clips import Html as Html
+    from artcli.sdk.clips import Video as Video
     from artcli.sdk.config import Config as Config
     from artcli.sdk.draft import Artifact as Artifact
     from artcli.sdk.media import Image as Image
@@ -53,15 +56,18 @@ __version__ = "0.1.0"
 _HOMES = {
     "Api": "artcli.sdk.api",
     "Artifact": "artcli.sdk.draft",
+    "Audio": "artcli.sdk.clips",
     "CommError": "artcli.errors",
     "Config": "artcli.sdk.config",
     "Error": "artcli.errors",
     "Histogram": "artcli.sdk.values",
+    "Html": "artcli.sdk.clips",
     "Image": "artcli.sdk.media",
     "Run": "artcli.sdk.run",
     "Settings": "artcli.sdk.settings",
     "Table": "artcli.sdk.table",
     "UsageError": "artcli.errors",
+    "Video": "artcli.sdk.clips",
     "alert": "artcli.sdk.public",
     "define_metric": "artcli.sdk.public",
     "finish": "artcli.sdk.public",
@@ -90,10 +96,10 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Api", "Artifact", "CommError", "Config", "Error", "Histogram", "Image", "Run", "Settings", "Table",
-    "UsageError", "alert", "config", "define_metric", "errors", "finish", "init", "install_as_wandb", "log",
-    "log_artifact", "log_model", "login", "require", "run", "save", "setup", "summary", "teardown", "termerror",
-    "termlog", "termwarn", "unwatch", "use_artifact", "use_model", "watch",
+    "Api", "Artifact", "Audio", "CommError", "Config", "Error", "Histogram", "Html", "Image", "Run", "Settings",
+    "Table", "UsageError", "Video", "alert", "config", "define_metric", "errors", "finish", "init",
+    "install_as_wandb", "log", "log_artifact", "log_model", "login", "require", "run", "save", "setup", "summary",
+    "teardown", "termerror", "termlog", "termwarn", "unwatch", "use_artifact", "use_model", "watch",
 ]  # fmt: skip
 
 

@@ -26,6 +26,8 @@ from artcli.errors import NotFoundError, UsageError
 IMAGES = "media/images"
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".avif", ".heic"})
 """Names of images whose first bytes need not be known here."""
+CLIPS = {"html-file": "page", "audio-file": "sound", "video-file": "video"}
+"""What pages, sounds and films are called, by the type of their value."""
 LABELS = ("classes.txt", "obj.names", "classes.names")
 """Files beside a YOLO label, or one folder above it, that name the classes, one a line."""
 
@@ -70,9 +72,11 @@ def picture(name: str, content: bytes, format: str) -> dict[str, Any]:
 
 
 def told(value: Any) -> str | None:
-    """What is said of the value of pictures or of a table, whose own words are a screen full; None of any other."""
+    """What is said of the value of pictures, a table or a clip, whose own words are a screen full; None of others."""
     if isinstance(value, Mapping) and value.get("_type") == "table-file":
         return f"table, {value.get('nrows')} rows × {value.get('ncols')} columns"
+    if isinstance(value, Mapping) and value.get("_type") in CLIPS:
+        return f"{CLIPS[value['_type']]}, {value.get('format')}, {value.get('size', 0):,} bytes"
     if not isinstance(value, Mapping) or value.get("_type") not in ("image-file", "images/separated"):
         return None
     count = value.get("count", 1)
