@@ -187,6 +187,15 @@ def test_however_much_a_run_says_its_page_is_bounded(shelf: Shelf, serve: Serve)
         assert more in found.words
 
 
+def test_a_value_alone_is_a_dot_that_is_seen(shelf: Shelf, serve: Serve) -> None:
+    run = shelf.begin("blue")
+    for step in range(6):
+        run.log({"alone": 1.0 if step == 3 else NAN, "gap": NAN if step == 1 else float(step)}, None, 1e9)
+    paths = page(serve(shelf.art.directory), run).all("path")
+    assert [path["d"] for path in paths if path["class"] == "curve"] == ["", "M400 180L600 120L800 60L1000 0"]
+    assert [path["d"] for path in paths if path["class"] == "dots"] == ["M600 150h0", "M0 300h0"]
+
+
 @pytest.mark.parametrize("path", [
     "", "car", "car/runs", "car/runs/", "car/runs/RUN/", "car/runs/nobody", "dog/runs/RUN", "car/RUN", "car/runs/%ff",
     "car/runs/RUN/config", "car/runs/RUN/../../../config", "car/runs/RUN/%2e%2e/%2e%2e/config.png",

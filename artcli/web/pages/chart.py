@@ -28,14 +28,17 @@ def chart(key: str, series: Series, across: Sequence[float], words: str) -> str:
         return round((1 - _part(value, bottom, top)) * HEIGHT) if isfinite(value) else None
 
     band = list(zip(xs, map(y, low), map(y, high), strict=True)) if low != high else []
-    curve = list(zip(xs, map(y, series.last.tolist()), strict=True))
+    strokes = list(_strokes(list(zip(xs, map(y, series.last.tolist()), strict=True))))
+    curve = "".join("M" + "L".join(stroke) for stroke in strokes if len(stroke) > 1)
+    dots = "".join(f"M{stroke[0]}h0" for stroke in strokes if len(stroke) == 1)
+    dots = f'<path class="dots" d="{dots}"/>' if dots else ""
     last = f"{series.last[-1]:.6g}"
     told = "no numbers" if not known else f"{bottom:.6g}" if bottom == top else f"{bottom:.6g} … {top:.6g}"
     return (
         f"<figure><figcaption><b>{text(key)}</b> {last}</figcaption>\n"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
         f' aria-label="{text(key)}: {told}, last {last}">\n'
-        f'<path class="band" d="{"".join(_areas(band))}"/><path class="curve" d="{"".join(_curves(curve))}"/></svg>\n'
+        f'<path class="band" d="{"".join(_areas(band))}"/><path class="curve" d="{curve}"/>{dots}</svg>\n'
         f"<figcaption>{told} · {words}</figcaption></figure>\n"
     )
 
@@ -46,11 +49,11 @@ def _part(value: float, first: float, last: float) -> float:
     return (value / 2 - first / 2) / (last / 2 - first / 2) if last / 2 > first / 2 else 0.5
 
 
-def _curves(points: Sequence[tuple[int, int | None]]) -> Iterator[str]:
-    """Strokes through points; where one has no number there is a gap. A point alone is a dot."""
+def _strokes(points: Sequence[tuple[int, int | None]]) -> Iterator[list[str]]:
+    """The points that follow each other; where one has no number there is a gap."""
     for there, some in groupby(points, key=lambda point: point[1] is not None):
         if there:
-            yield "M" + "L".join(f"{x} {y}" for x, y in some) + "h0"
+            yield [f"{x} {y}" for x, y in some]
 
 
 def _areas(points: Sequence[tuple[int, int | None, int | None]]) -> Iterator[str]:

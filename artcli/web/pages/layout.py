@@ -46,6 +46,7 @@ figcaption { font-size: .85rem; } figcaption b { color: var(--ink); }
 svg { display: block; width: 100%; height: 7rem; margin: .25rem 0; overflow: visible; }
 path { vector-effect: non-scaling-stroke; } .curve { fill: none; stroke: var(--mark); stroke-width: 1.5;
   stroke-linecap: round; stroke-linejoin: round; } .band { fill: var(--band); }
+.dots { fill: none; stroke: var(--mark); stroke-width: 5; stroke-linecap: round; }
 img { display: block; max-width: 100%; height: auto; max-height: 30rem; margin: 0 auto .25rem; object-fit: contain; }
 .tiny { width: 100%; height: 10rem; image-rendering: pixelated; }
 pre { margin: 0; padding: .75rem; max-height: 70vh; overflow: auto; white-space: pre-wrap; background: var(--box);
