@@ -136,7 +136,7 @@ def _groups(repository: Repository, words: Sequence[str], project: str, by: str 
     for text in repository.catalog.texts():
         group = of.get(text.version or text.artifact, rest)
         group.texts[states.get(text.version, LIVE)].append(text.digest)
-    _add_runs(repository, groups if by == RUN else {}, rest, project)
+    _add_runs(repository, groups if by == RUN else None, rest, project)
     return [*groups.values(), rest]
 
 
@@ -162,20 +162,20 @@ def _key(version: Version, by: str) -> tuple[object, str, str | None]:
     return version.artifact, version.name, version.project
 
 
-def _add_runs(repository: Repository, groups: dict[object, _Group], rest: _Group, project: str) -> None:
-    """What runs said, and their files; `groups` gets a group for each run, unless it is not asked for."""
+def _add_runs(repository: Repository, groups: dict[object, _Group] | None, rest: _Group, project: str) -> None:
+    """What runs said, and their files; `groups` gets a group for each run of the project, if runs are asked for."""
     register = Register(repository.follower.database)
     runs = {run.id: run for run in register.runs(states=(LIVE, TRASH))}
     for state in (LIVE, TRASH):
         for segment in register.holding((state,)):
             group, run = rest, runs.get(segment.run)
-            if run is not None and run.project == project:
+            if groups is not None and run is not None and run.project == project:
                 group = groups.setdefault(segment.run, _Group(segment.run, run.project))
             group.texts[state] += [*segment.records, *segment.console]
             if segment.page:
                 group.roots[state].append(segment.page)
         for text in register.texts((state,)):
-            (groups.get(text.run) or rest).texts[state].append(text.digest)
+            ((groups or {}).get(text.run) or rest).texts[state].append(text.digest)
 
 
 # --- who needs what ---

@@ -42,6 +42,13 @@ def test_runs(machines: Machines) -> None:
     items = car("du", "--by", "run", "--json").json["items"]
     assert len(items) == 1
     assert items[0]["stored"] > 0
+    gone = car("run", "--name", "y", "--", "echo", "said too")
+    assert gone.code == 0
+    assert car("rm", "y", "--yes").code == 0
+    for way in ("run", "artifact", "version", "type"):
+        told = car("du", "--by", way).err
+        assert "for nothing" not in told, "what runs said is needed, whatever is listed"
+        assert "for the trash alone" in told
     assert car("du", "--by", "colour", "--json").error["code"] == "bad-usage"
     assert car("du", "nothing", "--json").code == 5
 
