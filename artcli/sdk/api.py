@@ -58,7 +58,7 @@ class Api:
     ) -> list[LoggedArtifact]:
         """The live versions of an artifact, newest first, that have all these tags; raises as `artifact`."""
         repository = place.fresh(self._path)
-        artifact, _ = resolve.artifact(repository.catalog, name, self._project)
+        artifact, _ = resolve.artifact(repository.catalog, name.removeprefix("/"), self._project)
         if artifact.type != type_name:
             raise ValueError(f"{name} is of type {artifact.type!r}, not {type_name!r}")
         wanted = {tags} if isinstance(tags, str) else set(tags or ())

@@ -164,11 +164,11 @@ def use_reference(run: Run, uri: str, use_as: str | None) -> None:
 
 
 def find(path: Path, ref: str, project: str, run: str | None = None) -> LoggedArtifact:
-    """The version that a reference names (in a run, if one is given).
+    """The version that a reference names (in a run, if one is given). It may begin with an entity: an empty one, too.
 
     Raises `NotFoundError`, `UsageError` (`bad-reference`, `path-not-wanted`).
     """
-    catalog, ref = place.fresh(path).catalog, ref.removeprefix("wandb-artifact://")
+    catalog, ref = place.fresh(path).catalog, ref.removeprefix("wandb-artifact://").removeprefix("/")
     name, colon, alias = ref.rpartition(":")
     if colon and " " in alias:
         ref = f"{name}:{naming.alias(alias)}"

@@ -18,14 +18,14 @@ from artcli.sdk.config import Config
 from artcli.sdk.metric import Axes, Metric, definition
 from artcli.sdk.settings import Settings
 from artcli.sdk.summary import Summary
-from artcli.sdk.values import SCALARS, plain
+from artcli.sdk.values import SCALARS, VALUE_SIZE, plain, weight
 from artcli.sdk.voice import say
 
 if TYPE_CHECKING:
     from artcli.sdk.recording import Recording
 
-ROW_SIZE, VALUE_SIZE = 120, 40
-"""Bytes that a row and a number in it take in memory, about."""
+ROW_SIZE = 120
+"""Bytes that a row takes in memory beside its values, about."""
 
 
 class Run:
@@ -299,6 +299,9 @@ class Run:
         """Say it on stderr, which the run records; nobody is written to."""
         say(f"alert: {title}: {text}")
 
+    def _label(self, **_: Any) -> None:
+        """W&B's trainers say by this whose they are; nobody counts that here."""
+
     def use_reference(self, uri: str, use_as: str | None = None) -> None:
         """Note that the run used something that lies elsewhere, by its address."""
         from artcli.sdk import exchange
@@ -386,14 +389,3 @@ def _whole(step: Any) -> int:
     if isinstance(step, bool):
         raise TypeError("a step is a whole number, not a truth")
     return operator.index(step)
-
-
-def weight(value: Any) -> int:
-    """Bytes that a value takes in memory, about."""
-    if isinstance(value, str):
-        return VALUE_SIZE + len(value)
-    if isinstance(value, Mapping):
-        return VALUE_SIZE + sum(weight(item) + len(str(key)) for key, item in value.items())
-    if isinstance(value, list):
-        return VALUE_SIZE + sum(map(weight, value))
-    return VALUE_SIZE

@@ -22,6 +22,8 @@ SCALARS = frozenset((float, int, bool, str, type(None)))
 ARRAY_SIZE = 32
 """Elements of an array that is kept as a list."""
 BINS = 32
+VALUE_SIZE = 40
+"""Bytes that a number takes in memory, about."""
 
 Unknown = Callable[[Any], Any]
 
@@ -174,6 +176,17 @@ def _counted(numbers: Any, bins: int) -> tuple[list[float], list[float]]:
         raise ValueError(f"a histogram has at most {Histogram.MAX_LENGTH} bins")
     counts, edges = numpy.histogram(numbers[numpy.isfinite(numbers)].astype(float), bins=bins)
     return counts.tolist(), edges.tolist()
+
+
+def weight(value: Any) -> int:
+    """Bytes that a value takes in memory, about."""
+    if isinstance(value, str):
+        return VALUE_SIZE + len(value)
+    if isinstance(value, Mapping):
+        return VALUE_SIZE + sum(weight(item) + len(str(key)) for key, item in value.items())
+    if isinstance(value, list):
+        return VALUE_SIZE + sum(map(weight, value))
+    return VALUE_SIZE
 
 
 def _item(value: Any) -> Any:

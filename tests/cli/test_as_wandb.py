@@ -30,6 +30,14 @@ wandb.config.update({"lr": 0.5}, allow_val_change=True)
 wandb.define_metric("*", step_metric="epoch", step_sync=True)
 sys.modules["wandb"].run.log({"loss": 1.0, "epoch": 1})
 assert wandb.run is run
+wandb.run._label(code="a trainer")
+artifact = wandb.Artifact("weights", "model")
+artifact.add_reference("hub://org/weights", name="url")
+wandb.log_artifact(artifact)
+place = f"{run.entity}/{run.project}"
+if not run.disabled:
+    assert run.use_artifact(f"{place}/weights:latest").name == wandb.Api().artifact(f"{place}/weights:v0").name
+    assert len(wandb.Api().artifacts("model", f"{place}/weights")) == len(wandb.Api().runs(place)) == 1
 try:
     import wandb.keras
 except ModuleNotFoundError:
