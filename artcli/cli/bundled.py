@@ -12,7 +12,6 @@ from artcli.cli import sizes, transferred
 from artcli.cli.cloning import begun
 from artcli.cli.console import Console
 from artcli.errors import UsageError
-from artcli.flows import bundle
 from artcli.flows.meant import given
 from artcli.flows.transfer import Request, Standing, Transferred
 
@@ -39,6 +38,8 @@ def pull(console: Console, words: Sequence[str], dry_run: bool, most: str | None
 
 def clone(console: Console, file: str, directory: str | None) -> None:
     """`art clone FILE [DIR]`."""
+    from artcli.flows import bundle  # which a clone from elsewhere need not load
+
     path = Path(given(file)).absolute()
     target = Path(given(directory) if directory is not None else path.stem).absolute()
 
@@ -52,6 +53,8 @@ def clone(console: Console, file: str, directory: str | None) -> None:
 
 
 def _take(console: Console, repository: Path, file: Path, request: Request, *, adopt: bool = False) -> Transferred:
+    from artcli.flows import bundle
+
     with console.progress() as progress:
         return bundle.take(repository, file, request, progress, adopt=adopt)
 
