@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 from artcli import processes
-from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, PageSource, Root, put_chunk_list
+from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, PageSource, Root, put_chunk_list, shown
 from artcli.content import Buffer, Digest, digest_of
 from artcli.errors import ArtError
 from artcli.files import reader
@@ -53,6 +53,10 @@ class Problem(NamedTuple):
     slug: str
     """`special-file`, `unreadable`, `changing-file`."""
     reason: str
+
+    @property
+    def text(self) -> str:
+        return f"{shown(self.path)}: {self.reason}"
 
 
 class _Small(NamedTuple):

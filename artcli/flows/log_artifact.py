@@ -241,21 +241,21 @@ class _Logging:
         return Scan(self.request.sources, self.request.rules)
 
     def _ingest(self, additions: Additions, base: Root | None, progress: Progress, before: Root | None) -> Ingest:
-        workers = self.request.workers or worker_count()
-        return Ingest(additions, base, workers=workers, progress=progress, before=before)
+        return Ingest(additions, base, workers=self.request.workers or worker_count(), progress=progress, before=before)
 
     def _check(self, root: Root, problems: Sequence[Problem]) -> None:
         failed = [problem for problem in problems if problem.slug != "special-file"]
+        told = [item.text for item in (failed or problems)[:10]]
         if failed and not self.request.keep_going:
             raise ArtError(
                 "unreadable-files",
                 f"{len(failed):,} file{'' if len(failed) == 1 else 's'} could not be read, and no version was made",
-                facts=[f"{manifest.shown(item.path)}: {item.reason}" for item in failed[:10]],
+                facts=told,
                 hint="art log-artifact --keep-going …   makes the version without them",
             )
         if not root.entries and not self.request.allow_empty:
             hint = "art log-artifact --allow-empty …   makes an empty version"
-            raise UsageError("nothing-to-log", "there is nothing to log", hint=hint)
+            raise UsageError("nothing-to-log", "there is nothing to log", facts=told, hint=hint)
 
     def _kind(self, additions: Additions, root: Root) -> tuple[str, str | None]:
         request = self.request

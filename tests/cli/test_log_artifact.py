@@ -276,6 +276,11 @@ def test_a_fifo(repo: Art) -> None:
     assert "warning: left out: pipe: it is a FIFO\n" in result.err
     assert "error: not in the version: 1 file\n" in result.err
     assert set(held(repo, "dataset")) == set(FILES)
+    (repo.directory / "pipes").mkdir()
+    os.mkfifo(repo.directory / "pipes" / "alone")
+    nothing = repo("log-artifact", "pipes", "pipes")
+    assert (nothing.code, nothing.out) == (2, "")
+    assert "error: there is nothing to log\n  alone: it is a FIFO\n" in nothing.err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
