@@ -149,7 +149,7 @@ def test_whatever_a_run_says_is_words(shelf: Shelf, serve: Serve) -> None:
     shelf.say(run, "system", {SCRIPT: 1.0})
     shelf.say(run, "console", {"stream": "stderr", "text": f"{SCRIPT}\n{CODES}\n"})
     for path in (f"media/images/{SCRIPT}.png", "../../../config.png", "media/images/a.svg"):
-        shelf.say(run, "history", {path: {"_type": "image-file", "path": path, "caption": SCRIPT}})
+        run.log({path: {"_type": "image-file", "path": path, "caption": SCRIPT}}, None, 1e9)
     shelf.repository.commit(lambda _, make: [make(Draft("input", {"run": run.run, "uri": f"http://x/{SCRIPT}"}))])
     server = serve(shelf.art.directory)
     answer = server("GET", f"/p/car/runs/{run.run}")
@@ -159,7 +159,7 @@ def test_whatever_a_run_says_is_words(shelf: Shelf, serve: Serve) -> None:
     for words in (SCRIPT, "\nred\\x1b"[:4], "\\u202e", "nothing: no numbers"):
         assert words in found.words + str(found.found)
     assert not set("\x1b\x00\x07\u202e") & set(answer.body.decode())
-    assert all((image["src"] or "").startswith(f"./{run.run}/") for image in found.all("img"))
+    assert [(image["src"] or "").startswith(f"./{run.run}/") for image in found.all("img")] == [True, True]
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; img-src 'self'")
     assert "frame-ancestors 'none'" in policy
@@ -194,6 +194,41 @@ def test_a_value_alone_is_a_dot_that_is_seen(shelf: Shelf, serve: Serve) -> None
     paths = page(serve(shelf.art.directory), run).all("path")
     assert [path["d"] for path in paths if path["class"] == "curve"] == ["", "M400 180L600 120L800 60L1000 0"]
     assert [path["d"] for path in paths if path["class"] == "dots"] == ["M600 150h0", "M0 300h0"]
+
+
+def test_boxes_lie_over_their_picture(shelf: Shelf, serve: Serve) -> None:
+    half = {"minX": 0.25, "maxX": 0.75, "minY": 0, "maxY": 0.5}
+    boxes: list[object] = [
+        {"position": half, "class_id": 7, "scores": {"conf": 0.9125}},
+        {"position": {"middle": [50, 20], "width": 20, "height": 20}, "domain": "pixel", "class_id": 1},
+        {"position": half, "box_caption": SCRIPT},
+    ]
+    odd: list[object] = [
+        None, {}, {"position": None}, {"position": {**half, "maxX": "x"}}, {"position": {**half, "maxX": 0}},
+        {"position": {**half, "maxX": NAN}}, {"position": {**half, "minX": -1e308}},
+        {"position": {"middle": [], "width": 1, "height": 1}}, {"position": {"middle": 1, "width": 1, "height": 1}},
+    ]  # fmt: skip
+    image = {"_type": "image-file", "path": "media/images/a.png", "width": 100, "height": 40}
+    run = shelf.begin("blue")
+    for key, value in {
+        "seen": {"truth": {"box_data": boxes, "class_labels": {"7": "helmet"}}},
+        "odd": {
+            "a": {"box_data": odd},
+            "b": {"box_data": 1},
+            "c": [],
+            "d": {"box_data": boxes[:1], "class_labels": []},
+        },
+        "none": [1],
+    }.items():
+        run.log({key: {**image, "boxes": value}}, None, 1e9)
+    found = page(serve(shelf.art.directory), run)
+    told = [(box["class"], box["x"], box["y"], box["width"], box["height"]) for box in found.all("rect")]
+    first = ("box1", "250.0", "0.0", "500.0", "500.0")
+    assert sorted(told) == sorted([first, ("box1", "400.0", "250.0", "200.0", "500.0"), ("box0", *first[1:]), first])
+    assert "helmet conf 0.912" in found.words
+    assert SCRIPT in found.words
+    assert len(found.all("img")) == 3
+    assert not found.all("script")
 
 
 @pytest.mark.parametrize("path", [

@@ -17,6 +17,8 @@ from starlette.responses import HTMLResponse
 from artcli.web.answers import Refused
 from artcli.wording import harmless, printable
 
+BOX_COLOURS = 6
+"""Classes `box0`, `box1` … of the style."""
 LONGEST = 200
 """Characters of a text that a page shows."""
 
@@ -49,6 +51,11 @@ path { vector-effect: non-scaling-stroke; } .curve { fill: none; stroke: var(--m
 .dots { fill: none; stroke: var(--mark); stroke-width: 5; stroke-linecap: round; }
 img { display: block; max-width: 100%; height: auto; max-height: 30rem; margin: 0 auto .25rem; object-fit: contain; }
 .tiny { width: 100%; height: 10rem; image-rendering: pixelated; }
+.seen { position: relative; width: fit-content; margin: 0 auto .25rem; } .seen img { width: auto; margin: 0; }
+.boxes { position: absolute; inset: 0; height: 100%; margin: 0; overflow: hidden; }
+rect { vector-effect: non-scaling-stroke; stroke-width: 2; fill: transparent; }
+.box0 { stroke: #e8261c; } .box1 { stroke: #1ea7fd; } .box2 { stroke: #ffc400; } .box3 { stroke: #2fd05a; }
+.box4 { stroke: #c04dff; } .box5 { stroke: #ff7a00; }
 pre { margin: 0; padding: .75rem; max-height: 70vh; overflow: auto; white-space: pre-wrap; background: var(--box);
   border: 1px solid var(--line); border-radius: .5rem; display: flex; flex-direction: column-reverse; }
 """

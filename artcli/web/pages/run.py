@@ -19,6 +19,7 @@ from artcli.catalog.runs.view import Metric, RunView, view
 from artcli.errors import UNREADABLE
 from artcli.flows.runs import logs, origin, pictures
 from artcli.flows.runs.listing import Row, rows
+from artcli.web.pages.boxes import overlay
 from artcli.web.pages.chart import BUCKETS, chart
 from artcli.web.pages.layout import lines, section, table, text
 from artcli.wording import duration
@@ -54,6 +55,8 @@ class Picture(NamedTuple):
     width: int
     height: int
     """Pixels, as the run says; 0 if it does not."""
+    boxes: Any
+    """What the run says of boxes in it."""
 
 
 def title(run: Run) -> str:
@@ -104,7 +107,7 @@ def _facts(row: Row) -> str:
         ("command", origin.command(start)),
         ("in", start.get("cwd")),
         ("git", origin.commit(start)),
-        ("history", f"{row.view.rows:,} rows" if row.view.rows else ""),
+        ("history", f"{row.view.rows:,} row{'s' * (row.view.rows != 1)}" if row.view.rows else ""),
     ]
     told = "".join(f"<dt>{name}</dt><dd>{text(value, WORDS)}</dd>\n" for name, value in known if value)
     return f"<dl>\n{told}</dl>\n"
@@ -159,15 +162,15 @@ def newest(seen: RunView) -> Iterator[Picture]:
     steps = {key: metric.step for key, metric in seen.metrics.items()}
     for key, value in sorted(seen.summary.items(), key=lambda item: -steps.get(item[0], -1)):
         kind = value.get("_type") if isinstance(value, Mapping) else None
-        pairs: list[tuple[Any, Any]] = []
+        told: list[tuple[Any, Any, Any]] = []
         if kind == "image-file":
-            pairs = [(value.get("path"), value.get("caption"))]
+            told = [(value.get("path"), value.get("caption"), value.get("boxes"))]
         elif kind == "images/separated":
-            pairs = list(zip_longest(*(_list(value.get(name)) for name in ("filenames", "captions"))))
-        for path, caption in pairs:
+            told = list(zip_longest(*(_list(value.get(name)) for name in ("filenames", "captions", "all_boxes"))))
+        for path, caption, boxes in told:
             if isinstance(path, str) and format_of(path):
                 extent = _pixels(value.get("width")), _pixels(value.get("height"))
-                yield Picture(key, steps.get(key, 0), path, str(caption or ""), *extent)
+                yield Picture(key, steps.get(key, 0), path, str(caption or ""), *extent, boxes)
 
 
 def _pixels(value: Any) -> int:
@@ -189,7 +192,10 @@ def _pictures(run: str, found: Sequence[Picture], command: str) -> str:
         address = f"./{quote(run, safe='')}/{quote(picture.path, errors='replace')}"
         words = f"<b>{text(picture.key)}</b> step {picture.step:,} {text(picture.caption)}"
         attributes = f'src="{address}" alt="{text(picture.caption or picture.key)}"{_extent(picture)}'
-        figures.append(f'<figure><img loading="lazy" {attributes}>\n<figcaption>{words}</figcaption></figure>\n')
+        over = overlay(picture.boxes, picture.width, picture.height)
+        image = f'<img loading="lazy" {attributes}>'
+        image = f'<div class="seen">{image}{over}</div>' if over else image
+        figures.append(f"<figure>{image}\n<figcaption>{words}</figcaption></figure>\n")
     return _grid(figures, _more(found, PICTURES, "images", command))
 
 
