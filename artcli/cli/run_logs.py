@@ -48,7 +48,12 @@ def show_logs(
 def _print(console: Console, found: Iterable[Record]) -> None:
     for record in found:
         if console.flags.json:
-            document = {"stream": record.data.get("stream"), "time": record.time, "text": logs.text(record)}
+            document = {
+                "schema": "art.console/1",
+                "stream": record.data.get("stream"),
+                "time": record.time,
+                "text": logs.text(record),
+            }
             console.event("status", document)
         else:
             console.raw(logs.text(record))

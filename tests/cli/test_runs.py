@@ -133,6 +133,7 @@ def test_what_a_run_wrote(art: Art, runs: list[str]) -> None:
     assert [line["text"] for line in art("run", "logs", "-1", "--json").json_lines] == ["stdout 1\n", "stderr 1\n"]
     assert art("run", "logs", "-1", "-f", "--tail", "1").out == "stderr 1\n"
     assert [line["text"] for line in art("run", "logs", "-1", "--json", "--tail", "1").json_lines] == ["stderr 1\n"]
+    assert {line["schema"] for line in art("run", "logs", "-1", "--json").json_lines} == {"art.console/1"}
     assert art("run", "logs", "-1", "--stream", "x", "--json").error["code"] == "no-such-stream"
 
 

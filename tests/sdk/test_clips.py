@@ -73,5 +73,13 @@ def test_where_they_are_met(place: Path) -> None:
     assert draft.add(wandb.Html("<p>"), "page").path == "page.html-file.json"
     with wandb.init(project="p") as run:
         assert run.log_artifact(draft).file_count == 2
-        run.log({"film": wandb.Video(FILM), "table": wandb.Table(["page"], [[wandb.Html("<p>")]])})
-    assert "film = video, gif, " in Art(place).on_terminal("run", "show", run.id, "-p", "p").out
+        run.log(
+            {
+                "film": wandb.Video(FILM),
+                "counts": wandb.Histogram([1, 2]),
+                "table": wandb.Table(["page"], [[wandb.Html("<p>")]]),
+            }
+        )
+    card = Art(place).on_terminal("run", "show", run.id, "-p", "p").out
+    assert "film = video, gif, " in card
+    assert "counts = histogram, 64 bins" in card

@@ -72,12 +72,15 @@ def picture(name: str, content: bytes, format: str) -> dict[str, Any]:
 
 
 def told(value: Any) -> str | None:
-    """What is said of the value of pictures, a table or a clip, whose own words are a screen full; None of others."""
-    if isinstance(value, Mapping) and value.get("_type") == "table-file":
+    """What is said of pictures, tables, histograms and clips, whose own words are a screen full; None of others."""
+    kind = value.get("_type") if isinstance(value, Mapping) else None
+    if kind == "table-file":
         return f"table, {value.get('nrows')} rows × {value.get('ncols')} columns"
-    if isinstance(value, Mapping) and value.get("_type") in CLIPS:
-        return f"{CLIPS[value['_type']]}, {value.get('format')}, {value.get('size', 0):,} bytes"
-    if not isinstance(value, Mapping) or value.get("_type") not in ("image-file", "images/separated"):
+    if kind == "histogram" and isinstance(value.get("values"), list):
+        return f"histogram, {len(value['values'])} bins"
+    if kind in CLIPS:
+        return f"{CLIPS[kind]}, {value.get('format')}, {value.get('size', 0):,} bytes"
+    if kind not in ("image-file", "images/separated"):
         return None
     count = value.get("count", 1)
     sides = f", {value['width']} × {value['height']}" if value.get("width") and value.get("height") else ""
