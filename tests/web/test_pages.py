@@ -150,13 +150,25 @@ def test_whatever_a_run_says_is_words(shelf: Shelf, serve: Serve) -> None:
     shelf.say(run, "console", {"stream": "stderr", "text": f"{SCRIPT}\n{CODES}\n"})
     for path in (f"media/images/{SCRIPT}.png", "../../../config.png", "media/images/a.svg"):
         run.log({path: {"_type": "image-file", "path": path, "caption": SCRIPT}}, None, 1e9)
+    odd = {
+        "size": SCRIPT,
+        "count": [],
+        "nrows": {},
+        "format": SCRIPT,
+        "values": [SCRIPT],
+        "bins": SCRIPT,
+        "width": SCRIPT,
+    }
+    for kind in ("html-file", "audio-file", "table-file", "histogram", "image-file", "images/separated", [], {}):
+        run.log({f"odd{kind}": {"_type": kind, **odd}}, None, 1e9)
+    run.log({"h": {"_type": "histogram", "values": [900, 100], "bins": [-1, 0, 2.5]}}, None, 1e9)
     shelf.repository.commit(lambda _, make: [make(Draft("input", {"run": run.run, "uri": f"http://x/{SCRIPT}"}))])
     server = serve(shelf.art.directory)
     answer = server("GET", f"/p/car/runs/{run.run}")
     found = Page(answer)
     assert not {"script", "iframe", "object", "form", "link", "base"} & {tag for tag, _ in found.found}
     assert not {name for _, attributes in found.found for name in attributes if name.startswith(("on", "style"))}
-    for words in (SCRIPT, "\nred\\x1b"[:4], "\\u202e", "nothing: no numbers"):
+    for words in (SCRIPT, "histogram, 2 bins", "\nred\\x1b"[:4], "\\u202e", "nothing: no numbers"):
         assert words in found.words + str(found.found)
     assert not set("\x1b\x00\x07\u202e") & set(answer.body.decode())
     assert [(image["src"] or "").startswith(f"./{run.run}/") for image in found.all("img")] == [True, True]

@@ -72,14 +72,18 @@ def picture(name: str, content: bytes, format: str) -> dict[str, Any]:
 
 
 def told(value: Any) -> str | None:
-    """What is said of pictures, tables, histograms and clips, whose own words are a screen full; None of others."""
+    """What is said of pictures, tables, histograms and clips, whose own words are a screen full; None of others.
+
+    Such a value may come from anybody: nothing in it need be what it should be.
+    """
     kind = value.get("_type") if isinstance(value, Mapping) else None
     if kind == "table-file":
         return f"table, {value.get('nrows')} rows × {value.get('ncols')} columns"
     if kind == "histogram" and isinstance(value.get("values"), list):
         return f"histogram, {len(value['values'])} bins"
-    if kind in CLIPS:
-        return f"{CLIPS[kind]}, {value.get('format')}, {value.get('size', 0):,} bytes"
+    if isinstance(kind, str) and kind in CLIPS:
+        size = value.get("size")
+        return f"{CLIPS[kind]}, {value.get('format')}" + (f", {size:,} bytes" if isinstance(size, int) else "")
     if kind not in ("image-file", "images/separated"):
         return None
     count = value.get("count", 1)
