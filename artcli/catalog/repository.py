@@ -288,7 +288,7 @@ def read_place(bucket: Bucket) -> str:
     except Missing:
         raise _damaged_config("is gone") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged_config(f"is damaged: {error}") from error
+        raise _damaged_config("is damaged: it is not what art writes there") from error
     if format != FORMAT:
         raise newer_format(format)
     if required:

@@ -98,9 +98,12 @@ def test_every_flipped_byte_of_the_config_is_found(tmp_path: Path) -> None:
         with pytest.raises(IntegrityError) as caught:
             repository.read_place(repository.DiskBucket(path.parent))
         assert caught.value.slug == "damaged-config"
-    for bad in (b"", whole[:-1], whole + b"\n", whole * 2):
+    for bad in (b"", whole[:-1], whole + b"\n", whole * 2, b"<html>\n</html>\n", b"hello"):
         path.write_bytes(bad)
-        assert slug_of(tmp_path) == "damaged-config"
+        with pytest.raises(IntegrityError) as caught:
+            Repository.open(tmp_path)
+        assert caught.value.slug == "damaged-config"
+        assert caught.value.message == "the repository's config is damaged: it is not what art writes there"
 
 
 @pytest.mark.parametrize(
