@@ -211,7 +211,7 @@ def test_a_value_alone_is_a_dot_that_is_seen(shelf: Shelf, serve: Serve) -> None
 def test_boxes_lie_over_their_picture(shelf: Shelf, serve: Serve) -> None:
     half = {"minX": 0.25, "maxX": 0.75, "minY": 0, "maxY": 0.5}
     boxes: list[object] = [
-        {"position": half, "class_id": 7, "scores": {"conf": 0.9125}},
+        {"position": half, "class_id": 7, "scores": {"conf": 0.9125, "huge": 10**400, "none": NAN, "x": SCRIPT}},
         {"position": {"middle": [50, 20], "width": 20, "height": 20}, "domain": "pixel", "class_id": 1},
         {"position": half, "box_caption": SCRIPT},
     ]

@@ -73,7 +73,10 @@ def _words(box: Mapping[str, Any], labels: Any) -> str:
     kind = str(box.get("class_id", "box"))
     known = str(labels.get(kind, kind)) if isinstance(labels, Mapping) else kind
     scores = box.get("scores")
-    told = [f"{name} {score:.3g}" for name, score in scores.items() if isinstance(score, (int, float))] if isinstance(
-        scores, Mapping
-    ) else []  # fmt: skip
+    named = scores.items() if isinstance(scores, Mapping) else ()
+    told = [f"{name} {score:.3g}" for name, score in named if _is_short(score)]
     return " ".join([known, *told[:3]])
+
+
+def _is_short(score: Any) -> bool:
+    return isinstance(score, (int, float)) and abs(score) < 1e9
