@@ -22,7 +22,7 @@ def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = 
 
 
 def save(
-    glob_str: str | Path, base_path: str | Path | None = None, policy: str = "live", *, glob: bool = True
+    glob_str: str | Path | None = None, base_path: str | Path | None = None, policy: str = "live", *, glob: bool = True
 ) -> list[str]:
     """`Run.save` of the current run."""
     return active("save").save(glob_str, base_path, policy, glob=glob)

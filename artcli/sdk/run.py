@@ -220,15 +220,17 @@ class Run:
         return metric
 
     def save(
-        self, glob_str: str | Path, base_path: str | Path | None = None, policy: str = "live", *, glob: bool = True
-    ) -> list[str]:
+        self, glob_str: str | Path | None = None, base_path: str | Path | None = None, policy: str = "live", *,
+        glob: bool = True,
+    ) -> list[str]:  # fmt: skip
         """Keep files with the run: as they are now (policy `now`), or as they are when it ends.
 
         `glob_str`: a path, or a pattern of several; what is below `base_path` becomes the path in the run. Returns the
-        paths of the files. Raises ValueError for another policy or a base that is not above; IsADirectoryError.
+        paths of the files; none without a path, which old programs say after they set the name. Raises ValueError for
+        another policy or a base that is not above; IsADirectoryError.
         """
         self._alive("save")
-        return saving.save(self._recording, glob_str, base_path, policy, glob)
+        return [] if glob_str is None else saving.save(self._recording, glob_str, base_path, policy, glob)
 
     def watch(
         self, models: Any, criterion: Any = None, log: str | None = "gradients", log_freq: int = 1000,

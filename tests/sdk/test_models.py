@@ -56,6 +56,8 @@ def test_what_old_programs_ask_for_first_and_last() -> None:
     run = wandb.init(project="p", settings=wandb.Settings(silent=True))
     assert (run.settings.run_id, run.settings.run_name, run.settings.project) == (run.id, run.name, "p")
     assert run.settings.silent is True
+    wandb.run.name = "renamed"
+    assert wandb.run.save() == wandb.save() == []
     wandb.teardown(exit_code=3)
     assert wandb.run is None
     assert wandb.Api().run(f"p/{run.id}").state == "failed"
