@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from artcli.sdk.config import Config as Config
     from artcli.sdk.draft import Artifact as Artifact
     from artcli.sdk.media import Image as Image
+    from artcli.sdk.public import AlertLevel as AlertLevel
     from artcli.sdk.public import alert as alert
     from artcli.sdk.public import define_metric as define_metric
     from artcli.sdk.public import finish as finish
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AlertLevel": "artcli.sdk.public",
     "Api": "artcli.sdk.api",
     "Artifact": "artcli.sdk.draft",
     "Audio": "artcli.sdk.clips",
@@ -96,8 +98,8 @@ _CURRENT = {
 }
 
 __all__ = [
-    "Api", "Artifact", "Audio", "CommError", "Config", "Error", "Histogram", "Html", "Image", "Run", "Settings",
-    "Table", "UsageError", "Video", "alert", "config", "define_metric", "errors", "finish", "init",
+    "AlertLevel", "Api", "Artifact", "Audio", "CommError", "Config", "Error", "Histogram", "Html", "Image", "Run",
+    "Settings", "Table", "UsageError", "Video", "alert", "config", "define_metric", "errors", "finish", "init",
     "install_as_wandb", "log", "log_artifact", "log_model", "login", "require", "run", "save", "setup", "summary",
     "teardown", "termerror", "termlog", "termwarn", "unwatch", "use_artifact", "use_model", "watch",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ Before `init` they raise `Error`.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,14 @@ def log_model(path: str | Path, name: str | None = None, aliases: Any = None) ->
 def use_model(name: str) -> str:
     """`Run.use_model` of the current run."""
     return active("use_model").use_model(name)
+
+
+class AlertLevel(enum.Enum):
+    """How urgent an alert is."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
 
 
 def alert(title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:

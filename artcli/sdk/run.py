@@ -299,7 +299,8 @@ class Run:
 
     def alert(self, title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:
         """Say it on stderr, which the run records; nobody is written to."""
-        say(f"alert: {title}: {text}")
+        word = f" ({getattr(level, 'value', level)})" if level else ""
+        say(f"alert{word}: {title}: {text}")
 
     def _label(self, **_: Any) -> None:
         """W&B's trainers say by this whose they are; nobody counts that here."""

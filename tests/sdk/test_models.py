@@ -66,9 +66,10 @@ def test_what_old_programs_ask_for_first_and_last() -> None:
 def test_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with wandb.init(project="p"):
         capsys.readouterr()
-        wandb.alert("loss", "is NaN", level="WARN", wait_duration=300)
+        wandb.alert("loss", "is NaN", level=wandb.AlertLevel.WARN, wait_duration=300)
+        wandb.alert(title="lap", text="is done")
         for say in (wandb.termlog, wandb.termwarn, wandb.termerror, wandb.termlog):
             say("hello", repeat=False)
-        assert capsys.readouterr().err == "art: alert: loss: is NaN\nart: hello\n"
+        assert capsys.readouterr().err == "art: alert (WARN): loss: is NaN\nart: alert: lap: is done\nart: hello\n"
     with pytest.raises(wandb.Error):
         wandb.alert("loss", "is NaN")
