@@ -4,6 +4,9 @@ A file is read, and then must still have the size, times and inode of the stat w
 that nobody wrote meanwhile only if a write would have changed its times: the clock of a file system ticks some
 hundred times a second, so a file that was changed in the tick that is running is read when that tick is over.
 Nothing is mapped into memory: a file that shrinks would kill the process.
+
+Two writers cannot be seen: one whose single call overwrites a file in place for longer than a tick, for the times are
+those of its beginning; and one that writes through a mapping into a page that it had written to before.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from artcli.catalog.repository import Repository
 from artcli.errors import ArtError
 from artcli.files import reader
+from artcli.files.seen import Stat
 from artcli.files.sources import Source
 from artcli.flows.log_artifact import Logged, Request, log_artifact
 from tests.kit import trees
@@ -114,7 +116,10 @@ Meddler = Callable[[], None]
 
 
 class Meddled:
-    """The reader, which meets the meddler at each moment of a file's being read."""
+    """The reader, which meets the meddler at each moment of a file's being read.
+
+    It comes in the thread that reads, so that no call of its is under way while another one reads on.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch, path: Path, meddle: Callable[[Path, int], None], moment: int) -> None:
         """It comes at the `moment`-th (from 1), or each time (0)."""
@@ -122,18 +127,29 @@ class Meddled:
         self.path = path
         self.meddle = meddle
         self.moment = moment
+        self._thread = threading.local()
         for name in ("_open", "_fill", "_is_other", "_let_settle"):
             patch.setattr(reader, name, self._after(getattr(reader, name)))
 
     def _after(self, function: Any) -> Any:
         def meddled(*arguments: Any) -> Any:
             result = function(*arguments)
+            if not self._is_about_it(arguments[0]):
+                return result
             self.moments += 1
             if self.moment in (0, self.moments):
                 self.meddle(self.path, 100 + self.moments)
             return result
 
         return meddled
+
+    def _is_about_it(self, what: bytes | Stat | int) -> bool:
+        """Whether a call is about the file: about its path or what was seen of it, or in what follows in the thread."""
+        if isinstance(what, bytes):
+            self._thread.reads_it = what == bytes(self.path)
+        elif isinstance(what, Stat):
+            self._thread.reads_it = os.path.lexists(self.path) and what.inode == self.path.lstat().st_ino
+        return bool(self._thread.reads_it)
 
 
 @pytest.fixture
