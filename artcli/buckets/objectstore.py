@@ -60,7 +60,7 @@ _NO_CREDENTIALS = (
 class ObjectBucket:
     """The objects of `url` (s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX); any thread may use it."""
 
-    READERS = 64
+    READERS = 128
     """See `bucket.READERS`: a store of many machines answers as many at once as one asks."""
 
     def __init__(self, url: str) -> None:
