@@ -137,7 +137,8 @@ class World:
     # --- photographs ---
 
     def photograph(self, directory: Path) -> World:
-        """The same world once more, in another directory."""
+        """The same world once more, in another directory, which is not within its own."""
+        assert not directory.is_relative_to(self.directory), "the next copy would hold this one, too"
         copy = object.__new__(World)
         copy.directory = directory
         shutil.copytree(self.directory, directory, symlinks=True)
