@@ -200,6 +200,9 @@ for number in range(int(sys.argv[2])):
         ways[sys.argv[1]]()
     except Stop:
         pass
+    except RuntimeError as error:  # of Python's own locks, by which a thread is begun
+        if not isinstance(error.__context__, Stop):
+            raise
 """
 
 

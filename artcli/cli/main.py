@@ -37,15 +37,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _drop_stdout()
         return BROKEN_PIPE
-    except KeyboardInterrupt:
-        code = _stopped(console, "interrupted", INTERRUPTED)
-        if console.wraps:  # `for lr in …; do art run …; done`: a shell ends its loop only if what it runs dies of it
-            console.die(signal.SIGINT)
-        return code
-    except Terminated:
-        return _stopped(console, "terminated", TERMINATED)
+    except (KeyboardInterrupt, Terminated) as stop:
+        return _stopped_by(stop, console)
     except Exception as failure:
-        return _failed(console, failure)
+        stop_behind = _stop_behind(failure)
+        return _failed(console, failure) if stop_behind is None else _stopped_by(stop_behind, console)
     finally:
         console.close()
 
@@ -115,6 +111,23 @@ def _failed(console: Console, failure: Exception) -> int:
         _drop_stdout()
     console.error(error)
     return error.exit_code
+
+
+def _stop_behind(failure: BaseException) -> BaseException | None:
+    """The signal that has led to a failure: Python's own locks, when interrupted, may fail with an error instead."""
+    found: BaseException | None = failure
+    while found is not None and not isinstance(found, (KeyboardInterrupt, Terminated)):
+        found = found.__context__
+    return found
+
+
+def _stopped_by(stop: BaseException, console: Console) -> int:
+    if isinstance(stop, Terminated):
+        return _stopped(console, "terminated", TERMINATED)
+    code = _stopped(console, "interrupted", INTERRUPTED)
+    if console.wraps:  # `for lr in …; do art run …; done`: a shell ends its loop only if what it runs dies of it
+        console.die(signal.SIGINT)
+    return code
 
 
 def _stopped(console: Console, word: str, code: int) -> int:

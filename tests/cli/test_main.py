@@ -85,6 +85,16 @@ def test_every_failure_has_its_code_and_words(
     assert (result.code, result.out, result.err.splitlines()) == (code, "", lines)
 
 
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
+def test_a_signal_counts_that_makes_something_fail(art: Art, probe: Probe, stop: BaseException, code: int) -> None:
+    """As a lock of Python's own does, which then says that it is not held."""
+    error = RuntimeError("release unlocked lock")
+    error.__context__ = stop
+    probe(raising(error))
+    result = art("probe")
+    assert (result.code, result.err.splitlines()[-1]) == (code, "hint: art probe")
+
+
 def test_a_machine_without_memory(art: Art, probe: Probe) -> None:
     probe(raising(MemoryError()))
     assert (art("probe").code, art("probe", "--json").error["code"]) == (1, "out-of-memory")
