@@ -180,9 +180,9 @@ def test_it_logs_what_is_quiet_and_pushes_it(car: Art, keep: Callable[..., Keepe
 
 
 def test_what_is_being_written_is_left_alone(car: Art, keep: Callable[..., Keeper]) -> None:
-    keeper = keep("--watch", "0.2s", "--log", "dataset=data", "--quiet-for", "3s")
+    keeper = keep("--watch", "0.2s", "--log", "dataset=data", "--quiet-for", "2s")
     with (car.directory / "data" / "1.bin").open("ab") as file:
-        for _ in range(20):
+        for _ in range(15):
             file.write(b"more" * 100)
             file.flush()
             time.sleep(0.15)
@@ -203,13 +203,13 @@ def test_it_survives_a_remote_that_comes_and_goes(car: Art, keep: Callable[..., 
 
 
 def test_a_power_cut_at_any_moment_is_harmless(car: Art, keep: Callable[..., Keeper]) -> None:
-    for number in range(6):
+    for number in range(4):
         (car.directory / "data" / f"{number}.bin").write_bytes(os.urandom(300_000))
         keeper = keep(*WATCH)
-        time.sleep(0.8 + 0.15 * number)
+        time.sleep(0.8 + 0.2 * number)
         assert keeper.end(signal.SIGKILL) == -signal.SIGKILL
     keeper = keep(*WATCH)
-    until(lambda: car("show", "dataset:latest", "--field", "entries").lines == ["6"])
+    until(lambda: car("show", "dataset:latest", "--field", "entries").lines == ["4"])
     until(lambda: car("push", "-n", "--json").json["facts"] == 0)
     until(lambda: "in step" in keeper.said())  # it may have had nothing to do, and be still about to begin
     assert keeper.end() == 0

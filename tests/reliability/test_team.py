@@ -12,7 +12,7 @@ from tests.kit.team import TeamMachine
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@pytest.mark.parametrize(("examples", "steps"), [(8, 25), pytest.param(1000, 50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("examples", "steps"), [(6, 20), pytest.param(1000, 50, marks=pytest.mark.soak)])
 def test_lives(examples: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "SMALL_COUNT", 3)  # gc joins packs again and again
     run_state_machine_as_test(
