@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 
 MEMORY, ENOUGH = "/dev/shm", 3 << 30
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell began this with `&`; children would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
