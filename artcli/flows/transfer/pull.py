@@ -44,8 +44,9 @@ def fetch(repository: Repository, place: Place, progress: Progress | None = None
     told.phase("fetching")
     standing = Standing(repository)
     with place.at_work(), repository.reading():
-        news = place.fetch() if place.has_news() else 0
-        if news or place.follower.head.n < 0:
+        is_new = place.follower.head.n < 0
+        news = place.fetch() if is_new or place.has_news() else 0
+        if news or is_new:
             place.check_whole()  # without news one request is all that is asked
         facts, price = _keep(repository, place, told)
     if news:
