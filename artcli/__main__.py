@@ -5,7 +5,7 @@ import gc
 from artcli import processes
 
 YOUNG = 50_000
-"""Objects that are made before those are looked through for cycles that nobody holds: Python's 700 come about twenty
+"""Objects that are made before those are looked through for cycles that nobody holds: Python's 700 come some forty
 times while modules are imported, which leave no garbage."""
 
 

@@ -67,7 +67,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     for key, name in (("disable_code", "WANDB_DISABLE_CODE"), ("disable_git", "WANDB_DISABLE_GIT")):
         if environ.get(name, "").lower() in TRUE:
             found[key] = True
-    if environ.get("ART_DISABLED", environ.get("WANDB_DISABLED", "")).lower() in ("1", "true", "yes", "on"):
+    if environ.get("ART_DISABLED", environ.get("WANDB_DISABLED", "")).lower() in TRUE:
         found["mode"] = "disabled"
     return Settings(**found)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from artcli.content import digest_of
 from artcli.sdk import saving
-from artcli.sdk.values import Media, plain
+from artcli.sdk.values import Media, is_frame, plain
 
 if TYPE_CHECKING:
     from artcli.sdk.draft import Artifact
@@ -155,11 +155,6 @@ class Table(Media):
 
     def __repr__(self) -> str:
         return f"<Table {len(self.data)} × {len(self.columns)}: {', '.join(map(str, self.columns))}>"
-
-
-def is_frame(value: Any) -> bool:
-    """Whether it is a DataFrame of pandas'; that is not imported for the question."""
-    return hasattr(value, "iloc") and hasattr(value, "columns")
 
 
 def _kept(cell: Any, keep: Keep) -> Any:

@@ -80,7 +80,7 @@ def plain(value: Any, run: Run | None = None, key: str = "", unknown: Unknown | 
         return {_name(name): plain(item, run, f"{key}.{name}", unknown) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | range):
         return _list(list(value), run, key, unknown)
-    if run is not None and hasattr(value, "iloc") and hasattr(value, "columns"):  # a DataFrame
+    if run is not None and is_frame(value):
         from artcli.sdk.table import Table
 
         return Table(dataframe=value).keep(run, key)
@@ -176,6 +176,11 @@ def _counted(numbers: Any, bins: int) -> tuple[list[float], list[float]]:
         raise ValueError(f"a histogram has at most {Histogram.MAX_LENGTH} bins")
     counts, edges = numpy.histogram(numbers[numpy.isfinite(numbers)].astype(float), bins=bins)
     return counts.tolist(), edges.tolist()
+
+
+def is_frame(value: Any) -> bool:
+    """Whether it is a DataFrame of pandas'; that is not imported for the question."""
+    return hasattr(value, "iloc") and hasattr(value, "columns")
 
 
 def weight(value: Any) -> int:
