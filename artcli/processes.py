@@ -2,7 +2,8 @@
 
 Threads take turns at Python's lock, and each call to the system hands it on: two threads made 100,000 files no sooner
 than one, for one and a half times the processor time; two processes need half as long. They are forked, so all that the
-work needs is there at once, and only results are sent. Each takes every n-th item.
+work needs is there at once, and only results are sent. `shared_out` and `dealt` give each its part at once, `Worker` is
+asked for one thing after the other.
 
 A fork has a copy of the thread that made it and of no other, but of the locks that the others hold. So it is only made
 on Linux, in a process that is the program's own (`allow`), while no other thread runs.
@@ -15,8 +16,10 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import cycle
+from contextlib import suppress
+from itertools import chain, cycle
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from artcli.errors import ArtError
@@ -27,6 +30,8 @@ R = TypeVar("R")
 _PATIENCE = 0.01
 """Seconds in which threads that were told to end have gone."""
 _allowed = False
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+"""Whose pipes a process that is forked meanwhile has copies of."""
 
 
 def allow() -> None:
@@ -57,6 +62,8 @@ def begin(work: Callable[[], object]) -> int:
         return pid
     try:
         gc.freeze()  # what the forking process has would only be copied by being looked at
+        for worker in list(_workers):
+            worker.close_pipes()  # else its end would come only with that of this process
         work()
     except OSError:
         os._exit(0)  # nobody listens; at once, before what was not sent is let go of and complains
@@ -106,26 +113,79 @@ def dealt(
             os.waitpid(share.pid, 0)
 
 
-def _share(deal: Callable[[int], Iterable[R]], number: int, others: Sequence[_Share]) -> _Share:
+class Worker:
+    """A process that answers what it is asked, one question after the other; whoever begins one closes it."""
+
+    def __init__(self, answers: Callable[[Any], Iterable[object]], kept: Sequence[int] = ()) -> None:
+        """`answers`: what it says to a question; an exception is sent, too. `kept`: files that it shall not have."""
+        asked, self._ask = _pipe()
+        self._answers, answer = _pipe()
+
+        def work() -> None:
+            self.close_pipes()
+            for file in kept:
+                os.close(file)
+            while True:
+                _send(answer, answers(told(asked)))
+
+        self._pid = begin(work)
+        asked.close()
+        answer.close()
+        _workers.add(self)
+
+    def ask(self, question: object) -> None:
+        """Send a question. Raises `ArtError` (`worker-killed`)."""
+        try:
+            tell(self._ask, question)
+        except BrokenPipeError:
+            raise _killed() from None
+
+    def answer(self) -> Any:
+        """The next answer; an exception is raised. Raises `ArtError` (`worker-killed`)."""
+        return told(self._answers)
+
+    def close(self) -> None:
+        """End the process, with the answer that it is about to send."""
+        self.close_pipes()
+        os.waitpid(self._pid, 0)
+
+    def close_pipes(self) -> None:
+        """Let go of this process's ends of the pipes."""
+        _workers.discard(self)
+        for end in (self._ask, self._answers):
+            with suppress(BrokenPipeError):  # a question that could not be sent
+                end.close()
+
+
+def _pipe() -> tuple[BinaryIO, BinaryIO]:
+    """What is written to the second comes out of the first."""
     inward, outward = os.pipe()
+    return os.fdopen(inward, "rb"), os.fdopen(outward, "wb")
+
+
+def _send(results: BinaryIO, items: Iterable[object]) -> None:
+    """Send each of `items`, or what they raise."""
+    try:
+        for item in items:
+            tell(results, item)
+    except BrokenPipeError:
+        raise
+    except BaseException as error:
+        tell(results, error=error)
+
+
+def _share(deal: Callable[[int], Iterable[R]], number: int, others: Sequence[_Share]) -> _Share:
+    inward, outward = _pipe()
 
     def work() -> None:
-        os.close(inward)
+        inward.close()
         for other in others:
             other.results.close()  # else they could not be closed by whoever reads them
-        results = os.fdopen(outward, "wb")
-        try:
-            for result in deal(number):
-                tell(results, (result,))
-            tell(results, None)
-        except BrokenPipeError:
-            raise
-        except BaseException as error:
-            tell(results, error=error)
+        _send(outward, chain(((result,) for result in deal(number)), [None]))
 
     pid = begin(work)
-    os.close(outward)
-    return _Share(pid, os.fdopen(inward, "rb"))
+    outward.close()
+    return _Share(pid, inward)
 
 
 def tell(results: BinaryIO, result: object = None, *, error: BaseException | None = None) -> None:
@@ -150,9 +210,11 @@ def told(results: BinaryIO) -> Any:
     try:
         result, error = pickle.load(results)
     except (EOFError, pickle.UnpicklingError):
-        raise ArtError(
-            "worker-killed", "a process that did a part of the work was killed", hint="art help worker-killed"
-        ) from None
+        raise _killed() from None
     if error is not None:
         raise error
     return result
+
+
+def _killed() -> ArtError:
+    return ArtError("worker-killed", "a process that did a part of the work was killed", hint="art help worker-killed")

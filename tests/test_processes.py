@@ -118,3 +118,53 @@ def test_a_process_with_other_threads_is_not_forked() -> None:
 def test_a_process_of_somebody_else_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_allowed", False)
     assert not processes.are_possible()
+
+
+def test_a_worker_answers_in_order() -> None:
+    code = """
+    def squares(number):
+        if number < 0:
+            raise ValueError("below zero")
+        yield from (number * number, os.getpid() != parent)
+    parent = os.getpid()
+    worker = processes.Worker(squares)
+    for number in (3, -1, 4):
+        worker.ask(number)
+    print(worker.answer(), worker.answer())
+    try:
+        worker.answer()
+    except ValueError as error:
+        print(error)
+    print(worker.answer())
+    worker.close()
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")) == "9 True\nbelow zero\n16\nnobody\n"
+
+
+def test_a_worker_that_is_killed_is_told_of() -> None:
+    code = """
+    from artcli.errors import ArtError
+    worker = processes.Worker(lambda signum: [os.kill(os.getpid(), signum)])
+    worker.ask(signal.SIGKILL)
+    os.waitid(os.P_PID, worker._pid, os.WEXITED | os.WNOWAIT)
+    for ask in (worker.answer, lambda: worker.ask(1)):
+        try:
+            ask()
+        except ArtError as error:
+            print(error.slug)
+    worker.close()
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")) == "worker-killed\nworker-killed\nnobody\n"
+
+
+def test_a_worker_ends_though_others_were_forked_after_it() -> None:
+    code = """
+    workers = [processes.Worker(lambda number: [number]) for _ in range(3)]
+    rest = processes.shared_out(lambda number: number, range(9), workers=2)
+    print(next(rest))
+    for worker in workers:
+        worker.ask("not to be taken")
+        worker.close()
+    rest.close()
+    """
+    assert in_process(code + NOBODY_LEFT.replace("\n", "\n    ")) == "0\nnobody\n"

@@ -14,8 +14,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sized
+from typing import Protocol, TypeVar
 
 from artcli.files.seen import Stat, to_stat
 from artcli.memory import Buffers
@@ -27,6 +27,8 @@ TICK = 20_000_000
 """Nanoseconds within which two writes may leave the same times."""
 TICK_COARSE = 2_000_000_000
 """The same where times look like those of a file system that keeps whole milliseconds at best."""
+
+Content = TypeVar("Content", bound=Sized)
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -40,14 +42,23 @@ def read_small(source: bytes, stat: Stat) -> bytes:
 
     Raises `Changed`, `FileNotFoundError`, or another `OSError` if it cannot be read.
     """
+    return _read(source, stat, lambda fd: os.read(fd, stat.size + 1))
+
+
+def read_into(memory: memoryview, source: bytes, stat: Stat) -> memoryview:
+    """As `read_small`, into memory of a byte more than the file's size; the part of it that the file takes."""
+    return _read(source, stat, lambda fd: memory[: os.readv(fd, [memory])])
+
+
+def _read(source: bytes, stat: Stat, read: Callable[[int], Content]) -> Content:
+    """What `read` reads of the file: all of it, if it is as `stat` says; of one that has grown, a byte more."""
     _let_settle(stat)
-    size = stat.size
     fd = _open(source)
     try:
-        data = os.read(fd, size + 1)
-        if len(data) != size or _is_other(fd, stat):
+        content = read(fd)
+        if len(content) != stat.size or _is_other(fd, stat):
             raise Changed(source)
-        return data
+        return content
     except (IsADirectoryError, BlockingIOError) as error:  # a folder or a FIFO has taken its place
         raise Changed(source) from error
     finally:

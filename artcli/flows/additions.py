@@ -14,6 +14,9 @@ from artcli.store.writer import Flushed
 class Additions(Protocol):
     """The part of `store.writer.Writer` that flows use."""
 
+    @property
+    def forks(self) -> bool: ...
+
     def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None: ...
     def add(self, frame: Frame) -> bool: ...
     def put(self, page: Buffer, /) -> Digest: ...
@@ -29,6 +32,10 @@ class Tally:
         self._store = store
         self._seen: set[Digest] = set()
         self._pages: dict[Digest, bytes] = {}
+
+    @property
+    def forks(self) -> bool:
+        return self._store.forks
 
     def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None:
         if digest in self._seen or digest in self._store:

@@ -15,7 +15,7 @@ import mmap
 import os
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
@@ -70,33 +70,21 @@ class Cutter:
         """`slots`: more than there are `Cut`s in use when the next one is asked for, or it never comes."""
         self._memory = mmap.mmap(-1, slots * SLOT)
         self._lent: dict[int, weakref.ref[Any]] = {}
-        asked, self._ask = _pipe()
-        self._answers, answer = _pipe()
-        self._freed, self._free = os.pipe()
-
-        def serve() -> None:
-            for ours in (self._ask, self._answers):
-                ours.close()
-            os.close(self._free)
-            _Side(self._memory, list(range(slots)), self._freed).serve(asked, answer)
-
-        self._pid = processes.begin(serve)
-        asked.close()
-        answer.close()
-        os.close(self._freed)
+        freed, self._free = os.pipe()
+        side = _Side(self._memory, list(range(slots)), freed)
+        self._worker = processes.Worker(side.answers, [self._free])
+        os.close(freed)
 
     def close(self) -> None:
         """End the process; no thread may let go of what was cut meanwhile."""
         self._lent.clear()  # what is viewed still is given back to nobody: the pipe's number may be another file's then
-        for end in (self._ask, self._answers):
-            end.close()
         os.close(self._free)
-        os.waitpid(self._pid, 0)
+        self._worker.close()
 
     def cuts(self, source: bytes, stat: Stat) -> Iterator[Cut | End]:
         """As `cuts` of `reader.blocks(source, stat)`, which raises the same; to be taken to its end."""
-        processes.tell(self._ask, (source, stat))
-        while not isinstance(answer := processes.told(self._answers), End):
+        self._worker.ask((source, stat))
+        while not isinstance(answer := self._worker.answer(), End):
             slot, offset, rows = answer
             view = self._lend(slot)
             yield Cut(offset, [(digest, view[start : start + length]) for digest, start, length in rows])
@@ -131,15 +119,12 @@ class _Side:
         self._begin = self._taken = 0
         """Where in the file that block begins, and how many were taken of it."""
 
-    def serve(self, asked: BinaryIO, answer: BinaryIO) -> None:
-        while True:
-            source, stat = processes.told(asked)
-            self._taken = 0
-            try:
-                for item in cuts(reader.blocks(source, stat, self)):
-                    processes.tell(answer, item if isinstance(item, End) else self._told(item))
-            except (reader.Changed, OSError) as error:
-                processes.tell(answer, error=error)
+    def answers(self, question: tuple[bytes, Stat]) -> Iterator[End | tuple[int, int, list[tuple[Digest, int, int]]]]:
+        """What there is to tell of a file: pieces, and its end."""
+        source, stat = question
+        self._taken = 0
+        for item in cuts(reader.blocks(source, stat, self)):
+            yield item if isinstance(item, End) else self._told(item)
 
     def take(self) -> memoryview:
         """Where the next block goes."""
@@ -170,9 +155,3 @@ class _Side:
             rows.append((digest, start, len(chunk)))
             offset += len(chunk)
         return slot, item.offset, rows
-
-
-def _pipe() -> tuple[BinaryIO, BinaryIO]:
-    """What is written to the second comes out of the first."""
-    inward, outward = os.pipe()
-    return os.fdopen(inward, "rb"), os.fdopen(outward, "wb")

@@ -1,31 +1,44 @@
-"""From what a walk reports to the edits of a manifest: read, cut, hash, encode in threads; keep in order in one.
+"""From what a walk reports to the edits of a manifest: read, cut, hash, encode side by side; keep in order in one.
 
-    walk ──▶ jobs ──▶ threads ──▶ frames into packs, edits into the manifest
-             batches of small files: a thread reads, hashes and encodes them
-             large files: a process or thread of its own reads, cuts and hashes, the others encode the chunks
+    walk ──▶ jobs ──▶ processes, threads ──▶ frames into packs, edits into the manifest
+             batches of small files: a process or thread reads, hashes and encodes them
+             large files: a process or thread of its own reads, cuts and hashes, threads encode the chunks
 
 A job's outcome comes back in the order of the walk, so edits are sorted and nothing has to be held. A file that changes
-while it is read is read again, three times in all, and then is a problem: it never ends up half old, half new.
+while it is read is read again (see `reading`), and then is a problem: it never ends up half old, half new.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from queue import SimpleQueue
 from typing import NamedTuple
 
 from artcli import processes
-from artcli.catalog.manifest import INLINE, SYMLINK, Entry, Finder, PageSource, Root, put_chunk_list, shown
-from artcli.content import Buffer, Digest, digest_of
+from artcli.catalog.manifest import Entry, Finder, PageSource, Root, put_chunk_list
+from artcli.content import Buffer, Digest
 from artcli.errors import ArtError
 from artcli.files import reader
-from artcli.files.reader import Changed, read_link, read_small
-from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, NO_STAT, Change, Gone, Seen, Special, Stat, kind_of, stat_of
+from artcli.files.reader import Changed
+from artcli.files.seen import FILE, NO_STAT, Change, Gone, Seen, Special
 from artcli.flows.additions import Additions
 from artcli.flows.cutting import LARGE, Cut, Cutter, End, cuts
+from artcli.flows.reading import (
+    TRIES,
+    Batch,
+    Outcome,
+    Problem,
+    Readers,
+    Ready,
+    changing,
+    is_regular,
+    look_again,
+    read_here,
+    ready,
+    unreadable,
+)
 from artcli.memory import Buffers, keep_freed_memory
 from artcli.progress import Progress
 from artcli.store.chunker import SMALL
@@ -33,10 +46,14 @@ from artcli.store.codec import Tuner
 from artcli.store.pack import Frame
 from artcli.threads import ahead, aside
 
-TRIES = 3
 BATCH_FILES = 128
 BATCH_SIZE = 4 << 20
 """Bytes of small files that one job reads."""
+
+FIRST = 1024
+"""Changes that are looked at before the first is read: a batch of small files among them is worth processes."""
+MOST_READERS = 4
+"""Processes that read small files: this one, which fills packs and manifest, keeps up with hardly more."""
 
 AHEAD = 2
 """Blocks of a large file that are read and cut before a worker is free for them."""
@@ -44,19 +61,6 @@ SPARE = 6
 """Blocks that are cut, or whose chunks are added, besides those that wait for a worker or for their turn."""
 
 Edit = tuple[bytes, Entry | None]
-
-
-class Problem(NamedTuple):
-    """Something below the directory that is not in the version."""
-
-    path: bytes
-    slug: str
-    """`special-file`, `unreadable`, `changing-file`."""
-    reason: str
-
-    @property
-    def text(self) -> str:
-        return f"{shown(self.path)}: {self.reason}"
 
 
 class _Small(NamedTuple):
@@ -84,20 +88,13 @@ class _Closed(NamedTuple):
     size: int
 
 
-class _Ready(NamedTuple):
-    """A small entry, and the frame of its content if the store lacks it."""
-
-    entry: Entry
-    frame: Frame | None
-
-
 class _Framed(NamedTuple):
     digest: Digest
     length: int
     frame: Frame | None
 
 
-_Job = _Small | _Opened | _Cut | _Closed
+_Job = _Small | Batch | _Opened | _Cut | _Closed
 
 
 class Ingest:
@@ -122,6 +119,7 @@ class Ingest:
         """Bytes of that content."""
         self._buffers = Buffers(reader.BLOCK)
         self._cutter: Cutter | None = None
+        self._readers: Readers | None = None
         # one thread reads: as many threads at work as there are workers pass Python's lock round less often
         self._encoding: SimpleQueue[None] = SimpleQueue()
         for _ in range(max(1, workers - 1)):
@@ -134,7 +132,7 @@ class Ingest:
 
     def one(self, seen: Seen) -> Entry | None:
         """The entry of a single file, read without threads where it is small; None: it is in `problems`, or gone."""
-        edits = self._settle(self._small(seen)) if seen.stat.size <= SMALL else self.edits([seen])
+        edits = self._settle(read_here(seen, self._encode)) if seen.stat.size <= SMALL else self.edits([seen])
         return next((entry for _, entry in list(edits)), None)
 
     def stream(self, path: bytes, content: Iterable[Buffer]) -> Iterator[Edit]:
@@ -144,7 +142,7 @@ class Ingest:
         while sum(map(len, head)) <= SMALL:
             block = next(blocks, None)
             if block is None:
-                return self._settle(self._ready(path, FILE, b"".join(head)))
+                return self._settle(ready(path, FILE, b"".join(head), self._encode))
             head.append(bytes(block))
         return self._collect(self._cut_jobs(Seen(path, FILE, b"", NO_STAT), cuts(chain(head, blocks))))
 
@@ -153,11 +151,14 @@ class Ingest:
     def _jobs(self, changes: Iterable[Change]) -> Iterator[_Job]:
         batch: list[Seen | Gone | Problem] = []
         size = 0
-        for change in changes:
-            if isinstance(change, Seen) and change.kind in (FILE, EXECUTABLE) and change.stat.size > SMALL:
-                self._begin_cutter(change)  # before there are threads
+        changes = iter(changes)
+        first = list(islice(changes, FIRST))
+        self._begin_readers(first)  # before there are threads
+        for change in chain(first, changes):
+            if isinstance(change, Seen) and is_regular(change) and not _is_small(change):
+                self._begin_cutter(change)
                 if batch:
-                    yield _Small(batch)
+                    yield self._small_job(batch)
                     batch, size = [], 0
                 yield from self._large_jobs(change, TRIES)
                 continue
@@ -169,10 +170,21 @@ class Ingest:
             else:
                 self._notice(change)
             if len(batch) >= BATCH_FILES or size >= BATCH_SIZE:
-                yield _Small(batch)
+                yield self._small_job(batch)
                 batch, size = [], 0
         if batch:
-            yield _Small(batch)
+            yield self._small_job(batch)
+
+    def _begin_readers(self, first: Sequence[Change]) -> None:
+        if self.workers == 1 or sum(map(_is_small, first)) < BATCH_FILES:
+            return
+        if self.additions.forks and processes.are_possible():
+            count, slots = min(self.workers, MOST_READERS), 2 * self.workers
+            size = BATCH_SIZE + SMALL
+            self._readers = Readers(self._encode, count=count, slots=slots, files=BATCH_FILES, size=size)
+
+    def _small_job(self, changes: list[Seen | Gone | Problem]) -> _Small | Batch:
+        return _Small(changes) if self._readers is None else self._readers.begin(changes)
 
     def _notice(self, change: Change) -> None:
         if isinstance(change, Special):
@@ -180,7 +192,7 @@ class Ingest:
         elif not isinstance(change, Seen | Gone):
             error = getattr(change, "error", None)
             if error is not None:
-                self.problems.append(_unreadable(change.path, error))
+                self.problems.append(unreadable(change.path, error))
 
     def _large_jobs(self, seen: Seen, tries: int) -> Iterator[_Job]:
         try:
@@ -194,15 +206,15 @@ class Ingest:
             yield from self._again(seen, tries - 1)
         except OSError as error:
             yield _Closed(None, 0)
-            yield _Small([_unreadable(seen.path, error)])
+            yield _Small([unreadable(seen.path, error)])
 
     def _again(self, seen: Seen, tries: int) -> Iterator[_Job]:
         """The jobs for a large file that has changed while it was read."""
         if not tries:
-            yield _Small([_changing(seen)])
+            yield _Small([changing(seen)])
             return
-        fresh = _look_again(seen)
-        if isinstance(fresh, Seen) and fresh.kind in (FILE, EXECUTABLE) and fresh.stat.size > SMALL:
+        fresh = look_again(seen)
+        if isinstance(fresh, Seen) and is_regular(fresh) and fresh.stat.size > SMALL:
             yield from self._large_jobs(fresh, tries)
         else:
             yield _Small([fresh])
@@ -225,9 +237,9 @@ class Ingest:
 
     # --- work: in threads ---
 
-    def _work(self, job: _Job) -> list[_Ready | Gone | Problem] | list[_Framed] | _Opened | _Closed:
+    def _work(self, job: _Job) -> list[Outcome] | list[_Framed] | Batch | _Opened | _Closed:
         if isinstance(job, _Small):
-            return [self._small(change) if isinstance(change, Seen) else change for change in job.changes]
+            return [read_here(item, self._encode) if isinstance(item, Seen) else item for item in job.changes]
         if isinstance(job, _Cut):
             self._encoding.get()
             try:
@@ -244,38 +256,9 @@ class Ingest:
             offset += len(chunk)
         return framed
 
-    def _small(self, seen: Seen) -> _Ready | Gone | Problem:
-        for _ in range(TRIES):
-            try:
-                return self._read(seen)
-            except Changed:
-                fresh = _look_again(seen)
-                if not isinstance(fresh, Seen):
-                    return fresh
-                seen = fresh
-            except FileNotFoundError:
-                return Gone(seen.path)
-            except OSError as error:
-                return _unreadable(seen.path, error)
-        return _changing(seen)
-
-    def _read(self, seen: Seen) -> _Ready:
-        path, kind, source, stat = seen
-        if kind == SYMLINK:
-            target = read_link(source)
-            return _Ready(Entry(path, kind, 0, digest_of(target), target), None)
-        if kind == DIRECTORY:
-            return _Ready(Entry(path, kind, 0, digest_of(b"")), None)
-        if stat.size > SMALL:
-            raise Changed(source)  # a small file that has become a large one
-        return self._ready(path, kind, read_small(source, stat))
-
-    def _ready(self, path: bytes, kind: int, data: bytes) -> _Ready:
-        digest = digest_of(data)
-        if len(data) <= INLINE:
-            return _Ready(Entry(path, kind, len(data), digest, data), None)
-        frame = self.additions.encode(digest, data, self._tuner(path), 0)
-        return _Ready(Entry(path, kind, len(data), digest), frame)
+    def _encode(self, path: bytes, digest: Digest, data: Buffer) -> Frame | None:
+        """The frame of a small file; None if the store has its content."""
+        return self.additions.encode(digest, data, self._tuner(path), 0)
 
     # --- outcomes: in the caller's thread, in order ---
 
@@ -287,18 +270,25 @@ class Ingest:
                     entry = self._large(outcome.seen, outcomes)
                     if entry is not None:
                         yield entry.path, entry
+                elif isinstance(outcome, Batch):
+                    assert self._readers is not None
+                    for result in self._readers.results(outcome):
+                        yield from self._settle(result)
                 elif isinstance(outcome, list):
                     for item in outcome:
                         yield from self._settle(item)
         finally:
             outcomes.close()  # no thread is at work any more
+            if self._readers is not None:
+                self._readers.close()
+                self._readers = None
             if self._cutter is not None:
                 self._cutter.close()
                 self._cutter = None
                 self._encoding.get()
 
     def _settle(self, item: object) -> Iterator[Edit]:
-        if isinstance(item, _Ready):
+        if isinstance(item, Ready):
             entry = item.entry
             fresh = item.frame is not None and self.additions.add(item.frame)
             if fresh or (entry.data is not None and self._is_new(entry)):
@@ -354,6 +344,11 @@ class Ingest:
                 yield framed.digest, framed.length
 
 
+def _is_small(change: Change) -> bool:
+    """Whether it is a file that is read in one piece."""
+    return isinstance(change, Seen) and is_regular(change) and change.stat.size <= SMALL
+
+
 def _finder(pages: PageSource, base: Root | None) -> Finder | None:
     """Tells what the base has; None if that is damaged, or in a place that cannot be reached.
 
@@ -363,25 +358,3 @@ def _finder(pages: PageSource, base: Root | None) -> Finder | None:
         return Finder(pages, base) if base else None
     except ArtError:
         return None
-
-
-def _look_again(seen: Seen) -> Seen | Gone | Problem:
-    """What lies at the place of `seen` now."""
-    try:
-        stat: Stat = stat_of(seen.source)
-    except OSError:
-        return Gone(seen.path)
-    kind = kind_of(stat.mode)
-    if kind not in (FILE, EXECUTABLE, SYMLINK):
-        return Problem(seen.path, "changing-file", "it was replaced while it was read")
-    return seen._replace(kind=kind, stat=stat)
-
-
-def _changing(seen: Seen) -> Problem:
-    return Problem(seen.path, "changing-file", f"it changed each of the {TRIES} times it was read")
-
-
-def _unreadable(path: bytes, error: OSError) -> Problem:
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        raise error  # that says nothing of the file
-    return Problem(path, "unreadable", error.strerror or str(error))

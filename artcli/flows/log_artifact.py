@@ -33,10 +33,10 @@ from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
 from artcli.flows import alias, copies, edit, expected, kinds, revise, rm, tag
 from artcli.flows.additions import Additions, Tally
-from artcli.flows.ingest import Ingest, Problem
+from artcli.flows.ingest import Ingest
 from artcli.flows.known import known_root
+from artcli.flows.reading import Problem
 from artcli.flows.references import add
-from artcli.flows.references.add import Referred
 from artcli.flows.runs import edges
 from artcli.progress import Progress, Silent
 from artcli.store.writer import Flushed, Manner
@@ -56,7 +56,7 @@ class Request:
     rules: Rules = field(default_factory=Rules)
     stream: tuple[bytes, Iterable[Buffer]] | None = None
     """A path in the version and its content, which is read once."""
-    references: Sequence[Referred] = ()
+    references: Sequence[add.Referred] = ()
     """What else is to be in it, by its address alone."""
     base: str | None = None
     """A version whose manifest is the start; without it the sources are all there is."""

@@ -25,11 +25,12 @@ from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
 from artcli.flows import part
-from artcli.flows.ingest import Edit, Ingest, Problem
+from artcli.flows.ingest import Edit, Ingest
 from artcli.flows.judge import file_digest
 from artcli.flows.known import known_root
 from artcli.flows.meant import copy_around
 from artcli.flows.overlay import Overlay
+from artcli.flows.reading import Problem
 from artcli.flows.references.known import Known
 from artcli.progress import Progress, Silent
 from artcli.store.codec import Tuner
@@ -89,6 +90,8 @@ class Side(NamedTuple):
 
 class Unkept(Overlay):
     """Additions of which nothing stays: pages in memory, chunks nowhere."""
+
+    forks = True
 
     def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None:
         return None

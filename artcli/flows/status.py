@@ -18,9 +18,9 @@ from artcli.errors import NotFoundError
 from artcli.flows import copies, side
 from artcli.flows.copies import Copy
 from artcli.flows.diff import KIND, LETTERS, Change, Comparison
-from artcli.flows.ingest import Problem
 from artcli.flows.meant import copy_around, given
 from artcli.flows.part import Part
+from artcli.flows.reading import Problem
 from artcli.progress import Progress
 
 

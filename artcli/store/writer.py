@@ -126,6 +126,11 @@ class Writer:
     def _has(self, digest: Digest) -> bool:
         return digest in self._known or self._own.find(digest) is not None
 
+    @property
+    def forks(self) -> bool:
+        """Whether a process that is forked may call `encode`."""
+        return self._store.forks
+
     def encode(self, digest: Digest, chunk: Buffer, tuner: Tuner, offset: int = 0) -> Frame | None:
         """The frame to `add`, or None if the store or this writer has the chunk already. From any thread.
 

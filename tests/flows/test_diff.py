@@ -188,7 +188,7 @@ def test_a_known_directory_is_not_read(shelf: Shelf, monkeypatch: pytest.MonkeyP
     plant(shelf.folder, MIXED)
     time.sleep(0.15)
     shelf.log(MIXED)
-    monkeypatch.setattr("artcli.flows.ingest.read_small", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr("artcli.flows.reading.read_small", lambda *_: pytest.fail("read"))
     monkeypatch.setattr("artcli.files.reader.blocks", lambda *_: pytest.fail("read"))
     assert told(shelf, "data:v1", "./data") == {}
 
@@ -232,7 +232,7 @@ def test_what_cannot_be_read_is_not_compared(shelf: Shelf, monkeypatch: pytest.M
     def refuse(source: bytes, stat: Any) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("artcli.flows.ingest.read_small", refuse)
+    monkeypatch.setattr("artcli.flows.reading.read_small", refuse)
     a, b = two(shelf, "data", "./data")
     assert {problem.path: problem.slug for problem in b.problems} == {
         b"a": "unreadable", b"b": "special-file", b"pipe": "special-file",

@@ -18,7 +18,7 @@ from artcli.files import reader
 from artcli.files.ignore import Rules
 from artcli.files.seen import Stat
 from artcli.files.sources import Source
-from artcli.flows import ingest, use
+from artcli.flows import reading, use
 from artcli.flows.log_artifact import Logged, Request, log_artifact
 from artcli.flows.revise import Changes, Taken
 from artcli.memory import Buffers
@@ -115,7 +115,7 @@ def changing(monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], None], t
             change(source)
         return reader.read_small(source, stat)
 
-    monkeypatch.setattr(ingest, "read_small", read)
+    monkeypatch.setattr(reading, "read_small", read)
 
 
 def grow(source: bytes) -> None:
@@ -185,7 +185,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         names.append(os.path.basename(source))
         return reader.read_small(source, stat)
 
-    monkeypatch.setattr(ingest, "read_small", read)
+    monkeypatch.setattr(reading, "read_small", read)
     return names
 
 

@@ -255,7 +255,7 @@ def test_a_clean_copy_is_not_read(shelf: Shelf, monkeypatch: pytest.MonkeyPatch)
     copies.forget(shelf.repository.path, shelf.folder)
     time.sleep(0.15)
     shelf.use()
-    monkeypatch.setattr("artcli.flows.ingest.read_small", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr("artcli.flows.reading.read_small", lambda *_: pytest.fail("read"))
     monkeypatch.setattr("artcli.files.reader.blocks", lambda *_: pytest.fail("read"))
     assert all_of(shelf)[path.name].is_clean
 
@@ -268,7 +268,7 @@ def test_touched_files_are_read_once(shelf: Shelf, monkeypatch: pytest.MonkeyPat
         os.utime(path / name)
     time.sleep(0.15)
     assert all_of(shelf)[path.name].is_clean
-    monkeypatch.setattr("artcli.flows.ingest.read_small", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr("artcli.flows.reading.read_small", lambda *_: pytest.fail("read"))
     monkeypatch.setattr("artcli.files.reader.blocks", lambda *_: pytest.fail("read"))
     assert all_of(shelf)[path.name].is_clean
 
