@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 
 from artcli.buckets.bucket import Bucket
@@ -57,6 +58,11 @@ class Layered(Store):
 
     def get(self, digest: Digest) -> bytes:
         """As `Store.get`; what is damaged here is taken from the others, too."""
+        if not self.holds(digest):  # before the log is asked whether other indexes are live now
+            with suppress(ArtError):
+                data = self._from_others(digest, "missing-chunk")
+                if data is not None:
+                    return data
         try:
             return super().get(digest)
         except IntegrityError as error:
