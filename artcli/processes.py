@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from itertools import chain, cycle
 from typing import Any, BinaryIO, NamedTuple, TypeVar
@@ -78,7 +78,7 @@ class _Share(NamedTuple):
     results: BinaryIO
 
 
-def shared_out(function: Callable[[T], R], items: Sequence[T], *, workers: int) -> Iterator[R]:
+def shared_out(function: Callable[[T], R], items: Sequence[T], *, workers: int) -> Generator[R, None, None]:
     """`map(function, items)`, in order, in `workers` processes, of which each takes every n-th; else as `dealt`."""
     workers = min(workers, len(items))
     return dealt(lambda number: map(function, items[number::workers]), workers=workers)
@@ -86,20 +86,29 @@ def shared_out(function: Callable[[T], R], items: Sequence[T], *, workers: int) 
 
 def dealt(
     deal: Callable[[int], Iterable[R]], *, workers: int, ending: Callable[[], object] = lambda: None
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """What `deal(n)` yields in each of `workers` processes, one from each in turn, until the first is at its end.
 
-    Results and exceptions are sent, so they are small. An exception is raised at its place in the order and ends the
-    iteration. When that ends, fails or is closed, each process ends with what it is about to send, and is waited for,
-    after `ending()`, which makes those go on that wait for something else. Raises `ArtError` (`worker-killed`) if one
-    was killed.
+    They are at work from now on. Results and exceptions are sent, so they are small. An exception is raised at its
+    place in the order and ends the iteration. When that ends, fails or is closed, each process ends with what it is
+    about to send, and is waited for, after `ending()`, which makes those go on that wait for something else. Raises
+    `ArtError` (`worker-killed`) if one was killed.
     """
     import pickle  # noqa: F401 once, for all of them
 
+    results: Generator[Any, None, None] = _dealt(deal, workers, ending)
+    next(results)
+    return results
+
+
+def _dealt(
+    deal: Callable[[int], Iterable[R]], workers: int, ending: Callable[[], object]
+) -> Generator[R | None, None, None]:
     shares: list[_Share] = []
     try:
         for number in range(workers):
             shares.append(_share(deal, number, shares))
+        yield None  # they have begun
         for share in cycle(shares):
             one = told(share.results)
             if one is None:

@@ -7,13 +7,15 @@
     large files one after the other: chunks decoded in threads, written in order here      [5]
     references: fetched from where they are                                                [6]  in threads
 
-The window bounds memory. A large file is hashed as it is written and only then gets its name. Processes only make files
-whose names are free: what stands in the way is judged, and rescued, in this one.
+Windows bound memory: while processes make the files of one, the next is taken. A large file is hashed as it is written
+and only then gets its name. Processes only make files whose names are free: what stands in the way is judged, and
+rescued, in this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
@@ -33,7 +35,7 @@ from artcli.store.ranges import Range, ranges
 from artcli.store.store import Store
 from artcli.threads import ahead
 
-WINDOW = 8192
+WINDOW = 16384
 """Entries taken at a time."""
 PLAIN = 256
 """Entries that need no chunk, in one job."""
@@ -51,6 +53,15 @@ class _Files(NamedTuple):
 
 
 _Job = _Files | list[Entry]
+
+
+class _Made(NamedTuple):
+    """What a process has made."""
+
+    files: int
+    size: int
+    left: list[Entry]
+    """Entries that it could not make."""
 
 
 class Delivery:
@@ -93,15 +104,36 @@ class Delivery:
     def write(self, entries: Iterable[Entry]) -> None:
         """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
         rest = iter(entries)
-        while window := list(islice(rest, WINDOW)):
-            window = self.sharing.take(window)
-            large = [entry for entry in window if contents.is_large(entry)]
-            small = self._in_processes(window) if self._may_fork(window) else window
-            for count, size in ahead(self._work, self._jobs(small), workers=self.workers):
-                self.progress.advance(files=count, size=size)
-            for entry in large:
+        window = self._next(rest)
+        while window is not None:
+            made = self._begin(window)
+            with closing(made):
+                following = self._next(rest)  # while the processes work
+                self._finish(window, made)
+            window = following
+
+    def _next(self, rest: Iterator[Entry]) -> list[Entry] | None:
+        """The next window, without what another working copy had; None: there are no more entries."""
+        window = list(islice(rest, WINDOW))
+        if not window:
+            return None
+        window = self.sharing.take(window)
+        if self._is_for_processes(window):
+            self.store.prepare([entry.digest for entry in window if _is_chunk(entry)])
+        return window
+
+    def _finish(self, window: list[Entry], made: Iterable[_Made]) -> None:
+        """Write what the processes did not make."""
+        left: list[Entry] = []
+        for part in made:
+            self.progress.advance(files=part.files, size=part.size)
+            left += part.left
+        for count, size in ahead(self._work, self._jobs(left), workers=self.workers):
+            self.progress.advance(files=count, size=size)
+        for entry in window:
+            if contents.is_large(entry):
                 self._write_large(entry)
-            self._bringer.write([entry for entry in window if entry.kind == REFERENCE])
+        self._bringer.write([entry for entry in window if entry.kind == REFERENCE])
 
     def _jobs(self, window: list[Entry]) -> Iterator[_Job]:
         small: dict[Digest, list[Entry]] = {}
@@ -116,23 +148,18 @@ class Delivery:
         for part in ranges(self.store.find, small, self.store.prepare):
             yield _Files(part, small)
 
-    def _may_fork(self, window: list[Entry]) -> bool:
-        return self.fresh and self.workers > 1 and len(window) >= MANY and processes.are_possible()
+    def _is_for_processes(self, window: list[Entry]) -> bool:
+        return self.fresh and self.workers > 1 and len(window) >= MANY
 
-    def _in_processes(self, window: list[Entry]) -> list[Entry]:
-        """Have processes make the window's small files; the entries that are left to be written."""
-        self.store.prepare([entry.digest for entry in window if _is_chunk(entry)])
-        if not self.store.forks:
-            return window
-        left: list[Entry] = []
-        parts = [window[start : start + APART] for start in range(0, len(window), APART)]
-        for count, size, taken in processes.shared_out(self._work_apart, parts, workers=self.workers):
-            self.progress.advance(files=count, size=size)
-            left += taken
-        return left
+    def _begin(self, window: list[Entry]) -> Generator[_Made, None, None]:
+        """Have processes make the window's small files, if they may, from now on."""
+        if self._is_for_processes(window) and self.store.forks and processes.are_possible():
+            parts = [window[start : start + APART] for start in range(0, len(window), APART)]
+            return processes.shared_out(self._work_apart, parts, workers=self.workers)
+        return _not_made(window)
 
-    def _work_apart(self, entries: list[Entry]) -> tuple[int, int, list[Entry]]:
-        """In a process: make the small files whose names are free; (files, bytes, other entries)."""
+    def _work_apart(self, entries: list[Entry]) -> _Made:
+        """In a process: make the small files whose names are free."""
         self._cautious = self._cautious or self.writer.cautious()
         left: list[Entry] = []
         count = size = 0
@@ -145,7 +172,7 @@ class Delivery:
                 count, size = count + 1, size + len(data)
             except ConflictError:
                 left.append(entry)
-        return count, size, left
+        return _Made(count, size, left)
 
     def _work(self, job: _Job) -> tuple[int, int]:
         """Write the files of a job; (files, bytes) that it was."""
@@ -185,6 +212,10 @@ class Delivery:
 
     def _content(self, entry: Entry, progress: Progress, *, proven: bool) -> Iterator[Buffer]:
         return contents.file(self.store, self.pages, entry, workers=self.workers, progress=progress, proven=proven)
+
+
+def _not_made(window: list[Entry]) -> Generator[_Made, None, None]:
+    yield _Made(0, 0, window)
 
 
 def _is_chunk(entry: Entry) -> bool:

@@ -46,6 +46,43 @@ def test_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
     assert art("status", "--json").json["items"][0]["state"] == "clean"
 
 
+SMALLER = "from artcli.flows import deliver\ndeliver.WINDOW, deliver.MANY, deliver.APART = 200, 150, 16\n"
+
+
+def test_window_after_window_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
+    done = owned(art, "use", "data:v0", "--root", "out", more=SMALLER)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "10 processes")
+    assert trees.harvest(art.directory / "out") == logged
+
+
+@pytest.mark.parametrize("where", ["deliver.Sharing.take", "deliver.Delivery._write_large"])
+def test_what_fails_meanwhile_leaves_no_process_behind(art: Art, logged: trees.Tree, where: str) -> None:
+    fail = (
+        SMALLER
+        + f"""
+import atexit
+from artcli.errors import SpaceError
+take, asked = {where}, []
+def failing(self, what):
+    asked.append(what)
+    if len(asked) == 3 or "large" in {where!r}:
+        raise SpaceError("disk-full", "no room left")
+    return take(self, what)
+{where} = failing
+def look():
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        print("nobody is left")
+atexit.register(look)
+"""
+    )
+    done = owned(art, "use", "data:v0", "--root", "out", "--json", more=fail)
+    assert (done.returncode, "nobody is left" in done.stdout, '"disk-full"' in done.stderr) == (9, True, True), done
+    assert owned(art, "use", "data:v0", "--root", "out").returncode == 0
+    assert trees.harvest(art.directory / "out") == logged
+
+
 def test_what_comes_into_the_way_is_rescued(art: Art, logged: trees.Tree) -> None:
     plant = """
 def planting():
