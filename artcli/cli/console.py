@@ -129,6 +129,13 @@ class Console:
             return formatting.for_person(moment, "time", time.time())
         return str(formatting.plain(moment, "time"))
 
+    def prints(self, schema: Schema) -> None:
+        """Say, before anything is done, what is going to be printed; raises `UsageError` for a field it does not have.
+
+        For a command that prints items of several kinds: until it knows which, it is only sure that one of them has it.
+        """
+        formatting.check_fields(self.flags.field, self.flags.format, [schema])
+
     def rows(self, schema: Schema, items: Iterable[Item], *, columns: Sequence[str] | None = None) -> None:
         """A list of items: aligned on a terminal, else TSV, or as --json, --format, --field, -q want it."""
         if self._special:

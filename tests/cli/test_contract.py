@@ -152,6 +152,30 @@ def test_a_misspelt_field_is_told_before_anything_is_done(art: Art, line: str, a
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("alias dataset:v0 best", "changed"), ("alias -d dataset:kept", "aliases"),
+        ("alias --protect dataset:kept", "aliases"), ("tag dataset:v0 night", "refs"), ("tag one night", "refs"),
+        ("remote add nas place", "latency"), ("remote rm there --yes", "latency"),
+        ("token create car", "unknown"), ("token revoke car --yes", "token"), ("reproduce one --run", "script"),
+    ],
+)  # fmt: skip
+def test_a_field_of_what_is_not_printed_is_told_before_anything_is_done(art: Art, line: str, field: str) -> None:
+    """Of a command that prints several kinds of items."""
+    with_dataset(art, {"a": b"a"})
+    art("run", "start", "--name", "one")
+    art("alias", "dataset:v0", "kept")
+    art("token", "create", "car")
+    art("remote", "add", "there", "there")
+    asked = ("log", "--json"), ("remote", "--json"), ("token", "ls", "--json"), ("run", "ls", "--field", "tags")
+    before = [art(*words).out for words in asked]
+    result = art(*line.split(), "--field", field)
+    assert (result.code, result.out, result.err.split("'")[0]) == (2, "", "error: no field ")
+    assert [art(*words).out for words in asked] == before
+    assert not (art.directory / "place").exists()
+
+
 @pytest.mark.parametrize("line", ["log dataset --graph", "run logs -1", "help refs"])
 @pytest.mark.parametrize("asked", [("--field", "ref"), ("--format", "{ref}")])
 def test_what_has_no_fields_says_so(art: Art, line: str, asked: tuple[str, str]) -> None:

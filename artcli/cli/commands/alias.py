@@ -73,11 +73,13 @@ def command(
         _notes(console, found)
         console.rows(ALIASES, [_item(item, project) for item in found])
     elif delete:
+        console.prints(ALIASES)
         found = alias.remove_aliases(repository, words, project, message)
         _notes(console, found)
         console.lines(ALIASES, [_item(item, project) for item in found])
         console.say("  ".join(f"{item.artifact.name}:{item.alias.alias} is gone" for item in found))
     elif protect or unprotect:
+        console.prints(ALIASES)
         found = alias.protect(repository, words, project, protect, message)
         _notes(console, found)
         console.lines(ALIASES, [_item(item, project) for item in found])
@@ -91,6 +93,7 @@ def _set(console: Console, words: list[str], message: str | None) -> None:
     ref, *names = words
     if not names:
         raise UsageError("bad-usage", f"no alias for {ref!r} is given", hint=f"art alias {ref} best")
+    console.prints(ALIASED)
     repository = console.repository()
     moved = alias.set_aliases(repository, ref, names, console.project, message)
     if moved.note:

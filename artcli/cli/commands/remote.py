@@ -67,6 +67,7 @@ def add(ctx: typer.Context, name: Name, url: Url, single_writer: SingleWriter = 
     one wins there. The first remote is the authority: version numbers are those that it gives.
     """
     console: Console = ctx.obj
+    console.prints(REMOTE)
     repository = console.repository()
     remote = remotes.add(repository, name, url, single_writer=single_writer)
     console.record(REMOTE, _item(remote, Remotes(repository.path)), receipt=f"art push {name}   brings versions there")
@@ -82,6 +83,7 @@ def ls(ctx: typer.Context) -> None:
 def set_url(ctx: typer.Context, name: Name, url: Url, single_writer: SingleWriter = False) -> None:
     """Say where a remote is to be found now."""
     console: Console = ctx.obj
+    console.prints(REMOTE)
     repository = console.repository()
     remotes.move(repository, name, url, single_writer=single_writer)
     _record(console, name)
@@ -90,6 +92,7 @@ def set_url(ctx: typer.Context, name: Name, url: Url, single_writer: SingleWrite
 def promote(ctx: typer.Context, name: Name) -> None:
     """Make a remote the authority: version numbers are those that it gives."""
     console: Console = ctx.obj
+    console.prints(REMOTE)
     remotes.promote(console.repository(), name)
     _record(console, name)
 
@@ -123,6 +126,7 @@ def _told(item: dict[str, Any]) -> str:
 def rm(ctx: typer.Context, name: Name) -> None:
     """Forget a remote; what it holds stays there, and the versions that came from it here."""
     console: Console = ctx.obj
+    console.prints(REMOTE)
     repository = console.repository()
     found = Remotes(repository.path)
     remote = found.get(name)

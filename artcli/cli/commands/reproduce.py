@@ -65,6 +65,7 @@ def command(
     console: Console = ctx.obj
     if print_script + run + check > 1:
         raise UsageError("bad-usage", "one of --script, --run and --check", hint="art reproduce --help")
+    console.prints(AGAIN if run else COMPARED if check else SCRIPT)
     repository = console.repository()
     id = _run_of(console, what)
     found = recipe(repository, id)

@@ -72,6 +72,7 @@ def command(
         return
     if len(words) < 2:
         raise UsageError("bad-usage", "a version or run, and at least one label are needed", hint="art tag --help")
+    console.prints(TAGGED)
     if run := run_words.meant(console, words[0]):
         tags = changes.set_tags(repository, run, words[1:], delete, message)
         item = {"ref": run_words.ref_of(run), "project": run.project, "tags": tags}

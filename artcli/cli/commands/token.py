@@ -70,6 +70,7 @@ def create(
     from artcli.web.tokens import SCOPES
 
     console: Console = ctx.obj
+    console.prints(MADE)
     if scope not in SCOPES:
         raise UsageError("bad-scope", f"a scope is read, write or admin, not {scope!r}", hint="art token create --help")
     spec.check_name(name)
@@ -93,6 +94,7 @@ def revoke(
 ) -> None:
     """Take a token away: a server that runs knows it at once."""
     console: Console = ctx.obj
+    console.prints(TOKEN)
     console.confirm(f"revoke the token '{id}'?")
     token = _tokens(console, at, file).revoke(id)
     console.record(TOKEN, _item(token), receipt=f"revoked {token.id}  {token.name}")
