@@ -16,12 +16,11 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from http.client import HTTPConnection
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
-
+from artcli.buckets.connections import CONNECT, close_if_dead
 from artcli.buckets.limited import Meter
 from artcli.buckets.line import Answer, exchange
 from artcli.buckets.retry import Passing, unreachable
@@ -83,8 +82,9 @@ class SshLine:
         """Starts nothing yet; raises as `target`."""
         self.place = url
         self.meter = Meter()
-        self._pool = _Pool(command(target(url)))
-        weakref.finalize(self, self._pool.close)  # also at the program's end, so that ssh ends before it
+        self._connection = _Connection(command(target(url)))
+        self._turn = threading.Lock()
+        weakref.finalize(self, self._connection.close)  # also at the program's end, so that ssh ends before it
 
     def request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None,
@@ -92,14 +92,16 @@ class SshLine:
     ) -> Answer:  # fmt: skip
         """See `Line.request`. Raises also `AuthError` (`not-permitted`), `NotFoundError` (`no-place`, `no-art`)."""
         told = {"Accept-Encoding": "identity", **(headers or {})}
-        try:
-            return exchange(self._pool, self.place, method, path, told, body, limit, self.meter)
-        except Passing as failure:
-            raise self._explained(failure) from None
+        with self._turn:
+            close_if_dead(self._connection)
+            try:
+                return exchange(self._connection, self.place, method, path, told, body, limit, self.meter)
+            except Passing as failure:
+                raise self._explained(failure) from None
 
     def _explained(self, failure: Passing) -> NetworkError | AuthError | NotFoundError:
         """The failure, with what ssh or the other side said of it."""
-        said, code = self._pool.farewell()
+        said, code = self._connection.farewell()
         if code is None:
             return failure
         lines = said.splitlines() or [f"ssh ended with {code}"]
@@ -115,35 +117,36 @@ class SshLine:
 
 
 class _Connection(HTTPConnection):
-    """One ssh, of which our end of a pair of sockets is stdin and stdout."""
+    """One ssh, of which our end of a pair of sockets is stdin and stdout; another one after it has ended."""
 
-    words: ClassVar[list[str]]
-    said: ClassVar[tuple[str, int | None]] = ("", None)
-    process: subprocess.Popen[bytes] | None = None
-    errors: Any = None
+    def __init__(self, words: list[str]) -> None:
+        super().__init__("art", timeout=CONNECT)
+        self._words = words
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: Any = None
+        self._said: tuple[str, int | None] = "", None
 
-    def _new_conn(self) -> socket.socket:
+    def connect(self) -> None:
         ours, theirs = socket.socketpair()
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed when ssh has ended
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed when ssh has ended
         try:
-            self.process = subprocess.Popen(
-                self.words, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self.errors
+            self._process = subprocess.Popen(
+                self._words, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._errors
             )
         except OSError as error:
             ours.close()
-            self.errors.close()
+            self._errors.close()
             raise NetworkError(
-                "remote-unreachable", f"{self.words[0]} cannot be started: {(error.strerror or str(error)).lower()}",
+                "remote-unreachable", f"{self._words[0]} cannot be started: {(error.strerror or str(error)).lower()}",
                 hint="art help remote-unreachable",
             ) from error  # fmt: skip
         finally:
             theirs.close()
-        ours.settimeout(self.timeout if isinstance(self.timeout, (int, float)) else None)
-        return ours
+        self.sock = ours
 
     def close(self) -> None:
         super().close()
-        process, self.process = self.process, None
+        process, self._process = self._process, None
         if process is None:
             return
         try:
@@ -152,27 +155,11 @@ class _Connection(HTTPConnection):
             process.terminate()
             process.wait()
             code = None
-        self.errors.seek(0)
-        type(self).said = self.errors.read()[-SAID:].decode(errors="replace").strip(), code
-        self.errors.close()
-
-
-class _Pool(HTTPConnectionPool):
-    """The one connection, made anew where it broke."""
-
-    def __init__(self, words: list[str]) -> None:
-        super().__init__("art", maxsize=1, block=True)
-
-        class Connection(_Connection):
-            pass
-
-        Connection.words = words
-        self.ConnectionCls = self._one = Connection
-        self._lock = threading.Lock()
+        self._errors.seek(0)
+        self._said = self._errors.read()[-SAID:].decode(errors="replace").strip(), code
+        self._errors.close()
 
     def farewell(self) -> tuple[str, int | None]:
         """What the last ssh that ended said, and its exit code; then it is forgotten."""
-        with self._lock:
-            said: tuple[str, int | None] = self._one.said
-            self._one.said = "", None
-            return said
+        said, self._said = self._said, ("", None)
+        return said

@@ -74,6 +74,8 @@ FLIPPED = DATA.replace(b"5", b"4", 1)
         answer(200, FLIPPED, TAG),
         answer(200, DATA[:100], TAG),
         b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\n01234",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n-5\r\n01234",
+        b"HTTP/1.1 200 X\r\nX: " + b"x" * 70_000 + b"\r\nConnection: close\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nConnection: keep-al",
         b"HTTP/1.1 200 OK\r\nContent-Length: ",

@@ -98,9 +98,10 @@ def test_the_line_is_made_anew_where_it_broke(ssh: Ssh, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     bucket = HttpBucket(Below(line, "/b"))
     assert bucket.add("a", b"x")
-    connection = line._pool.pool.queue[-1]  # type: ignore[union-attr]
-    connection.process.kill()
-    connection.process.wait()
+    process = line._connection._process
+    assert process is not None
+    process.kill()
+    process.wait()
     assert bucket.get("a") == b"x"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artcli.buckets import line
+from artcli.buckets import connections, line
 from tests.kit import sound, trees
 from tests.kit.command_line import Art, Result
 from tests.kit.proxy import KINDS, Fault, Kind, Proxy
@@ -29,7 +29,7 @@ MANGLED: frozenset[Kind] = frozenset({"flip", "truncate", "duplicate"})
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a minute takes a second."""
     monkeypatch.setattr(line, "STALL", 0.5)
-    monkeypatch.setattr(line, "CONNECT", 0.5)
+    monkeypatch.setattr(connections, "CONNECT", 0.5)
     monkeypatch.setenv("ART_PATIENCE", "1")
 
 
@@ -57,7 +57,7 @@ class Road:
         for number in range(TRIES + 1):
             if number == TRIES:
                 self.line.fault = None
-            line._pool.cache_clear()  # every command has its own connections, as in a process of its own
+            connections.WAITING.clear()  # every command has its own connections, as in a process of its own
             ended = (art or self.car)(*command)
             if ended.code == 0:
                 break
