@@ -218,15 +218,7 @@ class Console:
         if flags.json and not flags.field:
             tables.json_list(self._write, schema, items)
             return
-        if flags.field:
-            path = flags.field
-            lines = (formatting.scalar(item, path, schema) for item in items)
-        elif flags.format is not None:
-            template = formatting.Template(flags.format, schema, safe=self.for_person)
-            lines = (template.render(item) for item in items)
-        else:
-            key = schema.field(schema.key)
-            lines = (formatting.for_program(item[key.name], key.kind) for item in items)
+        lines = tables.chosen(schema, items, flags.field, flags.format, safe=self.for_person)
         safe = self.for_person and flags.format is None
         for line in tables.read_ahead(lines):
             if flags.quiet < 2:

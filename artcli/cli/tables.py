@@ -13,7 +13,7 @@ from itertools import chain, islice
 from math import isfinite
 from typing import Any, TypeVar
 
-from artcli.cli.formatting import Item, Schema, for_person, for_program, width
+from artcli.cli.formatting import Item, Schema, Template, for_person, for_program, scalar, width
 from artcli.wording import printable
 
 AHEAD = 1000
@@ -95,6 +95,19 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def chosen(
+    schema: Schema, items: Iterable[Item], field: str | None, template: str | None, *, safe: bool
+) -> Iterator[str]:
+    """Of each item the field, or what the template makes of it, or its key; `safe`: harmless for a terminal."""
+    if field:
+        return (scalar(item, field, schema) for item in items)
+    if template is not None:
+        render = Template(template, schema, safe=safe).render
+        return (render(item) for item in items)
+    key = schema.field(schema.key)
+    return (for_program(item[key.name], key.kind) for item in items)
 
 
 def read_ahead(items: Iterable[T]) -> Iterator[T]:
