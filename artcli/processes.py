@@ -34,6 +34,10 @@ _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 """Whose pipes a process that is forked meanwhile has copies of."""
 
 
+class NoProcess(Exception):
+    """The system lets no more processes begin: the work is to be done here."""
+
+
 def allow() -> None:
     """Say that this process is the program's own, so that it may be forked."""
     global _allowed
@@ -55,9 +59,12 @@ def are_possible() -> bool:
 def begin(work: Callable[[], object]) -> int:
     """A process that does `work` and ends, quietly where it cannot tell of it any more; its number, to be waited for.
 
-    `work` closes what this process keeps open for itself.
+    `work` closes what this process keeps open for itself. Raises `NoProcess`.
     """
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # a limit on processes, or on memory
+        raise NoProcess from error
     if pid:
         return pid
     try:
@@ -92,7 +99,7 @@ def dealt(
     They are at work from now on. Results and exceptions are sent, so they are small. An exception is raised at its
     place in the order and ends the iteration. When that ends, fails or is closed, each process ends with what it is
     about to send, and is waited for, after `ending()`, which makes those go on that wait for something else. Raises
-    `ArtError` (`worker-killed`) if one was killed.
+    `NoProcess` at once, and `ArtError` (`worker-killed`) if one was killed.
     """
     import pickle  # noqa: F401 once, for all of them
 
@@ -126,7 +133,10 @@ class Worker:
     """A process that answers what it is asked, one question after the other; whoever begins one closes it."""
 
     def __init__(self, answers: Callable[[Any], Iterable[object]], kept: Sequence[int] = ()) -> None:
-        """`answers`: what it says to a question; an exception is sent, too. `kept`: files that it shall not have."""
+        """`answers`: what it says to a question; an exception is sent, too. `kept`: files that it shall not have.
+
+        Raises `NoProcess`.
+        """
         asked, self._ask = _pipe()
         self._answers, answer = _pipe()
 

@@ -10,6 +10,7 @@ Each chunk is compared with its digest, a whole file with the digest of its entr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -162,16 +163,17 @@ def file(
     def decode(group: list[_Piece]) -> list[Buffer]:
         return _decode(store, entry, group, proven=each)
 
-    decoded: Iterable[list[Buffer]]
+    decoded: Iterable[list[Buffer]] | None = None
     if not each and workers > 1 and entry.size >= decoding.LARGE and _may_fork(store, next(groups())):
 
         def groups_apart() -> Iterator[list[_Piece]]:
             store.keep_to_own()  # in the process: two must not speak on one connection
             return groups()
 
-        made = decoding.decoded(groups_apart, decode, workers=workers, most=GROUP + MOST)
-        decoded = ([data] for data in made)
-    else:
+        with suppress(processes.NoProcess):
+            made = decoding.decoded(groups_apart, decode, workers=workers, most=GROUP + MOST)
+            decoded = ([data] for data in made)
+    if decoded is None:
         decoded = ahead(decode, groups(), workers=workers)
     for parts in decoded:
         for data in parts:

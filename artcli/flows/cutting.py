@@ -67,13 +67,21 @@ class Cutter:
     """A process that cuts one file after the other; whoever makes one closes it."""
 
     def __init__(self, slots: int) -> None:
-        """`slots`: more than there are `Cut`s in use when the next one is asked for, or it never comes."""
+        """`slots`: more than there are `Cut`s in use when the next one is asked for, or it never comes.
+
+        Raises `NoProcess`.
+        """
         self._memory = mmap.mmap(-1, slots * SLOT)
         self._lent: dict[int, weakref.ref[Any]] = {}
         freed, self._free = os.pipe()
         side = _Side(self._memory, list(range(slots)), freed)
-        self._worker = processes.Worker(side.answers, [self._free])
-        os.close(freed)
+        try:
+            self._worker = processes.Worker(side.answers, [self._free])
+        except processes.NoProcess:
+            os.close(self._free)
+            raise
+        finally:
+            os.close(freed)
 
     def close(self) -> None:
         """End the process; no thread may let go of what was cut meanwhile."""

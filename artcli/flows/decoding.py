@@ -30,8 +30,16 @@ def decoded(
 ) -> Iterator[memoryview]:
     """What `decode` makes of each of the `groups`, `most` bytes at the most, good until the next is asked for.
 
-    `groups()` is called in each of the `workers` processes. Raises as `processes.dealt`.
+    `groups()` is called in each of the `workers` processes, from now on. Raises as `processes.dealt`.
     """
+    views = _decoded(groups, decode, workers, most)
+    next(views)
+    return views
+
+
+def _decoded(
+    groups: Callable[[], Iterable[G]], decode: Callable[[G], Iterable[Buffer]], workers: int, most: int
+) -> Iterator[memoryview]:
     memory = [mmap.mmap(-1, SLOTS * most) for _ in range(workers)]
     credits = [os.pipe() for _ in range(workers)]
 
@@ -52,7 +60,9 @@ def decoded(
             os.close(give)
 
     try:
-        for count, (start, end) in enumerate(processes.dealt(deal, workers=workers, ending=forbid)):
+        made = processes.dealt(deal, workers=workers, ending=forbid)
+        yield memoryview(b"")  # they have begun
+        for count, (start, end) in enumerate(made):
             number = count % workers
             with memoryview(memory[number]) as whole, whole[start:end] as view:
                 yield view

@@ -15,7 +15,7 @@ rescued, in this one.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from typing import NamedTuple
 
@@ -155,7 +155,8 @@ class Delivery:
         """Have processes make the window's small files, if they may, from now on."""
         if self._is_for_processes(window) and self.store.forks and processes.are_possible():
             parts = [window[start : start + APART] for start in range(0, len(window), APART)]
-            return processes.shared_out(self._work_apart, parts, workers=self.workers)
+            with suppress(processes.NoProcess):
+                return processes.shared_out(self._work_apart, parts, workers=self.workers)
         return _not_made(window)
 
     def _work_apart(self, entries: list[Entry]) -> _Made:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -181,7 +182,8 @@ class Ingest:
         if self.additions.forks and processes.are_possible():
             count, slots = min(self.workers, MOST_READERS), 2 * self.workers
             size = BATCH_SIZE + SMALL
-            self._readers = Readers(self._encode, count=count, slots=slots, files=BATCH_FILES, size=size)
+            with suppress(processes.NoProcess):
+                self._readers = Readers(self._encode, count=count, slots=slots, files=BATCH_FILES, size=size)
 
     def _small_job(self, changes: list[Seen | Gone | Problem]) -> _Small | Batch:
         return _Small(changes) if self._readers is None else self._readers.begin(changes)
@@ -221,8 +223,9 @@ class Ingest:
 
     def _begin_cutter(self, seen: Seen) -> None:
         if self._cutter is None and self.workers > 1 and seen.stat.size >= LARGE and processes.are_possible():
-            self._cutter = Cutter(2 * self.workers + SPARE)
-            self._encoding.put(None)
+            with suppress(processes.NoProcess):
+                self._cutter = Cutter(2 * self.workers + SPARE)
+                self._encoding.put(None)
 
     def _cut_jobs(self, seen: Seen, items: Iterable[Cut | End]) -> Iterator[_Job]:
         yield _Opened(seen)

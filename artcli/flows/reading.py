@@ -154,13 +154,22 @@ class Readers:
     """Processes that read; whoever makes them closes them."""
 
     def __init__(self, encode: Encode, *, count: int, slots: int, files: int, size: int) -> None:
-        """`slots`: batches that may be in use at once; of so many files and bytes at most. `encode` runs over there."""
+        """`slots`: batches that may be in use at once; of so many files and bytes at most. `encode` runs over there.
+
+        Raises `NoProcess`.
+        """
         self._encode = encode
         self._notes = size + 1  # the byte tells a file that has grown
         self._slot_size = self._notes + files * _NOTE.size
         self._memory = memoryview(mmap.mmap(-1, slots * self._slot_size))
         self._free = list(range(slots))
-        self._workers = deque([processes.Worker(self._answers) for _ in range(count)])
+        self._workers: deque[processes.Worker] = deque()
+        for _ in range(count):
+            try:
+                self._workers.append(processes.Worker(self._answers))
+            except processes.NoProcess:
+                if not self._workers:
+                    raise
 
     def close(self) -> None:
         """End the processes."""

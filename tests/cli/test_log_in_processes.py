@@ -10,7 +10,7 @@ import pytest
 
 from artcli.files.reader import BLOCK
 from tests.kit.command_line import Art
-from tests.kit.owned import owned
+from tests.kit.owned import only, owned
 from tests.store.material import noise
 
 MIB = 1 << 20
@@ -46,6 +46,12 @@ def test_the_same_version_comes_of_it(art: Art, data: Path) -> None:
     assert art("use", "data:v0", "--root", "out").code == 0
     for path in data.iterdir():
         assert (art.directory / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_where_no_process_may_begin_it_is_done_here(art: Art, data: Path) -> None:
+    done = owned(art, "log-artifact", "data", data, more=SMALLER + only(0))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "0 processes")
+    assert art("verify", "data:v0").code == 0
 
 
 def test_a_file_that_changes_is_read_again(art: Art, data: Path) -> None:

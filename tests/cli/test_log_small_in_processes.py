@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.command_line import Art
-from tests.kit.owned import owned
+from tests.kit.owned import only, owned
 from tests.store.material import noise
 
 FEW = "from artcli.flows import ingest\ningest.BATCH_FILES = 8\n"
@@ -58,6 +58,14 @@ def test_the_same_version_comes_of_it(art: Art, data: Path, tmp_path: Path) -> N
     other("log-artifact", "data", data)  # in threads
     for field in ("digest", "size", "new.entries", "new.size"):
         assert len({each("show", "data:v0", "--field", field).out for each in (art, other)}) == 1, field
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_where_no_process_may_begin_it_is_done_here(art: Art, data: Path, allowed: int) -> None:
+    done = owned(art, "log-artifact", "data", data, more=FEW + only(allowed))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, f"{allowed} processes")
+    art("use", "data:v0", "--root", "out")
+    assert contents(art.directory / "out") == contents(data)
 
 
 def test_what_is_known_is_not_added_again(art: Art, data: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.kit import trees
 from tests.kit.command_line import Art
-from tests.kit.owned import owned
+from tests.kit.owned import only, owned
 from tests.kit.trees import Empty, Link, Program
 from tests.store.material import noise
 
@@ -80,6 +80,13 @@ atexit.register(look)
     done = owned(art, "use", "data:v0", "--root", "out", "--json", more=fail)
     assert (done.returncode, "nobody is left" in done.stdout, '"disk-full"' in done.stderr) == (9, True, True), done
     assert owned(art, "use", "data:v0", "--root", "out").returncode == 0
+    assert trees.harvest(art.directory / "out") == logged
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_where_no_process_may_begin_it_is_done_here(art: Art, logged: trees.Tree, allowed: int) -> None:
+    done = owned(art, "use", "data:v0", "--root", "out", more=only(allowed))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, f"{allowed} processes")
     assert trees.harvest(art.directory / "out") == logged
 
 

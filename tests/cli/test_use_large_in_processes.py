@@ -9,7 +9,7 @@ import pytest
 
 from artcli.flows.contents import GROUP
 from tests.kit.command_line import Art
-from tests.kit.owned import owned
+from tests.kit.owned import only, owned
 from tests.store.material import noise
 
 SMALLER = "from artcli.flows import contents, decoding\ndecoding.LARGE = 300_000\n"
@@ -51,6 +51,13 @@ def damage(art: Art) -> None:
 def test_the_bytes_are_the_same(logged: Art) -> None:
     done = owned(logged, "use", "data:v0", "--root", "out", more=SMALLER)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "8 processes")
+    check(logged)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_where_no_process_may_begin_it_is_done_here(logged: Art, allowed: int) -> None:
+    done = owned(logged, "use", "data:v0", "--root", "out", more=SMALLER + only(allowed))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, f"{allowed} processes")
     check(logged)
 
 

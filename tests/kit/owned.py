@@ -25,6 +25,17 @@ sys.exit(code)
 """
 
 
+def only(allowed: int) -> str:
+    """More of the command's code: the system lets it begin so many processes."""
+    return f"""
+def limited():
+    if len(forked) == {allowed}:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return counted()
+os.fork = limited
+"""
+
+
 def owned(art: Art, *arguments: object, more: str = "") -> subprocess.CompletedProcess[str]:
     """A command in a process of its own, which says at last how many others it began."""
     return subprocess.run(
