@@ -35,8 +35,8 @@ from artcli.store.ranges import Range, ranges
 from artcli.store.store import Store
 from artcli.threads import ahead
 
-WINDOW = 16384
-"""Entries taken at a time."""
+FIRST, WINDOW = 4096, 32768
+"""Entries taken at a time: few at first, so that the work begins soon, then ever more."""
 PLAIN = 256
 """Entries that need no chunk, in one job."""
 MANY = 1024
@@ -104,17 +104,19 @@ class Delivery:
     def write(self, entries: Iterable[Entry]) -> None:
         """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
         rest = iter(entries)
-        window = self._next(rest)
+        size = min(FIRST, WINDOW)
+        window = self._next(rest, size)
         while window is not None:
             made = self._begin(window)
             with closing(made):
-                following = self._next(rest)  # while the processes work
+                size = min(2 * size, WINDOW)
+                following = self._next(rest, size)  # while the processes work
                 self._finish(window, made)
             window = following
 
-    def _next(self, rest: Iterator[Entry]) -> list[Entry] | None:
+    def _next(self, rest: Iterator[Entry], size: int) -> list[Entry] | None:
         """The next window, without what another working copy had; None: there are no more entries."""
-        window = list(islice(rest, WINDOW))
+        window = list(islice(rest, size))
         if not window:
             return None
         window = self.sharing.take(window)

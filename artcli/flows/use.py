@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
@@ -29,8 +30,8 @@ from artcli.errors import ConflictError
 from artcli.files import clock
 from artcli.files.ignore import Rules
 from artcli.files.leftovers import sweep
-from artcli.files.reader import TICK, TICK_COARSE
-from artcli.files.seen import DIRECTORY, EXECUTABLE, FILE, Gone, LeftOut, Seen, Stat
+from artcli.files.reader import TICK_COARSE
+from artcli.files.seen import Gone, LeftOut, Seen, Stat
 from artcli.files.sources import Source
 from artcli.files.statcache import StatCache
 from artcli.files.walk import Scan
@@ -48,6 +49,7 @@ from artcli.flows.renumbered import meant_before
 from artcli.flows.rescue import Rescued
 from artcli.flows.sharing import Shared, Sharing
 from artcli.flows.target import target_of
+from artcli.flows.written import expected, looks_ours, vouch
 from artcli.progress import Progress, Silent
 from artcli.threads import ahead, worker_count
 
@@ -368,22 +370,16 @@ class Bringing:
         if not self.is_whole:
             return
         scan = self._scan(cache)
-        for path, seen, _, after in self._pairs(scan, scan.known_root or self.nothing):
-            if after is not None and not isinstance(seen, Seen):
-                return  # somebody has taken it away since: the next use looks at everything
-            if not isinstance(seen, Seen) or after is None or not self._is_ours(seen, after):
-                scan.distrust(path)
-        scan.save(self.target.page)
-
-    def _is_ours(self, seen: Seen, entry: Entry) -> bool:
-        """Nobody else has written the file since it was found right, or was written here with our time."""
-        if entry.kind == REFERENCE:
-            return False  # whoever logs the directory keeps the file itself, whatever the cache knows of it
-        if seen.kind in (FILE, EXECUTABLE) and seen.stat.size != entry.size:
-            return False
-        if self.sharing is not None and self.sharing.is_link(seen.path, seen.stat.inode):
-            return seen.stat.mtime < self.since - TICK  # what was linked has not been written since
-        return seen.kind == DIRECTORY or seen.stat.mtime == self.since or seen.stat.ctime < self.since - TICK
+        is_ours = partial(looks_ours, since=self.since, sharing=self.sharing)
+        base = scan.known_root
+        if base is None:
+            entries = expected(self.pages, self.target, forks=self.workers > 1 and self.store.forks)
+            is_right = vouch(scan, entries, lambda _: None, is_ours)
+        else:
+            differing = (after for _, after in manifest.diff(self.pages, base, self.target) if after is not None)
+            is_right = vouch(scan, differing, Finder(self.pages, self.target).find, is_ours)
+        if is_right:  # else somebody has taken something away since: the next use looks at everything
+            scan.save(self.target.page)
 
 
 def _is_empty(root: Path) -> bool:

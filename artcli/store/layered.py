@@ -97,7 +97,7 @@ class Layered(Store):
 
     @property
     def forks(self) -> bool:
-        return super().forks and all(owner.forks for owner in set(self._owners.values()))
+        return super().forks and all(other.forks for other in self._others.opened)
 
     @property
     def asks_together(self) -> bool:
@@ -129,7 +129,11 @@ class Layered(Store):
         return {digest for digest in digests if digest not in self}
 
     def prepare(self, digests: Sequence[Digest]) -> None:
-        """Learn at once where many chunks lie that are to be asked for."""
+        """Learn at once where many chunks lie that are to be asked for, unless they seem to lie near."""
+        if digests:
+            self.find(digests[0])  # which opens the places down to the one that has it
+        if not any(other.asks_together for other in self._others.opened):
+            return
         lacking = [digest for digest in digests if super(Layered, self).find(digest) is None]
         for other in self._others if lacking else ():
             other.prepare(lacking)
@@ -140,6 +144,11 @@ class Layered(Store):
 
 class _Others:
     """The other stores, opened one after the other as they are needed, by whatever thread."""
+
+    @property
+    def opened(self) -> Sequence[Store]:
+        """Those that were needed already."""
+        return self._opened
 
     def __init__(self, open: Callable[[], Iterator[Store]]) -> None:
         self._open = open
