@@ -296,7 +296,7 @@ def test_a_file_that_nobody_can_read(repo: Art, monkeypatch: pytest.MonkeyPatch)
     def refuse(source: bytes, stat: object) -> bytes:
         raise PermissionError(13, "Permission denied", os.fsdecode(source))
 
-    monkeypatch.setattr("artcli.flows.ingest.read_small", refuse)
+    monkeypatch.setattr("artcli.flows.reading.read_small", refuse)
     result = refused(repo, "unreadable-files", 1, "dataset", "data")
     assert "a.txt: Permission denied" in result.err
     one = refused(repo, "unreadable-files", 1, "dataset", "data/a.txt")
@@ -319,7 +319,7 @@ def test_what_is_left_out_is_kept_up_to_date(repo: Art, monkeypatch: pytest.Monk
         assert repo("ls", "dataset", "-q").out == "dataset:v0\n"
         return repo("show", "dataset", "--json").json["metadata"].get("art.left_out")
 
-    monkeypatch.setattr("artcli.flows.ingest.read_small", refuse)
+    monkeypatch.setattr("artcli.flows.reading.read_small", refuse)
     plant(repo.directory / "d", {"a": b"a", "x": b"x", "y": b"y"})
     refused_names.add(b"y")
     assert repo("log-artifact", "dataset", "d", "--keep-going").code == 3
