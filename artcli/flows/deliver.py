@@ -104,7 +104,7 @@ class Delivery:
     def write(self, entries: Iterable[Entry]) -> None:
         """Write them all; raises `IntegrityError` for a missing or damaged chunk, and what `Writer` raises."""
         rest = iter(entries)
-        size = min(FIRST, WINDOW)
+        size = FIRST
         window = self._next(rest, size)
         while window is not None:
             made = self._begin(window)

@@ -46,12 +46,12 @@ def test_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
     assert art("status", "--json").json["items"][0]["state"] == "clean"
 
 
-SMALLER = "from artcli.flows import deliver\ndeliver.WINDOW, deliver.MANY, deliver.APART = 200, 150, 16\n"
+SMALLER = "from artcli.flows import deliver\ndeliver.FIRST, deliver.WINDOW, deliver.MANY, deliver.APART = 100, 200, 90, 16\n"
 
 
 def test_window_after_window_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
     done = owned(art, "use", "data:v0", "--root", "out", more=SMALLER)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "10 processes")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "12 processes")
     assert trees.harvest(art.directory / "out") == logged
 
 
