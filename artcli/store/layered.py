@@ -129,11 +129,7 @@ class Layered(Store):
         return {digest for digest in digests if digest not in self}
 
     def prepare(self, digests: Sequence[Digest]) -> None:
-        """Learn at once where many chunks lie that are to be asked for, unless they seem to lie near."""
-        if digests:
-            self.find(digests[0])  # which opens the places down to the one that has it
-        if not any(other.asks_together for other in self._others.opened):
-            return
+        """Learn at once where many chunks lie that are to be asked for; the places that have them are open then."""
         lacking = [digest for digest in digests if super(Layered, self).find(digest) is None]
         for other in self._others if lacking else ():
             other.prepare(lacking)

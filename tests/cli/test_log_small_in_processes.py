@@ -144,4 +144,5 @@ def test_memory_that_is_faulty_over_there_is_told_of(art: Art, data: Path) -> No
     )
     done = owned(art, "log-artifact", "data", data, "--json", more=wrong)
     assert (done.returncode, '"memory-fault"' in done.stderr) == (7, True), done.stderr
+    assert done.stderr.splitlines()[-1] == "2 processes"
     assert art("ls", "--json").json["items"] == []

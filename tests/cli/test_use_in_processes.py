@@ -46,7 +46,9 @@ def test_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
     assert art("status", "--json").json["items"][0]["state"] == "clean"
 
 
-SMALLER = "from artcli.flows import deliver\ndeliver.FIRST, deliver.WINDOW, deliver.MANY, deliver.APART = 100, 200, 90, 16\n"
+SMALLER = (
+    "from artcli.flows import deliver\ndeliver.FIRST, deliver.WINDOW, deliver.MANY, deliver.APART = 100, 200, 90, 16\n"
+)
 
 
 def test_window_after_window_it_is_the_same_tree(art: Art, logged: trees.Tree) -> None:
