@@ -9,10 +9,8 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -23,46 +21,9 @@ from artcli.buckets.line import HttpLine, _spelled
 from artcli.buckets.retry import Passing
 from artcli.errors import ConflictError, IntegrityError, NetworkError
 from tests.kit.certificate import certificate
-from tests.kit.scripted import answer, error, saying
+from tests.kit.scripted import Serve, answer, error, listening, saying
 
-Serve = Callable[[socket.socket], None]
 GOOD = answer(200, b"good")
-
-
-class Listening(NamedTuple):
-    url: str
-    port: int
-    came: list[int]
-    """A number for each connection."""
-
-
-@contextmanager
-def listening(serve: Serve, host: str = "127.0.0.1") -> Iterator[Listening]:
-    """`serve` has each connection, in a thread; it is closed after."""
-    came: list[int] = []
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as listener:
-
-        def one(connection: socket.socket) -> None:
-            with connection:
-                try:
-                    serve(connection)
-                except OSError:
-                    pass  # the client has gone
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                came.append(len(came))
-                threading.Thread(target=one, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        port = listener.getsockname()[1]
-        yield Listening(f"http://{f'[{host}]' if ':' in host else host}:{port}", port, came)
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 def saying_to_each(*answers: bytes) -> Serve:
